@@ -1,0 +1,1 @@
+"""Analysis: from results to verification, fronts, figures and reports."""

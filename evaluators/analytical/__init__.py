@@ -1,0 +1,1 @@
+"""The analytical engine: Timeloop's dense loop-nest analysis on columns of designs."""

@@ -1,0 +1,73 @@
+"""Columns: a parameter or a count for every design of a batch, and the products that join them.
+
+A `Column` is an integer that all designs share or an array with one integer a design, so that what
+does not depend on the design is computed once, as a plain integer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Column: TypeAlias = "int | NDArray[np.int64]"
+"""Integers: one for all designs, or one each (any shape that broadcasts)."""
+
+Real: TypeAlias = "float | NDArray[np.float64]"
+"""Floating-point numbers: one for all designs, or one each."""
+
+Mask: TypeAlias = "bool | NDArray[np.bool_]"
+"""Truth values: one for all designs, or one each."""
+
+
+def select(mask: Mask, yes: Any, no: Any) -> Any:
+    """Take `yes` where `mask` holds and `no` elsewhere, without arrays where none is needed."""
+    if isinstance(mask, (bool, np.bool_)):
+        return yes if mask else no
+    return np.where(mask, yes, no)
+
+
+def shared(column: NDArray[np.int64]) -> Column:
+    """Return a column as one integer where all designs of the batch share it."""
+    first = column.flat[0]
+    return int(first) if (column == first).all() else column
+
+
+def divisors(n: int) -> NDArray[np.int64]:
+    """Return the divisors of n >= 1 in ascending order."""
+    small = [d for d in range(1, int(n**0.5) + 1) if n % d == 0]
+    return np.array(sorted({*small, *(n // d for d in small)}), dtype=np.int64)
+
+
+class Factors:
+    """The loop factors of a batch by name, and their products, each computed once.
+
+    Args:
+        values: name -> factor; arrays must broadcast against each other.
+
+    """
+
+    def __init__(self, values: Mapping[str, Column]) -> None:
+        self._products: dict[tuple[str, ...], Any] = {(): 1}
+        self._products.update({(name,): value for name, value in values.items()})
+        self._exceed_one: dict[tuple[str, ...], Any] = {}
+
+    def product(self, names: tuple[str, ...]) -> Any:
+        """Multiply the factors of that sorted tuple of names; the empty product is 1."""
+        known = self._products.get(names)
+        if known is None:
+            known = self.product(names[:-1]) * self._products[names[-1:]]
+            self._products[names] = known
+        return known
+
+    def exceed_one(self, names: tuple[str, ...]) -> Any:
+        """Tell where the product of those factors is more than 1: one bool, or one a design."""
+        known = self._exceed_one.get(names)
+        if known is None:
+            known = self.product(names) > 1
+            if isinstance(known, np.ndarray) and (known.all() or not known.any()):
+                known = bool(known.flat[0])
+            self._exceed_one[names] = known
+        return known

@@ -1,0 +1,167 @@
+"""The analytical evaluator: columns of designs in, columns of metrics out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluators.accounting import Accounting, Correction
+from evaluators.analytical import costs
+from evaluators.analytical.activity import Activity
+from evaluators.analytical.architecture import Storage, areas_um2, storage
+from evaluators.analytical.binding import Bound
+from evaluators.analytical.columns import shared
+from evaluators.analytical.configurations import Configuration, configuration
+from evaluators.analytical.feasibility import sentence
+from evaluators.analytical.schedule import Times
+from evaluators.design import Designs
+from evaluators.protocol import METRICS, EinsumEvaluation, Evaluations
+from evaluators.workload import Workload
+
+CHUNK = 1 << 14
+"""Designs evaluated at a time, so that the columns in flight stay in the cache."""
+
+_BREAKDOWN = ("busy_s", "active_fraction", "traffic_bytes", "energy_pj")
+
+Float64s = NDArray[np.float64]
+
+
+class AnalyticalEvaluator:
+    """Our own engine: exactly Timeloop's counts, for many designs at once."""
+
+    name = "analytical"
+
+    def evaluate(
+        self,
+        configuration_name: str,
+        workload: Workload,
+        designs: Designs,
+        accounting: Accounting,
+        *,
+        breakdown: bool = False,
+    ) -> Evaluations:
+        """Evaluate a batch, see `evaluators.protocol.Evaluator.evaluate`."""
+        config = configuration(configuration_name)
+        width = workload.transformer.query_width
+        designs = config.architecture.resolve_registers(designs, width)
+        designs = config.nests.resolve(workload, designs, accounting)
+        violations = config.nests.violations(workload, designs, accounting)
+        feasible = np.all([magnitude <= 0 for magnitude in violations.values()], axis=0)
+
+        n = len(designs)
+        metrics = {name: np.full(n, np.nan) for name in METRICS}
+        einsums = {
+            name: EinsumEvaluation(bound.array, *(np.full(n, np.nan) for _ in _BREAKDOWN))
+            for name, bound in config.binding.items()
+            if breakdown
+        }
+        unknown = np.zeros(n, dtype=np.int64)
+        for rows in _chunks(feasible):
+            batch = _Batch(config, workload, designs.take(rows), accounting)
+            known = ~np.isnan(batch.parts.buffer.area_um2)
+            unknown[rows] = ~known
+            for name, values in batch.metrics().items():
+                metrics[name][rows] = np.where(known, values, np.nan)
+            for name, part in einsums.items():
+                for field, values in batch.breakdown(name).items():
+                    getattr(part, field)[rows] = np.where(known, values, np.nan)
+        return Evaluations(designs, metrics, violations | {"sram_unknown": unknown}, einsums)
+
+    def reason(self, constraint: str, magnitude: int, workload: Workload, designs: Designs) -> str:
+        """Explain a violation, see `evaluators.protocol.Evaluator.reason`."""
+        return sentence(constraint, magnitude, workload, designs)
+
+
+def _chunks(feasible: NDArray[np.bool_]) -> list[Any]:
+    """Return slices of at most `CHUNK` feasible designs; index arrays where some are not."""
+    if feasible.all():
+        return [slice(start, start + CHUNK) for start in range(0, len(feasible), CHUNK)]
+    rows = np.flatnonzero(feasible)
+    return [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
+
+
+class _Batch:
+    """One chunk of feasible designs: activities, then energies, times and areas."""
+
+    def __init__(
+        self, config: Configuration, workload: Workload, designs: Designs, accounting: Accounting
+    ) -> None:
+        self._config = config
+        self._designs = designs
+        self.parts: Storage = storage(
+            designs, scaled_registers=accounting.repairs(Correction.Q2)
+        )
+        self._activities = {
+            name: _charged_activity(config, each, accounting)
+            for name, each in config.nests.activities(workload, designs, accounting).items()
+        }
+        self._times: Times = costs.times(
+            self._activities, config.binding, shared(designs.array_rows)
+        )
+        self._energies_pj = {
+            name: costs.energy_pj(
+                each, _charged(config, config.binding[name], accounting), self.parts, accounting
+            )
+            for name, each in self._activities.items()
+        }
+        self._latency_s = config.latency(self._times)
+
+    def metrics(self) -> dict[str, Any]:
+        """Return `METRICS` by name."""
+        busy = {
+            array: sum(self._times.compute[name] for name in self._on(array))
+            for array in ("1d", "2d")
+        }
+        array_area, area = areas_um2(self._config.architecture, self._designs, self.parts)
+        return {
+            "latency_s": self._latency_s,
+            "energy_pj": sum(self._energies_pj.values()),
+            "traffic_bytes": sum(each.traffic_bytes for each in self._activities.values()),
+            "util_1d": busy["1d"] / self._latency_s,
+            "util_2d": sum(self._active_fraction(name) for name in self._on("2d")),
+            "memory_latency_s": self._times.memory(),
+            "compute_2d_s": busy["2d"],
+            "compute_1d_s": busy["1d"],
+            "array_area_um2": array_area,
+            "area_um2": area,
+        }
+
+    def breakdown(self, einsum: str) -> dict[str, Any]:
+        """Return one Einsum's columns of an `EinsumEvaluation`."""
+        return {
+            "busy_s": self._times.compute[einsum],
+            "active_fraction": self._active_fraction(einsum),
+            "traffic_bytes": self._activities[einsum].traffic_bytes,
+            "energy_pj": self._energies_pj[einsum],
+        }
+
+    def _on(self, array: str) -> list[str]:
+        return [name for name, bound in self._config.binding.items() if bound.array == array]
+
+    def _active_fraction(self, einsum: str) -> Any:
+        if self._config.binding[einsum].array == "1d":
+            return 0.0
+        active = self._times.compute[einsum] / self._latency_s
+        if self._config.counts_idle_pes:
+            pes = self._designs.array_rows * self._designs.array_cols
+            active = active * self._activities[einsum].instances / pes
+        return active
+
+
+def _charged(config: Configuration, bound: Bound, accounting: Accounting) -> Bound:
+    """Drop the operations that this accounting does not charge."""
+    free = {unit for unit, correction in config.unpaid if not accounting.repairs(correction)}
+    charged = {unit: count for unit, count in bound.operations.items() if unit not in free}
+    return replace(bound, operations=charged)
+
+
+def _charged_activity(
+    config: Configuration, activity: Activity, accounting: Accounting
+) -> Activity:
+    """Drop the accesses that this accounting does not charge."""
+    if config.shared_unpaid is None or accounting.repairs(config.shared_unpaid):
+        return activity
+    return replace(activity, shared_reads=0.0, shared_writes=0.0)

@@ -1,0 +1,267 @@
+"""Dense loop-nest analysis: how often each level of storage is read, filled and updated.
+
+Exactly Timeloop's analysis for perfect factors and projections of one rank each (spec/loopnest.md;
+the numbers of its quantities stand in the docstrings below). Every count is a product of loop
+factors, so a batch of designs costs a few multiplications of columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from evaluators.analytical.columns import Column, Factors, select
+from evaluators.analytical.mapping import Mapping
+from evaluators.errors import InputError
+
+Names = tuple[str, ...]
+
+LARGEST_COUNT = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class TensorCounts:
+    """What one instance of a level does with one tensor, in words (reads, fills, updates)."""
+
+    capacity: Column
+    instances: Column
+    partition: Column
+    reads: Column
+    fills: Column
+    updates: Column
+    temporal_reductions: Column
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Neighbouring temporal loops over a tensor's ranks, and all loops from the outermost to it."""
+
+    factors: Names
+    prefix: Names
+
+
+@dataclass(frozen=True)
+class _TensorPlan:
+    """The factors whose products are the counts of one tensor, per level."""
+
+    kept: tuple[int, ...]
+    size: tuple[Names, ...]
+    distinct: tuple[Names, ...]
+    partition: tuple[Names, ...]
+    runs: tuple[tuple[_Run, ...], ...]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The factors whose products are the counts of one mapping: what no design changes."""
+
+    cycles: Names
+    spatial: Names
+    instances: tuple[Names, ...]
+    tensors: dict[str, _TensorPlan]
+
+
+def _names(factors: Any) -> Names:
+    return tuple(sorted(factors))
+
+
+def _runs(loops: list[Any], ranks: tuple[str, ...]) -> tuple[_Run, ...]:
+    """Group temporal loops, outermost first, into runs over `ranks`; drop the loops inside."""
+    runs, outer = [], 0
+    for relevant, group in groupby(loops, key=lambda loop: loop.rank in ranks):
+        factors = [loop.factor for loop in group]
+        outer += len(factors)
+        if relevant:
+            runs.append(_Run(_names(factors), _names(loop.factor for loop in loops[:outer])))
+    return tuple(runs)
+
+
+@lru_cache(maxsize=4096)
+def _plan(mapping: Mapping) -> _Plan:
+    levels = mapping.levels
+    depth = range(len(levels))
+    temporal = [loop for level in levels for loop in level.loops]
+    spatial = [loop for level in levels for loop in level.spatial]
+    above = [[loop for level in levels[:i] for loop in level.spatial] for i in depth]
+
+    def tensor_plan(name: str, ranks: tuple[str, ...]) -> _TensorPlan:
+        def relevant(loops: Any) -> Names:
+            return _names(loop.factor for loop in loops if loop.rank in ranks)
+
+        inward = [[x for level in levels[i:] for x in (*level.loops, *level.spatial)] for i in depth]
+        outward = [[loop for level in levels[:i] for loop in level.loops] for i in depth]
+        return _TensorPlan(
+            kept=tuple(i for i in depth if name in levels[i].keep),
+            size=tuple(relevant(inward[i]) for i in depth),
+            distinct=tuple(relevant(levels[i - 1].spatial) if i else () for i in depth),
+            partition=tuple(
+                relevant(loop for loop in temporal + spatial if loop not in above[i]) for i in depth
+            ),
+            runs=tuple(_runs(outward[i], ranks) for i in depth),
+        )
+
+    return _Plan(
+        cycles=_names(loop.factor for loop in temporal),
+        spatial=_names(loop.factor for loop in spatial),
+        instances=tuple(_names(loop.factor for loop in above[i]) for i in depth),
+        tensors={
+            tensor.name: tensor_plan(tensor.name, tensor.ranks) for tensor in mapping.einsum.tensors
+        },
+    )
+
+
+class LoopNest:
+    """The counts of one mapping for a batch of designs.
+
+    Args:
+        mapping: the loop nest; its factors must multiply to the ranks' extents.
+        factors: the factors of the batch. All counts are exact up to 2^63 - 1; `check_countable`
+            tells whether a problem stays below.
+        wrapped: compute partitions as Timeloop does, modulo 2^64 (quirk Q5), instead of exactly.
+
+    Levels are named as in the mapping. Counts are per instance of a level, in words.
+
+    """
+
+    def __init__(self, mapping: Mapping, factors: Factors, *, wrapped: bool) -> None:
+        self.mapping = mapping
+        self._factors = factors
+        self._wrapped = wrapped
+        self._plan = _plan(mapping)
+        self._partitions: dict[str, list[Any]] = {}
+        self._shares: dict[tuple[int, str], Any] = {}
+
+    @property
+    def cycles(self) -> Any:
+        """Steps of the loop nest (1): the product of the temporal factors."""
+        return self._factors.product(self._plan.cycles)
+
+    @property
+    def instances(self) -> Any:
+        """Utilised instances of the arithmetic (1): the product of the spatial factors."""
+        return self._factors.product(self._plan.spatial)
+
+    def size(self, level: str, tensor: str) -> Any:
+        """Words of the tensor's tile at a level (3), kept there or not."""
+        return self._size(self.mapping.index(level), tensor)
+
+    def reads(self, level: str, tensor: str) -> Any:
+        """Words read; an output's first accumulation into each element reads nothing."""
+        i = self.mapping.index(level)
+        return self._demand(i, tensor) - self._elided(i, tensor)
+
+    def fills(self, level: str, tensor: str) -> Any:
+        """Words written from the next outer level that keeps the tensor; 0 at the outermost."""
+        i = self.mapping.index(level)
+        if i == self._plan.tensors[tensor].kept[0]:
+            return 0
+        return self._share(i, tensor) - self._elided(i, tensor)
+
+    def updates(self, level: str, tensor: str) -> Any:
+        """Words of the output written from below; 0 for an operand."""
+        if tensor != self.mapping.einsum.output.name:
+            return 0
+        return self._demand(self.mapping.index(level), tensor)
+
+    def counts(self, level: str, tensor: str) -> TensorCounts:
+        """Return all that Timeloop prints of a tensor at a level that keeps it."""
+        i = self.mapping.index(level)
+        reads = self.reads(level, tensor)
+        return TensorCounts(
+            capacity=self._size(i, tensor),
+            instances=self._factors.product(self._plan.instances[i]),
+            partition=self._partition(i, tensor),
+            reads=reads,
+            fills=self.fills(level, tensor),
+            updates=self.updates(level, tensor),
+            temporal_reductions=reads if tensor == self.mapping.einsum.output.name else 0,
+        )
+
+    def _size(self, i: int, tensor: str) -> Any:
+        return self._factors.product(self._plan.tensors[tensor].size[i])
+
+    def _refetch(self, i: int, tensor: str) -> Any:
+        """How often a tile of level i is fetched anew (5): temporal stationarity.
+
+        The product of all temporal loops outside level i down to the innermost one over a rank of
+        the tensor; a loop of factor 1 is no loop, which may differ from design to design.
+        """
+        refetch: Any = 1
+        for run in self._plan.tensors[tensor].runs[i]:
+            prefix = self._factors.product(run.prefix)
+            moves = run.prefix == run.factors or self._factors.exceed_one(run.factors)
+            refetch = select(moves, prefix, refetch)
+        return refetch
+
+    def _share(self, i: int, tensor: str) -> Any:
+        """Words exchanged with the parent per instance of level i (6)."""
+        known = self._shares.get((i, tensor))
+        if known is None:
+            known = self._size(i, tensor) * self._refetch(i, tensor)
+            self._shares[i, tensor] = known
+        return known
+
+    def _demand(self, i: int, tensor: str) -> Any:
+        """Words that the levels below ask of one instance of level i, which keeps the tensor (7)."""
+        plan = self._plan.tensors[tensor]
+        inner = next((k for k in plan.kept if k > i), None)
+        last = len(self.mapping.levels) - 1
+        supply = self.cycles if inner is None else self._share(inner, tensor)
+        fanout = plan.distinct[i + 1 : (last if inner is None else inner) + 1]
+        below = _names(name for names in fanout for name in names)
+        if inner is None:
+            ranks = next(t.ranks for t in self.mapping.einsum.tensors if t.name == tensor)
+            array = self.mapping.levels[last].spatial
+            below = _names((*below, *(loop.factor for loop in array if loop.rank in ranks)))
+        return supply * self._factors.product(below)
+
+    def _elided(self, i: int, tensor: str) -> Any:
+        """Accesses that the first accumulation into each element saves: an output's partition."""
+        return self._partition(i, tensor) if tensor == self.mapping.einsum.output.name else 0
+
+    def _partition(self, i: int, tensor: str) -> Any:
+        """The share of the tensor that one instance of level i owns (8)."""
+        names = self._plan.tensors[tensor].partition
+        if not self._wrapped:
+            return self._factors.product(names[i])
+        known = self._partitions.setdefault(tensor, [self._factors.product(names[0])])
+        while len(known) <= i:
+            known.append(self._wrapped_partition(len(known), tensor, known[-1]))
+        return known[i]
+
+    def _wrapped_partition(self, i: int, tensor: str, outer: Any) -> Any:
+        """Timeloop's partition of level i: the product in its numerator is kept modulo 2^64."""
+        plan = self._plan.tensors[tensor]
+        size = self._size(i, tensor)
+        distinct = self._factors.product(plan.distinct[i])
+        if _below_2_63(outer, size):
+            if outer is self._factors.product(plan.partition[i - 1]):
+                return self._factors.product(plan.partition[i])
+            return outer // distinct
+        if isinstance(outer, int) and isinstance(size, int):
+            return outer * size % 2**64 // (size * distinct)
+        product = np.asarray(outer).astype(np.uint64) * np.asarray(size).astype(np.uint64)
+        return (product // np.asarray(size * distinct).astype(np.uint64)).astype(np.int64)
+
+
+def _below_2_63(a: Any, b: Any) -> bool:
+    """Tell whether a*b stays below 2^63 for certain, for every design of the batch."""
+    return float(np.max(a)) * float(np.max(b)) < 2.0**63
+
+
+def check_countable(extents: dict[str, int], where: str) -> None:
+    """Raise `InputError` where the computes of an iteration space, and so a count, pass 2^63 - 1.
+
+    No count per instance exceeds the number of computes, since each is a product of distinct loops.
+    """
+    computes = prod(extents.values())
+    if computes > LARGEST_COUNT:
+        raise InputError(
+            f"{where}: {computes:.3e} computes exceed 2^63 - 1, the largest count that is exact; "
+            "shrink the batch or the sequence"
+        )

@@ -1,0 +1,201 @@
+"""The unfused baseline on a design: QK, softmax and AV in turn, through DRAM.
+
+QK and AV are mapped by an exhaustive mapper over the space that the artifact gives to Timeloop's
+(spec/mappings.md, section 5.1): how P, M and E (F) split between DRAM and the buffer, the order of
+the buffer's loops, and which tensors the buffer keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluators.accounting import Accounting, Correction
+from evaluators.analytical import binding as bindings
+from evaluators.analytical import costs, mapper
+from evaluators.analytical.activity import WORD_BYTES, Activity
+from evaluators.analytical.architecture import storage
+from evaluators.analytical.columns import Column, Factors, divisors, shared
+from evaluators.analytical.feasibility import remainders
+from evaluators.analytical.loopnest import LoopNest, check_countable
+from evaluators.analytical.mappings import UNFUSED_MAPPINGS
+from evaluators.analytical.three_pass import on_chip_activity, softmax_activities, softmax_spill
+from evaluators.design import Designs
+from evaluators.workload import Workload
+
+Int64s = NDArray[np.int64]
+
+_TENSORS = {"QK": ("Q", "K", "QK"), "AV": ("A", "V", "AV")}
+_WIDTH = {"QK": "E", "AV": "F"}
+
+
+def mapping_columns(einsum: str) -> tuple[str, ...]:
+    """Name the columns of an Einsum's mapping.
+
+    DRAM loops p2, m2 and e2 (f2 for AV); order, an index of `UNFUSED_ORDERS`; and for each tensor
+    whether the buffer keeps it.
+    """
+    prefix = einsum.lower()
+    splits = ("p2", "m2", f"{_WIDTH[einsum].lower()}2", "order")
+    keeps = (f"keeps_{tensor.lower()}" for tensor in _TENSORS[einsum])
+    return tuple(f"{prefix}_{name}" for name in (*splits, *keeps))
+
+
+@dataclass(frozen=True)
+class Unfused:
+    """The unfused baseline's loop nests."""
+
+    def resolve(self, workload: Workload, designs: Designs, accounting: Accounting) -> Designs:
+        """Map QK and AV where the designs carry no mapping, and everywhere under Q12."""
+        if designs.binding and not accounting.repairs(Correction.Q12):
+            return designs
+        columns = [name for einsum in _TENSORS for name in mapping_columns(einsum)]
+        chosen = {name: np.zeros(len(designs), dtype=np.int64) for name in columns}
+        for group in mapper.groups(
+            designs.array_rows, designs.array_cols, designs.buffer_bytes, designs.pe_registers
+        ):
+            one = designs.take(group[:1])
+            if workload.seq_len % one.array_rows[0] or workload.seq_len % one.array_cols[0]:
+                continue
+            for einsum in _TENSORS:
+                for name, value in best_mapping(workload, one, einsum, accounting).items():
+                    chosen[name][group] = value
+        return designs.with_columns(binding=chosen)
+
+    def violations(
+        self, workload: Workload, designs: Designs, accounting: Accounting
+    ) -> dict[str, Int64s]:
+        """Return the constraints' magnitudes for resolved designs."""
+        del accounting
+        return remainders(workload, designs, lanes_cut=workload.seq_len)
+
+    def activities(
+        self, workload: Workload, designs: Designs, accounting: Accounting
+    ) -> dict[str, Activity]:
+        """Return every Einsum's activity for feasible, resolved designs, in the cascade's order."""
+        wrapped = not accounting.repairs(Correction.Q5)
+        sides = shared(designs.array_cols), shared(designs.array_rows)
+        attention = {}
+        for einsum in _TENSORS:
+            *splits, orders, _, _, _ = (designs.binding[name] for name in mapping_columns(einsum))
+            keeps = [designs.binding[name] != 0 for name in mapping_columns(einsum)[4:]]
+            each = {
+                order: _attention(workload, einsum, sides, [shared(s) for s in splits], order, keeps, wrapped=wrapped)[0]
+                for order in np.unique(orders).tolist()
+            }
+            attention[einsum] = _by_order(orders, each)
+        softmax = softmax_activities(
+            workload,
+            shared(designs.vector_lanes),
+            False,
+            softmax_spill(workload, designs.buffer_bytes),
+            wrapped=wrapped,
+        )
+        return {"QK": attention["QK"]} | softmax | {"AV": attention["AV"]}
+
+
+def _by_order(orders: Int64s, each: dict[int, Activity]) -> Activity:
+    """Take every design's activity under its own order of loops."""
+    if len(each) == 1:
+        return next(iter(each.values()))
+    masks = [orders == order for order in each]
+    return Activity(
+        **{
+            name: np.select(masks, [vars(activity)[name] for activity in each.values()])
+            for name in vars(next(iter(each.values())))
+        }
+    )
+
+
+def _attention(
+    workload: Workload,
+    einsum: str,
+    sides: tuple[Column, Column],
+    splits: list[Any],
+    order: int,
+    keeps: list[Any],
+    *,
+    wrapped: bool,
+) -> tuple[Activity, Any]:
+    """Return the activity of QK or AV under one order of loops, and its bytes in the buffer."""
+    shape, seq_len, rank = workload.transformer, workload.seq_len, _WIDTH[einsum]
+    width = shape.query_width if einsum == "QK" else shape.value_width
+    check_countable(
+        {"B": shape.batch, "H": shape.heads, "P": seq_len, "M": seq_len, rank: width},
+        f"{einsum} of {shape.name} at {seq_len} tokens",
+    )
+    cols, rows = sides
+    p2, m2, e2 = splits
+    factors = Factors(
+        {
+            "B": shape.batch,
+            "H": shape.heads,
+            "P2": p2,
+            "M2": m2,
+            f"{rank}2": e2,
+            "P1": seq_len // (p2 * cols),
+            "M1": seq_len // (m2 * rows),
+            f"{rank}1": width // e2,
+            "P0": cols,
+            "M0": rows,
+        }
+    )
+    streamed, resident = (
+        LoopNest(mapping, factors, wrapped=wrapped) for mapping in UNFUSED_MAPPINGS[einsum][order]
+    )
+    kept = dict(zip(_TENSORS[einsum], keeps, strict=True))
+    activity = on_chip_activity(
+        streamed, resident, kept, 0.0, spillable=frozenset(), wrapped=wrapped
+    )
+    size = sum(
+        np.where(mask, WORD_BYTES * resident.size("L3", tensor), 0)
+        for tensor, mask in kept.items()
+    )
+    return activity, size
+
+
+def best_mapping(
+    workload: Workload, design: Designs, einsum: str, accounting: Accounting
+) -> dict[str, int]:
+    """Enumerate the mappings of QK or AV on one design and return the best, column -> value.
+
+    Best by traffic, then by energy as charged (spec/generalization.md, decision 9), among those
+    whose tiles fit the buffer.
+    """
+    cols, rows = int(design.array_cols[0]), int(design.array_rows[0])
+    shape = workload.transformer
+    width = shape.query_width if einsum == "QK" else shape.value_width
+    axes: Mapping[str, NDArray[np.int64]] = dict(
+        zip(
+            mapping_columns(einsum),
+            (
+                divisors(workload.seq_len // cols),
+                divisors(workload.seq_len // rows),
+                divisors(width),
+                np.arange(len(UNFUSED_MAPPINGS[einsum])),
+                *([np.arange(2)] * 3),
+            ),
+            strict=True,
+        )
+    )
+    grid = np.meshgrid(*axes.values(), indexing="ij", sparse=True)
+    p2, m2, e2 = (axis[:, :, :, 0] for axis in grid[:3])
+    keeps = [axis[:, :, :, 0] != 0 for axis in grid[4:]]
+    parts = storage(design, scaled_registers=accounting.repairs(Correction.Q2))
+    bound = bindings.THREE_PASS[einsum]
+    wrapped = not accounting.repairs(Correction.Q5)
+    fits, traffic, energy = [], [], []
+    for order in axes[f"{einsum.lower()}_order"].tolist():
+        activity, size = _attention(
+            workload, einsum, (cols, rows), [p2, m2, e2], order, keeps, wrapped=wrapped
+        )
+        fits.append(size <= design.buffer_bytes[0])
+        traffic.append(activity.traffic_bytes)
+        energy.append(costs.energy_pj(activity, bound, parts, accounting))
+    index = mapper.best(*(np.stack(each, axis=3) for each in (fits, traffic, energy)))
+    assert index is not None, "a mapping that keeps nothing fits every buffer"
+    return {name: int(axis[i]) for (name, axis), i in zip(axes.items(), index, strict=True)}

@@ -1,0 +1,108 @@
+"""Designs: the free parameters of a configuration as columns, one row a design."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from evaluators.errors import InputError
+
+Int64s = NDArray[np.int64]
+
+AUTOMATIC = 0
+"""Leaves query tiles or a register-file depth to the configuration's rule."""
+
+_AUTOMATIC_ALLOWED = ("query_tiles", "pe_registers", "lane_registers")
+
+
+@dataclass(frozen=True)
+class Designs:
+    """A batch of n designs of one configuration (spec/generalization.md).
+
+    Attributes:
+        array_rows: side of the 2D array that carries keys, R; shape (n,), as all columns.
+        array_cols: side of the 2D array that carries queries, C.
+        vector_lanes: lanes of the 1D array, V.
+        buffer_bytes: global buffer, G.
+        query_tiles: query tiles resident in the buffer, P1; 0 takes the most that fit.
+        pe_registers: rows of a PE's register file; 0 follows the configuration's rule.
+        lane_registers: rows of a lane's register file; 0 follows the configuration's rule.
+        binding: further columns by name, for the configurations that have binding choices; without
+            them the configuration takes its best.
+
+    """
+
+    array_rows: Int64s
+    array_cols: Int64s
+    vector_lanes: Int64s
+    buffer_bytes: Int64s
+    query_tiles: Int64s
+    pe_registers: Int64s
+    lane_registers: Int64s
+    binding: Mapping[str, Int64s] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        array_rows: ArrayLike,
+        array_cols: ArrayLike,
+        vector_lanes: ArrayLike,
+        buffer_bytes: ArrayLike,
+        query_tiles: ArrayLike = AUTOMATIC,
+        pe_registers: ArrayLike = AUTOMATIC,
+        lane_registers: ArrayLike = AUTOMATIC,
+        binding: Mapping[str, ArrayLike] | None = None,
+    ) -> Designs:
+        """Build a batch from integers and one-dimensional arrays, broadcast to one length.
+
+        `InputError` names the first parameter that is not a positive integer.
+        """
+        given = (array_rows, array_cols, vector_lanes, buffer_bytes)
+        automatic = (query_tiles, pe_registers, lane_registers)
+        columns = np.broadcast_arrays(
+            *(np.atleast_1d(np.asarray(each)) for each in (*given, *automatic)),
+            *(np.atleast_1d(np.asarray(each)) for each in (binding or {}).values()),
+        )
+        for name, column in zip(PARAMETERS, columns, strict=False):
+            _check(name, column)
+        int64s = [column.astype(np.int64, copy=False) for column in columns]
+        extra = dict(zip(binding or {}, int64s[len(PARAMETERS) :], strict=True))
+        return cls(*int64s[: len(PARAMETERS)], binding=extra)
+
+    def __len__(self) -> int:
+        return len(self.array_rows)
+
+    def columns(self) -> dict[str, Int64s]:
+        """Return the parameters by name, without the binding."""
+        return {name: getattr(self, name) for name in PARAMETERS}
+
+    def take(self, rows: Any) -> Designs:
+        """Return the designs that a slice, a mask or an index array picks."""
+        picked = {name: column[rows] for name, column in self.columns().items()}
+        return Designs(**picked, binding={k: column[rows] for k, column in self.binding.items()})
+
+    def with_columns(self, **columns: Int64s) -> Designs:
+        """Return the batch with some of its columns replaced."""
+        return replace(self, **columns)  # type: ignore[arg-type]
+
+    @property
+    def buffer_row_words(self) -> Int64s:
+        """16-bit words in a row of the global buffer, W: the longer side of the 2D array."""
+        return np.maximum(self.array_rows, self.array_cols)
+
+
+PARAMETERS = tuple(each.name for each in fields(Designs) if each.name != "binding")
+"""The numeric parameters of a design, in the order of its columns."""
+
+
+def _check(name: str, column: NDArray[Any]) -> None:
+    least = AUTOMATIC if name in _AUTOMATIC_ALLOWED else 1
+    if column.dtype.kind not in "iu":
+        raise InputError(f"{name}: integers are wanted, not {column.dtype}")
+    if column.size and column.min() < least:
+        right = "a positive integer" if least else "a positive integer, or 0 for automatic"
+        raise InputError(f"{name} {column.min()}: it must be {right}")

@@ -1,0 +1,117 @@
+"""What every evaluator takes and gives, and the evaluators by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluators.accounting import Accounting
+from evaluators.design import Designs
+from evaluators.errors import InputError
+from evaluators.workload import Workload
+
+Float64s = NDArray[np.float64]
+
+METRICS = (
+    "latency_s",
+    "energy_pj",
+    "traffic_bytes",
+    "util_1d",
+    "util_2d",
+    "memory_latency_s",
+    "compute_2d_s",
+    "compute_1d_s",
+    "array_area_um2",
+    "area_um2",
+)
+"""The metrics of an evaluation, in the order of their columns.
+
+Latency; energy; off-chip traffic; busy share of the 1D and of the 2D array; time of all off-chip
+traffic; busy time of the 2D and of the 1D array; area of the 2D array; area of the chip.
+"""
+
+
+@dataclass(frozen=True)
+class EinsumEvaluation:
+    """One Einsum's part in an evaluation; columns of shape (n,), NaN where infeasible.
+
+    Attributes:
+        array: the array that runs it, '2d' or '1d'.
+        busy_s: time it keeps that array busy.
+        active_fraction: share of the 2D array's PE-time it uses (figure 7); 0 on the 1D array.
+        traffic_bytes: its off-chip traffic.
+        energy_pj: its energy.
+
+    """
+
+    array: str
+    busy_s: Float64s
+    active_fraction: Float64s
+    traffic_bytes: Float64s
+    energy_pj: Float64s
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """A batch of n designs, evaluated on one workload.
+
+    Attributes:
+        designs: the designs with every automatic parameter resolved (infeasible ones as given).
+        metrics: `METRICS` by name, shape (n,), NaN where infeasible.
+        violations: constraint -> magnitude in its natural unit, shape (n,); feasible where <= 0.
+        einsums: the breakdown by Einsum in the cascade's order; empty unless asked for.
+
+    """
+
+    designs: Designs
+    metrics: Mapping[str, Float64s]
+    violations: Mapping[str, NDArray[np.int64]]
+    einsums: Mapping[str, EinsumEvaluation]
+
+    @property
+    def feasible(self) -> NDArray[np.bool_]:
+        """Tell which designs violate no constraint, shape (n,)."""
+        feasible = np.ones(len(self.designs), dtype=bool)
+        for magnitude in self.violations.values():
+            feasible &= magnitude <= 0
+        return feasible
+
+
+class Evaluator(Protocol):
+    """Design x workload -> evaluation."""
+
+    name: str
+
+    def evaluate(
+        self,
+        configuration: str,
+        workload: Workload,
+        designs: Designs,
+        accounting: Accounting,
+        *,
+        breakdown: bool = False,
+    ) -> Evaluations:
+        """Evaluate a batch; infeasible designs get NaN and their violations, not an exception.
+
+        Raises:
+            InputError: for an unknown configuration, or a workload too large to count.
+
+        """
+        ...
+
+    def reason(self, constraint: str, magnitude: int, workload: Workload, designs: Designs) -> str:
+        """Say in one sentence why the first design violates a constraint, and what would do."""
+        ...
+
+
+def evaluator(name: str) -> Evaluator:
+    """Return the evaluator of that name; `InputError` lists the known ones."""
+    if name == "analytical":
+        from evaluators.analytical.engine import AnalyticalEvaluator  # noqa: PLC0415
+
+        return AnalyticalEvaluator()
+    raise InputError(f"unknown evaluator '{name}'; known is analytical")

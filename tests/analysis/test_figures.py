@@ -1,0 +1,240 @@
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgba_array
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from analysis.figure_data import paper_values
+from analysis.figures import PNG_DPI, draw_figure, draw_figures
+
+NAMES = ["6a", "6b", "7", "8", "9", "10", "11", "12"]
+BAR_CHARTS = ["6a", "6b", "8", "9", "10", "11"]
+FILES = [f"fig{name}.{suffix}" for name in NAMES for suffix in ("pdf", "png")]
+OKABE_ITO = {
+    "#000000", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data() -> pd.DataFrame:
+    return paper_values()
+
+
+@pytest.fixture(scope="module")
+def folder(data: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("drawn") / "figures"
+    assert draw_figures(data, folder) == [folder / name for name in FILES]
+    return folder
+
+
+def drawn_axes(data: pd.DataFrame, name: str) -> Axes:
+    (axes,) = draw_figure(data, name).axes
+    return axes
+
+
+def drawn_bars(axes: Axes) -> pd.DataFrame:
+    """Left edge, bottom, height and label of every bar, from left to right, bottom to top."""
+    bars = []
+    for collection in axes.collections:
+        for path in collection.get_paths():
+            (left, bottom), (_, top) = path.get_extents().get_points()
+            bars.append((left, bottom, top - bottom, collection.get_label()))
+    table = pd.DataFrame(bars, columns=["left", "bottom", "height", "label"])
+    return table.sort_values(["left", "bottom"], ignore_index=True)
+
+
+def rows_of(data: pd.DataFrame, name: str) -> pd.DataFrame:
+    return data[data["figure"] == name]
+
+
+def legend_texts(axes: Axes) -> list[str]:
+    legend = axes.get_legend()
+    assert legend is not None
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def test_folder_holds_the_sixteen_files_and_nothing_else(folder: Path) -> None:
+    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_are_whole(folder: Path, name: str) -> None:
+    png = (folder / f"fig{name}.png").read_bytes()
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    assert png.endswith(b"IEND\xaeB`\x82")
+    pdf = (folder / f"fig{name}.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF-")
+    assert pdf.endswith(b"%%EOF\n")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pdf_embeds_truetype_fonts(folder: Path, name: str) -> None:
+    pdf = (folder / f"fig{name}.pdf").read_bytes()
+    assert b"/FontFile2" in pdf
+    assert b"/Type3" not in pdf
+
+
+def test_same_table_gives_the_same_bytes_at_any_time_over_any_file(
+    data: pd.DataFrame, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    (tmp_path / "fig7.png").write_bytes(b"old")
+    draw_figures(data, tmp_path)
+    different = [
+        name for name in FILES if (tmp_path / name).read_bytes() != (folder / name).read_bytes()
+    ]
+    assert different == []
+
+
+@pytest.mark.parametrize("name", BAR_CHARTS)
+def test_bars_from_left_to_right_are_the_rows_of_the_table(data: pd.DataFrame, name: str) -> None:
+    bars = drawn_bars(drawn_axes(data, name))
+    np.testing.assert_allclose(bars["height"], rows_of(data, name)["value"], rtol=1e-12)
+    assert (bars["bottom"] == 0).all()
+    labels = ["Unfused", "FLAT", "+Cascade", "+Architecture", "+Binding"]
+    assert bars["label"].tolist() == labels * 24
+
+
+@pytest.mark.parametrize("name", BAR_CHARTS)
+def test_bars_fit_in_the_axes(data: pd.DataFrame, name: str) -> None:
+    axes = drawn_axes(data, name)
+    bars = drawn_bars(axes)
+    left, right = axes.get_xlim()
+    assert left <= bars["left"].min()
+    assert bars["left"].max() + 1 <= right
+    assert bars["height"].max() < axes.get_ylim()[1] < 1.2 * bars["height"].max()
+
+
+@pytest.mark.parametrize("name", BAR_CHARTS)
+def test_bar_charts_name_models_lengths_and_configurations(data: pd.DataFrame, name: str) -> None:
+    axes = drawn_axes(data, name)
+    written = [text.get_text() for text in axes.texts]
+    assert written[:4] == ["BERT", "TrXL", "T5", "XLM"]
+    assert written[4:] == ["1K", "4K", "16K", "64K", "256K", "1M"] * 4
+    expected = ["Unfused", "FLAT", "FuseMax", "+Cascade", "+Architecture", "+Binding"]
+    assert legend_texts(axes) == expected
+
+
+@pytest.mark.parametrize("name", BAR_CHARTS)
+def test_every_group_of_bars_stands_over_its_length(data: pd.DataFrame, name: str) -> None:
+    axes = drawn_axes(data, name)
+    groups = drawn_bars(axes)["left"].to_numpy().reshape(24, 5)
+    centres = (groups[:, 0] + groups[:, -1] + 1) / 2
+    np.testing.assert_allclose([text.get_position()[0] for text in axes.texts[4:]], centres)
+
+
+def test_figure_7_stacks_the_einsums_without_gaps(data: pd.DataFrame) -> None:
+    bars = drawn_bars(drawn_axes(data, "7"))
+    np.testing.assert_allclose(bars["height"], rows_of(data, "7")["value"], rtol=1e-9)
+    tops = (bars["bottom"] + bars["height"]).groupby(bars["left"]).shift(fill_value=0)
+    np.testing.assert_allclose(bars["bottom"], tops, atol=1e-12)
+    labels = ["QK", "SLNV/AV"] * 2 + ["QK", "LM", "SLN", "SLD", "SLNV/AV"] * 2
+    assert bars["label"].tolist() == labels * 6
+
+
+def test_figure_7_names_lengths_configurations_and_einsums(data: pd.DataFrame) -> None:
+    axes = drawn_axes(data, "7")
+    written = [text.get_text() for text in axes.texts]
+    assert written == ["1K", "4K", "16K", "64K", "256K", "1M"] + ["FL", "+C", "+A", "+B"] * 6
+    assert legend_texts(axes) == ["QK", "LM", "SLN", "SLD", "SLNV/AV"]
+    assert axes.get_ylim() == (0, 1)
+
+
+def test_figure_12_draws_latency_against_area(data: pd.DataFrame) -> None:
+    axes = drawn_axes(data, "12")
+    rows = rows_of(data, "12")
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert [line.get_label() for line in axes.lines] == ["BERT", "TrXL", "T5", "XLM"]
+    for line in axes.lines:
+        points = rows[rows["model"] == line.get_label()]
+        expected_x = points.loc[points["quantity"] == "area_cm2", "value"]
+        expected_y = points.loc[points["quantity"] == "latency_s", "value"]
+        np.testing.assert_array_equal(line.get_xdata(), expected_x)
+        np.testing.assert_array_equal(line.get_ydata(), expected_y)
+
+
+def test_lines_of_figure_12_differ_without_colour(data: pd.DataFrame) -> None:
+    lines = drawn_axes(data, "12").lines
+    assert len({line.get_marker() for line in lines}) == 4
+    assert len({line.get_linestyle() for line in lines}) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("6a", "Utilization 1D"),
+        ("6b", "Utilization 2D"),
+        ("7", "Proportion Active"),
+        ("8", "Speedup"),
+        ("9", "Energy Use"),
+        ("10", "Speedup"),
+        ("11", "Energy Use"),
+        ("12", "Attention Latency (s)"),
+    ],
+)
+def test_vertical_axis_is_named_as_in_the_paper(data: pd.DataFrame, name: str, label: str) -> None:
+    assert drawn_axes(data, name).get_ylabel() == label
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_colours_are_those_of_okabe_and_ito(data: pd.DataFrame, name: str) -> None:
+    axes = drawn_axes(data, name)
+    drawn = [np.asarray(bars.get_facecolor()) for bars in axes.collections]
+    drawn += [to_rgba_array(line.get_color()) for line in axes.lines]
+    colours = {to_hex(colour) for colour in np.concatenate(drawn)}
+    assert len(colours) == (4 if name == "12" else 5)
+    assert colours <= OKABE_ITO
+
+
+def visible_texts(figure: Figure) -> list[Text]:
+    (axes,) = figure.axes
+    legend = axes.get_legend()
+    assert legend is not None
+    texts = [*axes.texts, *legend.get_texts(), legend.get_title()]
+    for axis in (axes.xaxis, axes.yaxis):
+        lowest, highest = axis.get_view_interval()
+        ticks = zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True)
+        if axis.get_visible():
+            texts += [axis.label, *(text for at, text in ticks if lowest <= at <= highest)]
+    return [text for text in texts if text.get_text()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_texts_are_legible_inside_the_figure_and_apart(data: pd.DataFrame, name: str) -> None:
+    figure = draw_figure(data, name)
+    figure.set_dpi(PNG_DPI)
+    figure.draw_without_rendering()
+    assert figure.get_figwidth() <= 3.5
+    texts = visible_texts(figure)
+    assert min(float(text.get_fontsize()) for text in texts) >= 6
+    extents = {text: text.get_window_extent() for text in texts}
+    for text, extent in extents.items():
+        assert 0 <= extent.x0 < extent.x1 <= figure.bbox.width, text
+        assert 0 <= extent.y0 < extent.y1 <= figure.bbox.height, text
+    for (first, extent), (second, other) in combinations(extents.items(), 2):
+        assert not extent.overlaps(other), (first, second)
+
+
+def test_figure_without_rows_is_refused(data: pd.DataFrame) -> None:
+    with pytest.raises(ValueError, match="no rows of figure 8"):
+        draw_figure(data[data["figure"] != "8"], "8")
+
+
+def test_failure_leaves_whole_files_only(data: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no rows of figure 6b"):
+        draw_figures(data[data["figure"] != "6b"], tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fig6a.pdf", "fig6a.png"]
+
+
+def test_file_that_cannot_be_replaced_leaves_nothing_behind(
+    data: pd.DataFrame, tmp_path: Path
+) -> None:
+    (tmp_path / "fig6a.pdf").mkdir()
+    with pytest.raises(IsADirectoryError):
+        draw_figures(data, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["fig6a.pdf"]
