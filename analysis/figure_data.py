@@ -9,20 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from evaluators.workload import SEQ_LENS, TRANSFORMERS
+from studies.paper import ATTENTION, LINEAR_LAYERS, PARETO_SEQ_LEN, PARETO_SIDES
+
 COLUMNS = ["figure", "configuration", "model", "seq_len", "array_rows", "quantity", "value"]
-MODELS = ("BERT", "TrXL", "T5", "XLM")
-SEQ_LENS = (2**10, 2**12, 2**14, 2**16, 2**18, 2**20)
-
-LINEAR_LAYERS = {
-    "unfused": "linear_flat",
-    "flat": "linear_flat",
-    "cascade": "linear_flat",
-    "architecture": "linear_fusemax",
-    "binding": "linear_fusemax",
-}
-"""The linear layers that complete each configuration's attention, in the order of the bars."""
-
-CONFIGURATIONS = tuple(LINEAR_LAYERS)
+MODELS = tuple(TRANSFORMERS)
+CONFIGURATIONS = ATTENTION
 
 FIGURE_7_EINSUMS = {
     "flat": ("QK", "AV"),
@@ -33,8 +25,6 @@ FIGURE_7_EINSUMS = {
 """The Einsums of the 2D array in figure 7, per configuration, in the order of the stack."""
 
 FIGURE_7_MODEL = "BERT"
-FIGURE_12_ARRAY_ROWS = (16, 32, 64, 128, 256, 512)
-FIGURE_12_SEQ_LEN = 2**18
 CM2_PER_UM2 = 1e-8
 
 
@@ -155,7 +145,7 @@ def _figure_7(breakdown: pd.DataFrame, attention: pd.DataFrame) -> pd.DataFrame:
 def _figure_12(evaluations: pd.DataFrame) -> pd.DataFrame:
     """Return area and latency of +Binding (48 rows) by model and array size."""
     wanted = pd.MultiIndex.from_product(
-        [["pareto"], ["binding"], [FIGURE_12_SEQ_LEN], MODELS, FIGURE_12_ARRAY_ROWS],
+        [["pareto"], ["binding"], [PARETO_SEQ_LEN], MODELS, PARETO_SIDES],
         names=["study", "configuration", "seq_len", "model", "array_rows"],
     )
     points = _select(evaluations, "evaluations", wanted, ["area_um2", "latency_s"])

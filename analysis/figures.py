@@ -6,7 +6,6 @@ the nearest of Okabe and Ito's (https://jfly.uni-koeln.de/color/), which all rea
 Markers and dashes support them in figure 12, the order of the legend in the bars.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from io import BytesIO
@@ -22,6 +21,9 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+
+from evaluators.files import write_atomically
+from evaluators.workload import seq_len_label
 
 PNG_DPI = 300
 STYLE: dict[Any, Any] = {
@@ -99,7 +101,6 @@ def draw_figures(data: pd.DataFrame, folder: Path) -> list[Path]:
         If the table has no rows of one of the figures.
 
     """
-    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name in FIGURES:
         figure = draw_figure(data, name)
@@ -125,7 +126,7 @@ def _bar_chart(rows: pd.DataFrame, ylabel: str) -> Figure:
     panel, models = pd.factorize(rows["model"])
     group, seq_lens = pd.factorize(rows["seq_len"])
     figure, axes, lefts = _grouped_axes(
-        list(models), [_tokens(seq_len) for seq_len in seq_lens], len(BARS) + 2, panel_gap=3
+        list(models), [seq_len_label(seq_len) for seq_len in seq_lens], len(BARS) + 2, panel_gap=3
     )
     for place, (configuration, (label, colour)) in enumerate(BARS.items(), start=1):
         chosen = (rows["configuration"] == configuration).to_numpy()
@@ -147,7 +148,7 @@ def _stacked_bars(rows: pd.DataFrame) -> Figure:
     panel, seq_lens = pd.factorize(rows["seq_len"])
     group = rows["configuration"].map(list(STACKS).index).to_numpy()
     figure, axes, lefts = _grouped_axes(
-        [_tokens(seq_len) for seq_len in seq_lens], list(STACKS.values()), 1, panel_gap=0.75
+        [seq_len_label(seq_len) for seq_len in seq_lens], list(STACKS.values()), 1, panel_gap=0.75
     )
     heights = np.zeros(lefts.shape)
     for quantity, (label, colour) in SEGMENTS.items():
@@ -235,19 +236,9 @@ def _bars(
     return PolyCollection(quads, facecolors=colour, linewidths=0, label=label)
 
 
-def _tokens(seq_len: int) -> str:
-    """Return a sequence length as the paper writes it: 1K for 1024 tokens, 1M for 1024 x 1024."""
-    return f"{seq_len >> 10}K" if seq_len < 2**20 else f"{seq_len >> 20}M"
-
-
 def _save(figure: Figure, path: Path, **options: Any) -> Path:
     """Write a figure in the format of the path's suffix, all of it or nothing."""
     content = BytesIO()
     figure.savefig(content, format=path.suffix[1:], **options)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(content.getvalue())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_atomically(path, content.getvalue())
     return path

@@ -16,7 +16,8 @@ Int64s = NDArray[np.int64]
 AUTOMATIC = 0
 """Leaves query tiles or a register-file depth to the configuration's rule."""
 
-_AUTOMATIC_ALLOWED = ("query_tiles", "pe_registers", "lane_registers")
+AUTOMATIC_ALLOWED = ("query_tiles", "pe_registers", "lane_registers")
+"""The parameters that may be left to a rule."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Designs:
     @classmethod
     def of(
         cls,
+        *,
         array_rows: ArrayLike,
         array_cols: ArrayLike,
         vector_lanes: ArrayLike,
@@ -61,17 +63,28 @@ class Designs:
 
         `InputError` names the first parameter that is not a positive integer.
         """
-        given = (array_rows, array_cols, vector_lanes, buffer_bytes)
-        automatic = (query_tiles, pe_registers, lane_registers)
+        parameters = {
+            "array_rows": array_rows,
+            "array_cols": array_cols,
+            "vector_lanes": vector_lanes,
+            "buffer_bytes": buffer_bytes,
+            "query_tiles": query_tiles,
+            "pe_registers": pe_registers,
+            "lane_registers": lane_registers,
+        }
+        choices = dict(binding or {})
         columns = np.broadcast_arrays(
-            *(np.atleast_1d(np.asarray(each)) for each in (*given, *automatic)),
-            *(np.atleast_1d(np.asarray(each)) for each in (binding or {}).values()),
+            *(np.atleast_1d(np.asarray(each)) for each in (*parameters.values(), *choices.values()))
         )
-        for name, column in zip(PARAMETERS, columns, strict=False):
+        for name, column in zip(parameters, columns, strict=False):
             _check(name, column)
-        int64s = [column.astype(np.int64, copy=False) for column in columns]
-        extra = dict(zip(binding or {}, int64s[len(PARAMETERS) :], strict=True))
-        return cls(*int64s[: len(PARAMETERS)], binding=extra)
+        int64s = dict(
+            zip([*parameters, *choices], (each.astype(np.int64) for each in columns), strict=True)
+        )
+        return cls(
+            **{name: int64s[name] for name in parameters},
+            binding={name: int64s[name] for name in choices},
+        )
 
     def __len__(self) -> int:
         return len(self.array_rows)
@@ -85,9 +98,9 @@ class Designs:
         picked = {name: column[rows] for name, column in self.columns().items()}
         return Designs(**picked, binding={k: column[rows] for k, column in self.binding.items()})
 
-    def with_columns(self, **columns: Int64s) -> Designs:
+    def with_columns(self, **columns: Any) -> Designs:
         """Return the batch with some of its columns replaced."""
-        return replace(self, **columns)  # type: ignore[arg-type]
+        return replace(self, **columns)
 
     @property
     def buffer_row_words(self) -> Int64s:
@@ -100,7 +113,7 @@ PARAMETERS = tuple(each.name for each in fields(Designs) if each.name != "bindin
 
 
 def _check(name: str, column: NDArray[Any]) -> None:
-    least = AUTOMATIC if name in _AUTOMATIC_ALLOWED else 1
+    least = AUTOMATIC if name in AUTOMATIC_ALLOWED else 1
     if column.dtype.kind not in "iu":
         raise InputError(f"{name}: integers are wanted, not {column.dtype}")
     if column.size and column.min() < least:

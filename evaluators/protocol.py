@@ -103,7 +103,14 @@ class Evaluator(Protocol):
         """
         ...
 
-    def reason(self, constraint: str, magnitude: int, workload: Workload, designs: Designs) -> str:
+    def reason(
+        self,
+        configuration: str,
+        constraint: str,
+        magnitude: int,
+        workload: Workload,
+        designs: Designs,
+    ) -> str:
         """Say in one sentence why the first design violates a constraint, and what would do."""
         ...
 

@@ -10,3 +10,21 @@ def reference() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the published tables are not at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def truth() -> Path:
+    """Loop nests that the real Timeloop counted, JSON lines compressed with gzip."""
+    file = Path(__file__).resolve().parents[2] / "shared" / "truth" / "loopnest.jsonl.gz"
+    if not file.is_file():
+        pytest.skip(f"Timeloop's counts of random loop nests are not at {file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def spec() -> Path:
+    """Folder of the tables of the model's specification: loop-nest counts, FLAT's bindings."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "spec"
+    if not folder.is_dir():
+        pytest.skip(f"the specification's tables are not at {folder}")
+    return folder

@@ -47,7 +47,12 @@ class Architecture:
 
     def paper_design(self) -> Designs:
         """Return the paper's machine of this template, as a batch of one."""
-        return Designs.of(PAPER_SIDE, PAPER_SIDE, PAPER_SIDE, self.buffer_bytes)
+        return Designs.of(
+            array_rows=PAPER_SIDE,
+            array_cols=PAPER_SIDE,
+            vector_lanes=PAPER_SIDE,
+            buffer_bytes=self.buffer_bytes,
+        )
 
     def has_paper_sizes(self, designs: Designs) -> NDArray[np.bool_]:
         """Tell which designs have the paper's array sizes and buffer, shape (n,)."""

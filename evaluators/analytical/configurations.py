@@ -17,6 +17,7 @@ from evaluators.analytical import architecture, binding, mappings, schedule
 from evaluators.analytical.activity import Activity
 from evaluators.analytical.architecture import Architecture
 from evaluators.analytical.binding import Bound
+from evaluators.analytical.feasibility import FUSEMAX_CUTS, LINEAR_CUTS, THREE_PASS_CUTS
 from evaluators.analytical.flat import Flat
 from evaluators.analytical.fusemax import FuseMax
 from evaluators.analytical.linear import Linear
@@ -55,6 +56,7 @@ class Configuration:
         architecture: the chip.
         binding: where each Einsum runs, in the cascade's order.
         nests: its loop nests.
+        cuts: what each side of its arrays carries, for messages.
         latency: its schedule.
         counts_idle_pes: activity of the 2D array is weighted by the PEs in use (quirk Q14).
         unpaid: functional unit -> the correction that charges it; free under the others.
@@ -66,6 +68,7 @@ class Configuration:
     architecture: Architecture
     binding: dict[str, Bound]
     nests: LoopNests
+    cuts: dict[str, str]
     latency: Callable[[schedule.Times], Any]
     counts_idle_pes: bool = False
     unpaid: tuple[tuple[str, Correction], ...] = ()
@@ -82,6 +85,7 @@ CONFIGURATIONS = {
             architecture=architecture.FLAT,
             binding=binding.THREE_PASS,
             nests=Unfused(),
+            cuts=THREE_PASS_CUTS,
             latency=schedule.unfused,
         ),
         Configuration(
@@ -89,6 +93,7 @@ CONFIGURATIONS = {
             architecture=architecture.FLAT,
             binding=binding.THREE_PASS,
             nests=Flat(),
+            cuts=THREE_PASS_CUTS,
             latency=schedule.flat,
             counts_idle_pes=True,
         ),
@@ -102,6 +107,7 @@ CONFIGURATIONS = {
                 keeps_scores=True,
                 published_tiling_bytes=architecture.FUSEMAX.buffer_bytes,
             ),
+            cuts=FUSEMAX_CUTS,
             latency=schedule.cascade,
             unpaid=(("exponential", Correction.Q3),),
             shared_unpaid=Correction.Q4,
@@ -111,6 +117,7 @@ CONFIGURATIONS = {
             architecture=architecture.FUSEMAX,
             binding=binding.FUSEMAX,
             nests=_FUSEMAX_NESTS,
+            cuts=FUSEMAX_CUTS,
             latency=schedule.architecture,
         ),
         Configuration(
@@ -118,6 +125,7 @@ CONFIGURATIONS = {
             architecture=architecture.FUSEMAX,
             binding=binding.FUSEMAX,
             nests=_FUSEMAX_NESTS,
+            cuts=FUSEMAX_CUTS,
             latency=schedule.binding,
         ),
         Configuration(
@@ -125,6 +133,7 @@ CONFIGURATIONS = {
             architecture=architecture.FLAT,
             binding=binding.LINEAR,
             nests=Linear(),
+            cuts=LINEAR_CUTS,
             latency=schedule.linear,
         ),
         Configuration(
@@ -132,6 +141,7 @@ CONFIGURATIONS = {
             architecture=architecture.LINEAR_FUSEMAX,
             binding=binding.LINEAR,
             nests=Linear(),
+            cuts=LINEAR_CUTS,
             latency=schedule.linear,
         ),
     )

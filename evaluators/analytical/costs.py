@@ -22,7 +22,7 @@ def energy_pj(activity: Activity, bound: Bound, parts: Storage, accounting: Acco
     register_file = parts.pe if bound.array == "2d" else parts.lane
     files = activity.instances if accounting.repairs(Correction.Q1) else 1
     computes = activity.cycles * activity.instances
-    return (
+    energy: Real = (
         (activity.dram_reads + activity.dram_writes) * (dram.ENERGY_PJ / dram.ACCESS_WORDS)
         + (
             activity.buffer_reads * parts.buffer.read_pj
@@ -39,6 +39,7 @@ def energy_pj(activity: Activity, bound: Bound, parts: Storage, accounting: Acco
         + computes
         * sum(count * arithmetic.energy_pj(unit) for unit, count in bound.operations.items())
     )
+    return energy
 
 
 def times(activities: dict[str, Activity], binding: dict[str, Bound], array_rows: Any) -> Times:

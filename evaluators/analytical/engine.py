@@ -21,7 +21,7 @@ from evaluators.design import Designs
 from evaluators.protocol import METRICS, EinsumEvaluation, Evaluations
 from evaluators.workload import Workload
 
-CHUNK = 1 << 14
+CHUNK = 1 << 13
 """Designs evaluated at a time, so that the columns in flight stay in the cache."""
 
 _BREAKDOWN = ("busy_s", "active_fraction", "traffic_bytes", "energy_pj")
@@ -70,9 +70,17 @@ class AnalyticalEvaluator:
                     getattr(part, field)[rows] = np.where(known, values, np.nan)
         return Evaluations(designs, metrics, violations | {"sram_unknown": unknown}, einsums)
 
-    def reason(self, constraint: str, magnitude: int, workload: Workload, designs: Designs) -> str:
+    def reason(
+        self,
+        configuration_name: str,
+        constraint: str,
+        magnitude: int,
+        workload: Workload,
+        designs: Designs,
+    ) -> str:
         """Explain a violation, see `evaluators.protocol.Evaluator.reason`."""
-        return sentence(constraint, magnitude, workload, designs)
+        cuts = configuration(configuration_name).cuts
+        return sentence(constraint, magnitude, workload, designs, cuts)
 
 
 def _chunks(feasible: NDArray[np.bool_]) -> list[Any]:
@@ -91,9 +99,7 @@ class _Batch:
     ) -> None:
         self._config = config
         self._designs = designs
-        self.parts: Storage = storage(
-            designs, scaled_registers=accounting.repairs(Correction.Q2)
-        )
+        self.parts: Storage = storage(designs, scaled_registers=accounting.repairs(Correction.Q2))
         self._activities = {
             name: _charged_activity(config, each, accounting)
             for name, each in config.nests.activities(workload, designs, accounting).items()

@@ -15,25 +15,24 @@ from evaluators.workload import Workload
 
 SENTENCES = {
     "rows_remainder": (
-        "array_rows {array_rows} leaves a remainder of {magnitude}: it must divide the keys, "
-        "{seq_len} tokens (for linear layers, every layer's output width)"
+        "array_rows {array_rows} leaves a remainder of {magnitude} in {array_rows_cut}; "
+        "it must divide them"
     ),
     "cols_remainder": (
-        "array_cols {array_cols} leaves a remainder of {magnitude}: it must divide the queries, "
-        "{seq_len} tokens (for linear layers, batch times tokens)"
+        "array_cols {array_cols} leaves a remainder of {magnitude} in {array_cols_cut}; "
+        "it must divide them"
     ),
     "lanes_remainder": (
-        "vector_lanes {vector_lanes} leaves a remainder of {magnitude}: it must divide what the "
-        "lanes carry (FuseMax: query_tiles*array_cols, here {queries} queries; FLAT and unfused: "
-        "{seq_len} keys)"
+        "vector_lanes {vector_lanes} leaves a remainder of {magnitude} in {vector_lanes_cut}; "
+        "it must divide them"
     ),
     "tiles_remainder": (
-        "query_tiles {query_tiles} leaves a remainder of {magnitude}: it must divide the "
-        "sequence's tiles, {seq_len} tokens over array_cols {array_cols}"
+        "query_tiles {query_tiles} leaves a remainder of {magnitude} in the tiles of the sequence, "
+        "{seq_len} tokens / array_cols {array_cols}; it must divide them"
     ),
     "buffer_row_remainder_bytes": (
-        "buffer_bytes {buffer_bytes} leaves a remainder of {magnitude}: it must be a multiple of "
-        "a buffer row, 2*max(array_rows, array_cols) = {row_bytes} bytes"
+        "buffer_bytes {buffer_bytes} leaves a remainder of {magnitude}; it must be a multiple of a "
+        "buffer row, 2*max(array_rows, array_cols) = {row_bytes} bytes"
     ),
     "buffer_short_bytes": (
         "buffer_bytes {buffer_bytes} is {magnitude} bytes short of the least that this design "
@@ -46,6 +45,27 @@ SENTENCES = {
     "sram_unknown": "{sram_missing}",
 }
 """Constraint -> why it fails and what would be right, for `str.format`."""
+
+THREE_PASS_CUTS = {
+    "array_rows": "the {seq_len} keys or queries",
+    "array_cols": "the {seq_len} queries or keys",
+    "vector_lanes": "the {seq_len} keys",
+}
+"""What each side carries under FLAT and unfused."""
+
+FUSEMAX_CUTS = {
+    "array_rows": "the {seq_len} keys",
+    "array_cols": "the {seq_len} queries",
+    "vector_lanes": "the {queries} queries resident in the buffer",
+}
+"""What each side carries under the FuseMax cascade."""
+
+LINEAR_CUTS = {
+    "array_rows": "the output widths of the layers",
+    "array_cols": "the batch's tokens",
+    "vector_lanes": "nothing",
+}
+"""What each side carries under the linear layers."""
 
 
 def remainders(
@@ -66,16 +86,25 @@ def buffer_rows(designs: Designs) -> dict[str, NDArray[np.int64]]:
     return {"buffer_row_remainder_bytes": designs.buffer_bytes % row_bytes}
 
 
-def sentence(constraint: str, magnitude: int, workload: Workload, designs: Designs) -> str:
-    """Say why the first of the designs violates a constraint, and what would be right."""
+def sentence(
+    constraint: str, magnitude: int, workload: Workload, designs: Designs, cuts: dict[str, str]
+) -> str:
+    """Say why the first of the designs violates a constraint, and what would be right.
+
+    `cuts` tells what each side carries.
+    """
     values = {name: int(column[0]) for name, column in designs.columns().items()}
     words = max(values["array_rows"], values["array_cols"])
     depth = values["buffer_bytes"] // (2 * words)
+    queries = values["query_tiles"] * values["array_cols"]
     return SENTENCES[constraint].format(
         magnitude=magnitude,
         seq_len=workload.seq_len,
         row_bytes=2 * words,
-        queries=values["query_tiles"] * values["array_cols"],
+        **{
+            f"{side}_cut": cut.format(seq_len=workload.seq_len, queries=queries)
+            for side, cut in cuts.items()
+        },
         sram_missing=sram.missing(depth, 16 * words),
         **values,
     )

@@ -291,7 +291,10 @@ def best_binding(workload: Workload, design: Designs, accounting: Accounting) ->
     index = mapper.best(valid, schedule.flat(times), times.memory(), energy)
     if index is None:
         return dict.fromkeys(BINDING, 0)
-    return {name: int(axis[i]) for (name, axis), i in zip(zip(BINDING, axes), index, strict=True)}
+    return {
+        name: int(axis[i])
+        for (name, axis), i in zip(zip(BINDING, axes, strict=True), index, strict=True)
+    }
 
 
 def _remainders(workload: Workload, design: Designs) -> list[Int64s]:

@@ -87,7 +87,9 @@ class FuseMax:
         factors = _factors(workload, designs)
         mappings = self.mappings_per_chunk if per_chunk else self.mappings
         return {
-            name: activity(LoopNest(mapping, factors[_array(mapping)], wrapped=wrapped), wrapped=wrapped)
+            name: activity(
+                LoopNest(mapping, factors[_array(mapping)], wrapped=wrapped), wrapped=wrapped
+            )
             for name, mapping in mappings.items()
         }
 

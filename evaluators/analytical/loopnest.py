@@ -93,7 +93,9 @@ def _plan(mapping: Mapping) -> _Plan:
         def relevant(loops: Any) -> Names:
             return _names(loop.factor for loop in loops if loop.rank in ranks)
 
-        inward = [[x for level in levels[i:] for x in (*level.loops, *level.spatial)] for i in depth]
+        inward = [
+            [x for level in levels[i:] for x in (*level.loops, *level.spatial)] for i in depth
+        ]
         outward = [[loop for level in levels[:i] for loop in level.loops] for i in depth]
         return _TensorPlan(
             kept=tuple(i for i in depth if name in levels[i].keep),
@@ -207,7 +209,7 @@ class LoopNest:
         return known
 
     def _demand(self, i: int, tensor: str) -> Any:
-        """Words that the levels below ask of one instance of level i, which keeps the tensor (7)."""
+        """Words that what lies below asks of one instance of level i, a level that keeps it (7)."""
         plan = self._plan.tensors[tensor]
         inner = next((k for k in plan.kept if k > i), None)
         last = len(self.mapping.levels) - 1

@@ -90,9 +90,13 @@ def parse_mappings(text: str, cascade: dict[str, Einsum]) -> dict[str, Mapping]:
     Levels stand in the order of their first mention; the innermost one, 'reg_file', lies below the
     spatial loops and keeps every tensor of its Einsum.
     """
-    header, *rows = ([cell.strip() for cell in line.split("|")] for line in text.strip().split("\n"))
+    header, *rows = (
+        [cell.strip() for cell in line.split("|")] for line in text.strip().split("\n")
+    )
     above = dict.fromkeys(
-        column.split()[0] for column in header[1:] if column != "spatial" and "reg_file " not in column
+        column.split()[0]
+        for column in header[1:]
+        if column != "spatial" and "reg_file " not in column
     )
     mappings = {}
     for row in rows:

@@ -153,4 +153,4 @@ UNFUSED_MAPPINGS = {
         for order in UNFUSED_ORDERS["AV"]
     ),
 }
-"""The unfused QK and AV by the order of the buffer's loops: every tensor streamed, every one kept."""
+"""The unfused QK and AV by the order of the buffer's loops: every tensor streamed, all kept."""

@@ -84,7 +84,15 @@ class Unfused:
             *splits, orders, _, _, _ = (designs.binding[name] for name in mapping_columns(einsum))
             keeps = [designs.binding[name] != 0 for name in mapping_columns(einsum)[4:]]
             each = {
-                order: _attention(workload, einsum, sides, [shared(s) for s in splits], order, keeps, wrapped=wrapped)[0]
+                order: _attention(
+                    workload,
+                    einsum,
+                    sides,
+                    [shared(s) for s in splits],
+                    order,
+                    keeps,
+                    wrapped=wrapped,
+                )[0]
                 for order in np.unique(orders).tolist()
             }
             attention[einsum] = _by_order(orders, each)
@@ -152,8 +160,7 @@ def _attention(
         streamed, resident, kept, 0.0, spillable=frozenset(), wrapped=wrapped
     )
     size = sum(
-        np.where(mask, WORD_BYTES * resident.size("L3", tensor), 0)
-        for tensor, mask in kept.items()
+        np.where(mask, WORD_BYTES * resident.size("L3", tensor), 0) for tensor, mask in kept.items()
     )
     return activity, size
 

@@ -30,7 +30,7 @@ class Unit:
 
 
 def _energy_at(technology: tuple[float, float, float], voltage_v: float = 0.8) -> float:
-    """Relative energy of a technology: Stillmaker and Baas's quadratic fit in the supply voltage."""
+    """Return a technology's relative energy, Stillmaker and Baas's fit in the supply voltage."""
     a, b, c = technology
     return a * voltage_v**2 + b * voltage_v + c
 

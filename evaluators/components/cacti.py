@@ -21,6 +21,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from evaluators.errors import InputError
+from evaluators.files import write_atomically
+
 TABLE = Path(__file__).with_name("sram_cacti.csv")
 TABLE_COLUMNS = ("width_bits", "depth", "area_mm2", "read_nj", "write_nj")
 MIN_DEPTH = 64  # rows
@@ -188,20 +191,12 @@ def read_table() -> list[SramCosts]:
 
 def write_table(path: Path, rows: Iterable[SramCosts]) -> None:
     """Write an SRAM table whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with unfinished.open("w", encoding="ascii", newline="") as file:
-            file.write(",".join(TABLE_COLUMNS) + "\n")
-            file.writelines(
-                f"{row.width_bits},{row.depth},"
-                f"{row.area_mm2:.6g},{row.read_nj:.6g},{row.write_nj:.6g}\n"
-                for row in rows
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    lines = [",".join(TABLE_COLUMNS)]
+    lines += [
+        f"{row.width_bits},{row.depth},{row.area_mm2:.6g},{row.read_nj:.6g},{row.write_nj:.6g}"
+        for row in rows
+    ]
+    write_atomically(path, ("\n".join(lines) + "\n").encode("ascii"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -225,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.check:
             return _check(options.limit, options.workers)
         write_table(options.out, make_table(default_sizes(), options.workers))
-    except (CactiError, OSError) as error:
+    except (CactiError, InputError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0

@@ -8,7 +8,7 @@ and its results jump between neighbouring sizes, so nothing is ever interpolated
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
 
 import numpy as np
@@ -24,7 +24,7 @@ _DEPTH_BITS = 32
 
 @dataclass(frozen=True)
 class Sram:
-    """SRAMs of the sizes asked for: pJ per row access and um^2, NaN where nothing knows the size."""
+    """SRAMs of the sizes asked for: pJ per row access, um^2; NaN where nothing knows the size."""
 
     read_pj: NDArray[np.float64]
     write_pj: NDArray[np.float64]
@@ -48,13 +48,14 @@ def missing(depth: int, width_bits: int) -> str:
     return (
         f"the component table has no SRAM of {depth} rows of {width_bits} bits: choose a buffer "
         "of 2^k or 3*2^k bytes from 64 KiB to 128 MiB under an array side of 2^k up to 1024, or "
-        "install live CACTI, see evaluators/components/SRAM_TABLE.md"
+        "install live CACTI with pip install hwcomponents-cacti --no-binary hwcomponents-cacti "
+        "(Python 3.12 or later, g++ and make)"
     )
 
 
-@lru_cache(maxsize=1)
+@cache
 def _table() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The shipped table: its sorted keys and, one row a key, area (mm^2), read and write (nJ)."""
+    """Return the shipped table: sorted keys and, a row a key, area (mm^2), read, write (nJ)."""
     rows = np.loadtxt(
         str(files("evaluators.components") / "sram_cacti.csv"), delimiter=",", skiprows=1
     )
@@ -68,7 +69,7 @@ def _key(depth: NDArray[np.int64], width_bits: NDArray[np.int64]) -> NDArray[np.
 
 
 def _storage(depth: NDArray[np.int64], width_bits: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Area (mm^2), read and write energy (nJ) of the storage alone, on a first axis of three."""
+    """Return area (mm^2), read and write energy (nJ) of the storage alone, stacked first."""
     keys, values = _table()
     wanted = _key(depth, width_bits)
     found = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
@@ -79,7 +80,7 @@ def _storage(depth: NDArray[np.int64], width_bits: NDArray[np.int64]) -> NDArray
     return np.moveaxis(storage, -1, 0)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _live(depth: int, width_bits: int) -> tuple[float, float, float]:
     """Ask live CACTI for a size; NaN where it is not installed or cannot build one."""
     if not cacti.available():

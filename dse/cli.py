@@ -1,0 +1,195 @@
+"""The command line: what every command takes; each command's own module does the work.
+
+Exit codes: 0 good, 1 checked and found wanting, 2 bad input. Nothing heavy is imported until a
+command needs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+from evaluators.errors import InputError
+
+BAD_INPUT = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence on standard error."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = import_module(options.module).run(options)
+        sys.stdout.flush()
+    except InputError as error:
+        print(f"dse {options.command}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="dse", description="Design-space exploration of attention accelerators (FuseMax)."
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _reproduce(commands)
+    _verify(commands)
+    _evaluate(commands)
+    _loopnest(commands)
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[_Parser], name: str, summary: str, example: str
+) -> _Parser:
+    """Add a command; `dse.<name>.run(options)` does its work."""
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"example: {example}",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(module=f"dse.{name}")
+    return parser
+
+
+def _accounting(parser: _Parser) -> None:
+    parser.add_argument(
+        "--accounting",
+        default="published",
+        metavar="NAME",
+        help="published, corrected, or corrections joined by +, as Q1+Q2 (default: published)",
+    )
+
+
+def _json(parser: _Parser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def _reproduce(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "reproduce",
+        "evaluate every published point of FuseMax, draw figures 6-12, check every number",
+        "dse reproduce --out runs/paper",
+    )
+    _accounting(parser)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/paper"),
+        metavar="DIR",
+        help="where results and figures go (default: runs/paper)",
+    )
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="DIR",
+        help="also compare with the published tables in this folder, as dse verify does",
+    )
+    _json(parser)
+
+
+def _verify(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "verify",
+        "compare every point with the published tables, row by row and column by column",
+        "dse verify --reference artifact/outputs",
+    )
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the published tables, attn-*.csv, end2end-*.csv and pareto.csv",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=_tolerance,
+        default=1e-12,
+        metavar="X",
+        help="relative error up to which a value agrees (default: 1e-12)",
+    )
+    _json(parser)
+
+
+def _evaluate(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "evaluate",
+        "evaluate one design on one workload, or a table of designs",
+        "dse evaluate --configuration binding --model BERT --seq-len 256K --array-rows 128",
+    )
+    parser.add_argument("--configuration", metavar="NAME", help="default: binding")
+    parser.add_argument("--model", metavar="NAME", help="BERT, TrXL, T5 or XLM (default: BERT)")
+    parser.add_argument(
+        "--shape", metavar="B,D,E,F,H,S", help="a transformer of your own instead of --model"
+    )
+    parser.add_argument("--seq-len", metavar="TOKENS", help="as 262144, 256K or 1M (default: 256K)")
+    for name, text in (
+        ("array-rows", "rows of the 2D array (default: 256)"),
+        ("array-cols", "columns of the 2D array (default: 256)"),
+        ("vector-lanes", "lanes of the 1D array (default: 256)"),
+        ("buffer-bytes", "global buffer (default: the paper's for the configuration)"),
+        ("query-tiles", "query tiles resident in the buffer; 0, the default: the most that fit"),
+        ("pe-registers", "rows of a PE's register file; 0, the default: the paper's rule"),
+        ("lane-registers", "rows of a lane's register file; 0, the default: the paper's rule"),
+    ):
+        parser.add_argument(f"--{name}", metavar="N", help=text)
+    parser.add_argument(
+        "--accounting",
+        metavar="NAME",
+        help="published, corrected, or corrections joined by +, as Q1+Q2 (default: published)",
+    )
+    parser.add_argument(
+        "--designs",
+        type=Path,
+        metavar="FILE",
+        help="a table of designs (.parquet, .csv or .jsonl) with columns named as the options",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="with --designs: where the results go"
+    )
+    _json(parser)
+
+
+def _loopnest(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "loopnest",
+        "count the accesses of loop nests, as Timeloop does",
+        "dse loopnest cases.jsonl --json",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="JSON lines, one case a line")
+    parser.add_argument(
+        "--exact", action="store_true", help="true partitions, not Timeloop's modulo 2^64"
+    )
+    _json(parser)
+
+
+def _tolerance(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is no relative error; give a number as 1e-12")
+    return value

@@ -1,0 +1,107 @@
+"""Designs from outside: options of the command line and rows of tables, checked and evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluators.accounting import Accounting
+from evaluators.analytical.configurations import configuration
+from evaluators.design import AUTOMATIC, AUTOMATIC_ALLOWED, Designs
+from evaluators.errors import InputError
+from evaluators.protocol import Evaluations, Evaluator
+from evaluators.workload import Workload, parse_seq_len, parse_shape, transformer
+from studies.paper import pinned, pinned_binding
+
+LABEL_DEFAULTS = {
+    "configuration": "binding",
+    "model": "BERT",
+    "shape": "",
+    "seq_len": "256K",
+    "accounting": "published",
+}
+"""What a design runs as and on, and the default of each, as text."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A configuration on a workload under an accounting: what the designs of a batch share."""
+
+    configuration: str
+    workload: Workload
+    accounting: Accounting
+
+    @classmethod
+    def parse(cls, labels: Mapping[str, str]) -> Setting:
+        """Read one label for each of `LABEL_DEFAULTS`; a shape, where given, replaces the model."""
+        configuration(labels["configuration"])
+        shape = parse_shape(labels["shape"]) if labels["shape"] else transformer(labels["model"])
+        return cls(
+            labels["configuration"],
+            Workload(shape, parse_seq_len(labels["seq_len"])),
+            Accounting.parse(labels["accounting"]),
+        )
+
+    def defaults(self) -> dict[str, Any]:
+        """Return the paper's value of every parameter."""
+        machine = configuration(self.configuration).architecture.paper_design()
+        return {name: int(column[0]) for name, column in machine.columns().items()}
+
+
+def evaluate_pinned(
+    setting: Setting, designs: Designs, engine: Evaluator, *, breakdown: bool = False
+) -> Iterator[tuple[NDArray[np.intp], Evaluations]]:
+    """Evaluate a batch in up to two parts: the paper's own machine with its binding, and the rest.
+
+    Yields the rows of each part and their evaluations.
+    """
+    own = pinned(setting.configuration, setting.workload, designs)
+    for mask, binding in (
+        (own, pinned_binding(setting.configuration, setting.workload)),
+        (~own, {}),
+    ):
+        rows = np.flatnonzero(mask)
+        if len(rows):
+            columns: dict[str, Any] = designs.take(rows).columns()
+            yield (
+                rows,
+                engine.evaluate(
+                    setting.configuration,
+                    setting.workload,
+                    Designs.of(**columns, binding=binding),
+                    setting.accounting,
+                    breakdown=breakdown,
+                ),
+            )
+
+
+def reasons(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> list[str]:
+    """Say of every design why it is infeasible, by the first constraint it violates; '' if not."""
+    sentences = [""] * len(evaluations.designs)
+    for row in np.flatnonzero(~evaluations.feasible):
+        constraint, magnitude = next(
+            (name, int(magnitudes[row]))
+            for name, magnitudes in evaluations.violations.items()
+            if magnitudes[row] > 0
+        )
+        sentences[row] = engine.reason(
+            setting.configuration,
+            constraint,
+            magnitude,
+            setting.workload,
+            evaluations.designs.take([row]),
+        )
+    return sentences
+
+
+def parse_parameter(name: str, value: str) -> int:
+    """Read a parameter as text; `InputError` unless it is a whole number in range."""
+    least = AUTOMATIC if name in AUTOMATIC_ALLOWED else 1
+    if not value.isdecimal() or int(value) < least or int(value) >= 2**62:
+        right = f"{'0 for automatic or ' if least == AUTOMATIC else ''}a positive integer"
+        raise InputError(f"{name} '{value}': give {right}")
+    return int(value)

@@ -1,0 +1,86 @@
+"""`dse evaluate`: one design on one workload, or a table of designs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from dse.account import account
+from dse.designs import (
+    LABEL_DEFAULTS,
+    Setting,
+    evaluate_pinned,
+    parse_parameter,
+    reasons,
+)
+from evaluators.design import PARAMETERS, Designs
+from evaluators.errors import InputError
+from evaluators.protocol import Evaluations, Evaluator, evaluator
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate and print or write; an infeasible design on the command line is bad input."""
+    engine = evaluator("analytical")
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    if "designs" in given or "out" in given:
+        from dse.design_tables import evaluate_file  # noqa: PLC0415
+
+        own = sorted(set(given) & {*LABEL_DEFAULTS, *PARAMETERS})
+        if own or not {"designs", "out"} <= set(given):
+            raise InputError(
+                "--designs FILE and --out FILE go together and take no other option of a design; "
+                "give those as columns of the file"
+            )
+        print(evaluate_file(options.designs, options.out, engine))
+        return 0
+    if "model" in given and "shape" in given:
+        raise InputError("--model and --shape both describe the transformer; give one of them")
+    setting = Setting.parse(
+        LABEL_DEFAULTS | {k: v for k, v in given.items() if k in LABEL_DEFAULTS}
+    )
+    parameters = setting.defaults() | {
+        name: parse_parameter(name, given[name]) for name in PARAMETERS if name in given
+    }
+    evaluations = _evaluate_one(setting, Designs.of(**parameters), engine)
+    if options.json:
+        print(json.dumps(as_json(setting, evaluations, engine), indent=1))
+    else:
+        print(account(setting, evaluations))
+    return 0
+
+
+def _evaluate_one(setting: Setting, design: Designs, engine: Evaluator) -> Evaluations:
+    ((_, evaluations),) = evaluate_pinned(setting, design, engine, breakdown=True)
+    (reason,) = reasons(setting, evaluations, engine)
+    if reason:
+        raise InputError(reason)
+    return evaluations
+
+
+def as_json(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> dict[str, Any]:
+    """Return one evaluation: the columns of `evaluations`, its full design and its breakdown."""
+    designs = evaluations.designs
+    parameters = {name: int(column[0]) for name, column in designs.columns().items()}
+    return {
+        "study": "evaluate",
+        "configuration": setting.configuration,
+        "model": setting.workload.transformer.name,
+        "seq_len": setting.workload.seq_len,
+        "accounting": setting.accounting.name,
+        "evaluator": engine.name,
+        **parameters,
+        **{name: float(column[0]) for name, column in evaluations.metrics.items()},
+        "binding": {name: int(column[0]) for name, column in designs.binding.items()},
+        "breakdown": [
+            {
+                "einsum": name,
+                "array": part.array,
+                "busy_s": float(part.busy_s[0]),
+                "active_fraction": float(part.active_fraction[0]),
+                "traffic_bytes": float(part.traffic_bytes[0]),
+                "energy_pj": float(part.energy_pj[0]),
+            }
+            for name, part in evaluations.einsums.items()
+        ],
+    }

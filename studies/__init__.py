@@ -1,0 +1,1 @@
+"""Studies: what to search, and the paper's own points."""

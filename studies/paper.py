@@ -1,0 +1,158 @@
+"""The paper's own designs: every point of figures 6 to 12, with the bindings its authors used.
+
+Sources: FuseMax (MICRO 2024), section 6; spec/mappings.md sections 4.1 and 5.1; spec/accounting.md
+section 5 for the area-latency sweep.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from evaluators.analytical.configurations import CONFIGURATIONS, configuration
+from evaluators.analytical.mappings import STATIONARITIES
+from evaluators.design import Designs
+from evaluators.workload import KI, SEQ_LENS, TRANSFORMERS, Workload
+
+ATTENTION = ("unfused", "flat", "cascade", "architecture", "binding")
+"""The configurations of the attention figures, in the order of their bars."""
+
+LINEAR_LAYERS = {
+    "unfused": "linear_flat",
+    "flat": "linear_flat",
+    "cascade": "linear_flat",
+    "architecture": "linear_fusemax",
+    "binding": "linear_fusemax",
+}
+"""The linear layers that complete each configuration's attention: those of its chip."""
+
+PARETO_SIDES = (16, 32, 64, 128, 256, 512)
+PARETO_SEQ_LEN = 256 * KI
+
+_UNFUSED_TILES = {
+    #   tokens: P2 (None: E/8), M2 of QK, M2 of AV
+    1 * KI: (1, 1, 1),
+    4 * KI: (1, 1, 1),
+    16 * KI: (1, 8, 1),
+    64 * KI: (1, 1, 1),
+    256 * KI: (None, 2, 2),
+    KI * KI: (None, 2, 2),
+}
+"""How the artifact's mapper split P and M between DRAM and the buffer; E is not split."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Designs of the paper on one workload.
+
+    Attributes:
+        study: 'attention' (figures 6 to 9), 'inference' (the linear layers of figures 10 and 11) or
+            'pareto' (figure 12).
+        configuration: its name.
+        workload: what runs on it.
+        designs: one design; the six of the sweep for 'pareto'.
+
+    """
+
+    study: str
+    configuration: str
+    workload: Workload
+    designs: Designs
+
+
+def points() -> list[Point]:
+    """Return every point of figures 6 to 12, in the figures' order: 5 x 24 + 2 x 24 + 4 x 6."""
+    workloads = [Workload(shape, length) for shape in TRANSFORMERS.values() for length in SEQ_LENS]
+    bars = [("attention", name) for name in ATTENTION]
+    bars += [("inference", name) for name in dict.fromkeys(LINEAR_LAYERS.values())]
+    return [
+        Point(study, name, workload, paper_design(name, workload))
+        for study, name in bars
+        for workload in workloads
+    ] + [
+        Point("pareto", "binding", workload, pareto_designs(workload))
+        for workload in (Workload(shape, PARETO_SEQ_LEN) for shape in TRANSFORMERS.values())
+    ]
+
+
+def paper_design(name: str, workload: Workload) -> Designs:
+    """Return the paper's machine for a configuration, with its binding where the paper has one."""
+    machine = configuration(name).architecture.paper_design()
+    return machine.with_columns(binding=pinned_binding(name, workload))
+
+
+def pinned(name: str, workload: Workload, designs: Designs) -> np.ndarray:
+    """Tell which designs are the paper's own machine on a workload with a pinned binding, (n,)."""
+    if not pinned_binding(name, workload):
+        return np.zeros(len(designs), dtype=bool)
+    return CONFIGURATIONS[name].architecture.has_paper_sizes(designs)
+
+
+def pinned_binding(name: str, workload: Workload) -> dict[str, np.ndarray]:
+    """Return the binding columns of the paper's machine, shape (1,); empty where it has none."""
+    shape = workload.transformer
+    if TRANSFORMERS.get(shape.name) != shape or workload.seq_len not in SEQ_LENS:
+        return {}
+    binding: dict[str, int] = {}
+    if name == "flat":
+        binding = _flat_bindings()[shape.name, workload.seq_len]
+    elif name == "unfused":
+        binding = _unfused_mapping(workload)
+    return {column: np.array([value]) for column, value in binding.items()}
+
+
+def pareto_designs(workload: Workload) -> Designs:
+    """Return the six designs of the area-latency sweep.
+
+    The buffer is 16*D*E bytes, and twice that for D = 512, where memory would bind otherwise; the
+    register files follow the array.
+    """
+    sides = np.array(PARETO_SIDES)
+    buffer_bytes = 16 * sides * workload.transformer.query_width
+    return Designs.of(
+        array_rows=sides,
+        array_cols=sides,
+        vector_lanes=sides,
+        buffer_bytes=np.where(sides == 512, 2, 1) * buffer_bytes,
+    )
+
+
+@lru_cache(maxsize=1)
+def _flat_bindings() -> dict[tuple[str, int], dict[str, int]]:
+    """Read FLAT's binding of each workload, as its authors' own model chose it."""
+    bindings = {}
+    with Path(__file__).with_name("flat_bindings.csv").open(encoding="ascii", newline="") as file:
+        for row in csv.DictReader(file):
+            key = row.pop("model"), int(row.pop("seq_len"))
+            bindings[key] = {
+                column: STATIONARITIES.index(text) if text in STATIONARITIES else int(text)
+                for column, text in row.items()
+            }
+    return bindings
+
+
+def _unfused_mapping(workload: Workload) -> dict[str, int]:
+    """Return the mapping of QK and AV that the artifact's mapper found."""
+    width = workload.transformer.query_width
+    p2, qk_m2, av_m2 = _UNFUSED_TILES[workload.seq_len]
+    p2 = width // 8 if p2 is None else p2
+    return {
+        "qk_p2": p2,
+        "qk_m2": qk_m2,
+        "qk_e2": 1,
+        "qk_order": 0,
+        "qk_keeps_q": 1,
+        "qk_keeps_k": 1,
+        "qk_keeps_qk": 0,
+        "av_p2": p2,
+        "av_m2": av_m2,
+        "av_f2": 1,
+        "av_order": 0,
+        "av_keeps_a": 0,
+        "av_keeps_v": 1,
+        "av_keeps_av": 1,
+    }
