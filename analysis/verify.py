@@ -168,10 +168,9 @@ def _check_table(results: Results, table: Published, path: Path, tolerance: floa
     columns = [*table.metrics.values(), *table.einsums]
     ours = _ours(results, table)
     both = published.merge(ours, on=list(table.keys.values()), how="left", validate="1:1")
-    names = [" ".join(map(str, key)) for key in published[list(table.keys)].to_numpy()]
     return _check(
         path.name,
-        names,
+        list(published["row"]),
         published[[*table.metrics, *table.einsums]].to_numpy(dtype=float),
         both[[f"our_{column}" for column in columns]].to_numpy(dtype=float),
         [*table.metrics, *table.einsums],
@@ -200,7 +199,7 @@ def _ours(results: Results, table: Published) -> pd.DataFrame:
 
 
 def _read(table: Published, path: Path) -> pd.DataFrame:
-    """Read a published table and add the columns that name its rows in our results."""
+    """Read a published table; add the keys that name its rows in our results, and their text."""
     try:
         frame = pd.read_csv(path, index_col=False)
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
@@ -223,6 +222,7 @@ def _read(table: Published, path: Path) -> pd.DataFrame:
         row = int(np.flatnonzero(~np.isfinite(values.to_numpy(dtype=float)).all(axis=1))[0])
         raise InputError(f"{path} line {row + 2}: a value is no number; all of them must be finite")
     frame[numbers] = values
+    frame["row"] = [" ".join(map(str, key)) for key in frame[list(table.keys)].to_numpy()]
     for theirs, ours in table.keys.items():
         frame[ours] = frame[theirs].map(parse_seq_len) if ours == "seq_len" else frame[theirs]
     return frame

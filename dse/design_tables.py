@@ -20,7 +20,7 @@ from evaluators.protocol import METRICS, Evaluator
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".parquet": pd.read_parquet,
     ".csv": lambda path: pd.read_csv(path, dtype=dict.fromkeys(LABEL_DEFAULTS, str)),
-    ".jsonl": lambda path: pd.read_json(path, lines=True, dtype=False, convert_dates=False),
+    ".jsonl": lambda path: pd.read_json(path, lines=True, dtype=False),
 }
 """How a table is read, by the suffix of its name."""
 

@@ -102,6 +102,12 @@ class Designs:
         """Return the batch with some of its columns replaced."""
         return replace(self, **columns)
 
+    def lifted(self, axes: int) -> Designs:
+        """Return the batch with columns of shape (n, 1, ..., 1), with `axes` axes more."""
+        shape = (-1, *(1,) * axes)
+        lifted = {name: column.reshape(shape) for name, column in self.columns().items()}
+        return Designs(**lifted, binding={k: c.reshape(shape) for k, c in self.binding.items()})
+
     @property
     def buffer_row_words(self) -> Int64s:
         """16-bit words in a row of the global buffer, W: the longer side of the 2D array."""

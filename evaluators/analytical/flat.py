@@ -45,6 +45,14 @@ _WEIGHT = STATIONARITIES.index("weight")
 _EXTENT = {"QK": {"P": "P_t", "M": "L", "E": "E"}, "AV": {"P": "P_t", "M": "L", "F": "F"}}
 
 
+_BLOCK = 16
+"""Designs whose bindings are enumerated at a time, so that all candidates stay in the cache."""
+
+
+def _remainders(workload: Workload, designs: Designs) -> dict[str, Int64s]:
+    return remainders(workload, designs, lanes_cut=workload.seq_len)
+
+
 @dataclass(frozen=True)
 class Flat:
     """FLAT's loop nests."""
@@ -56,12 +64,19 @@ class Flat:
         """
         if designs.binding:
             return designs
-        chosen = {name: np.zeros(len(designs), dtype=np.int64) for name in BINDING}
-        for group in mapper.groups(*designs.columns().values()):
-            one = best_binding(workload, designs.take(group[:1]), accounting)
-            for name, value in one.items():
-                chosen[name][group] = value
-        return designs.with_columns(binding=chosen)
+        first, place = mapper.distinct(*designs.columns().values())
+        different = designs.take(first)
+        chosen = {name: np.zeros(len(first), dtype=np.int64) for name in BINDING}
+        fits = np.all([left == 0 for left in _remainders(workload, different).values()], axis=0)
+        for group in mapper.groups(different.array_rows, different.array_cols, fits):
+            for block in np.array_split(group, -(-len(group) // _BLOCK)):
+                if fits[block[0]]:
+                    best = best_binding(workload, different.take(block), accounting)
+                    for name, values in best.items():
+                        chosen[name][block] = values
+        return designs.with_columns(
+            binding={name: values[place] for name, values in chosen.items()}
+        )
 
     def violations(
         self, workload: Workload, designs: Designs, accounting: Accounting
@@ -70,9 +85,7 @@ class Flat:
         del accounting
         machine = _Machine(workload, designs)
         fits = np.broadcast_to(_divides(machine, designs.binding), len(designs))
-        return remainders(workload, designs, lanes_cut=workload.seq_len) | {
-            "no_binding": (~fits).astype(np.int64)
-        }
+        return _remainders(workload, designs) | {"no_binding": (~fits).astype(np.int64)}
 
     def activities(
         self, workload: Workload, designs: Designs, accounting: Accounting
@@ -266,36 +279,26 @@ def _attention(
     )
 
 
-def best_binding(workload: Workload, design: Designs, accounting: Accounting) -> dict[str, int]:
-    """Enumerate FLAT's bindings of one design and return the best, `BINDING` -> value.
+def best_binding(workload: Workload, designs: Designs, accounting: Accounting) -> dict[str, Int64s]:
+    """Enumerate FLAT's bindings of designs that share their array: `BINDING` -> best value, (n,).
 
     Best by latency, then traffic, then energy as charged (spec/generalization.md, decision 8).
     Every divisor of the sequence is tried as tile, all stationarities, all choices of what stays on
     chip.
     """
-    machine = _Machine(workload, design)
-    if any(seq_len_cut.any() for seq_len_cut in _remainders(workload, design)):
-        return dict.fromkeys(BINDING, 0)
-    axes = (divisors(workload.seq_len), *([np.arange(3)] * 2), *([np.arange(2)] * 5))
-    grid = dict(zip(BINDING, np.meshgrid(*axes, indexing="ij", sparse=True), strict=True))
-    shape = np.broadcast_shapes(*(axis.shape for axis in grid.values()))
-    valid = np.broadcast_to(_divides(machine, grid), shape)
-
+    choices = (divisors(workload.seq_len), *([np.arange(3)] * 2), *([np.arange(2)] * 5))
+    axes = dict(zip(BINDING, choices, strict=True))
+    grid = dict(zip(BINDING, np.meshgrid(*choices, indexing="ij", sparse=True), strict=True))
+    tall = designs.lifted(len(axes))
+    machine = _Machine(workload, tall)
+    valid = np.broadcast_to(
+        _divides(machine, grid), (len(designs), *(len(choice) for choice in choices))
+    )
     each = activities(machine, grid, accounting)
     times = costs.times(each, bindings.THREE_PASS, machine.sides[1])
-    parts = storage(design, scaled_registers=accounting.repairs(Correction.Q2))
-    energy = sum(
+    parts = storage(tall, scaled_registers=accounting.repairs(Correction.Q2))
+    energy_pj = sum(
         costs.energy_pj(activity, bindings.THREE_PASS[name], parts, accounting)
         for name, activity in each.items()
     )
-    index = mapper.best(valid, schedule.flat(times), times.memory(), energy)
-    if index is None:
-        return dict.fromkeys(BINDING, 0)
-    return {
-        name: int(axis[i])
-        for (name, axis), i in zip(zip(BINDING, axes, strict=True), index, strict=True)
-    }
-
-
-def _remainders(workload: Workload, design: Designs) -> list[Int64s]:
-    return list(remainders(workload, design, lanes_cut=workload.seq_len).values())
+    return mapper.best(axes, valid, schedule.flat(times), times.memory(), energy_pj)

@@ -11,30 +11,48 @@ from numpy.typing import NDArray
 _TIE = 1e-12
 
 
-def best(candidates: NDArray[np.bool_], *objectives: Any) -> tuple[int, ...] | None:
-    """Return the index of the lexicographically least candidate, None where there is none.
+def best(
+    axes: dict[str, NDArray[np.int64]], valid: NDArray[np.bool_], *objectives: Any
+) -> dict[str, NDArray[np.int64]]:
+    """Return the lexicographically least candidate of each of n designs: axis -> value, (n,).
 
     Args:
-        candidates: which candidates are valid, any shape.
+        axes: the choices, in the order of the candidates' axes.
+        valid: which candidates are allowed, shape (n, *lengths of the axes).
         objectives: most important first, each broadcasting to that shape. Values that differ by
             less than 1e-12 of themselves tie, so that the order of a floating-point sum decides
             nothing. Of equal candidates the first in index order wins.
 
+    A design without a valid candidate gets 0 on every axis.
+
     """
-    left = candidates.copy()
-    if not left.any():
-        return None
+    n = len(valid)
+    left = valid.reshape(n, -1)
+    found = left.any(axis=1)
     for objective in objectives:
-        least = np.min(objective, where=left, initial=np.inf)
-        left &= np.broadcast_to(objective <= least * (1 + _TIE), left.shape)
-    return tuple(int(i) for i in np.unravel_index(int(np.argmax(left)), left.shape))
+        values = np.broadcast_to(objective, valid.shape).reshape(n, -1)
+        least = np.min(values, axis=1, where=left, initial=np.inf)
+        left = left & (values <= least[:, None] * (1 + _TIE))
+    index = np.unravel_index(left.argmax(axis=1), valid.shape[1:])
+    return {
+        name: np.where(found, axis[i], 0)
+        for (name, axis), i in zip(axes.items(), index, strict=True)
+    }
+
+
+def distinct(*columns: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the first row of every distinct combination of columns, and each row's place there."""
+    key = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        values, inverse = np.unique(column, return_inverse=True)
+        _, first, key = np.unique(
+            key * len(values) + inverse, return_index=True, return_inverse=True
+        )
+    return first, key
 
 
 def groups(*columns: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:
     """Yield the indices of the rows that are equal in all columns, one array a group."""
-    key = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        values, inverse = np.unique(column, return_inverse=True)
-        _, key = np.unique(key * len(values) + inverse, return_inverse=True)
+    _, key = distinct(*columns)
     order = np.argsort(key, kind="stable")
     yield from np.split(order, np.flatnonzero(np.diff(key[order])) + 1)

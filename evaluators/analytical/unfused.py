@@ -7,7 +7,6 @@ the buffer's loops, and which tensors the buffer keeps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +44,10 @@ def mapping_columns(einsum: str) -> tuple[str, ...]:
     return tuple(f"{prefix}_{name}" for name in (*splits, *keeps))
 
 
+_BLOCK = 8
+"""Designs whose mappings are enumerated at a time, to bound the memory of all candidates."""
+
+
 @dataclass(frozen=True)
 class Unfused:
     """The unfused baseline's loop nests."""
@@ -53,18 +56,24 @@ class Unfused:
         """Map QK and AV where the designs carry no mapping, and everywhere under Q12."""
         if designs.binding and not accounting.repairs(Correction.Q12):
             return designs
-        columns = [name for einsum in _TENSORS for name in mapping_columns(einsum)]
-        chosen = {name: np.zeros(len(designs), dtype=np.int64) for name in columns}
-        for group in mapper.groups(
+        first, place = mapper.distinct(
             designs.array_rows, designs.array_cols, designs.buffer_bytes, designs.pe_registers
-        ):
-            one = designs.take(group[:1])
-            if workload.seq_len % one.array_rows[0] or workload.seq_len % one.array_cols[0]:
+        )
+        different = designs.take(first)
+        columns = [name for einsum in _TENSORS for name in mapping_columns(einsum)]
+        chosen = {name: np.zeros(len(first), dtype=np.int64) for name in columns}
+        for group in mapper.groups(different.array_rows, different.array_cols):
+            same = different.take(group)
+            if workload.seq_len % same.array_rows[0] or workload.seq_len % same.array_cols[0]:
                 continue
-            for einsum in _TENSORS:
-                for name, value in best_mapping(workload, one, einsum, accounting).items():
-                    chosen[name][group] = value
-        return designs.with_columns(binding=chosen)
+            for block in np.array_split(group, -(-len(group) // _BLOCK)):
+                for einsum in _TENSORS:
+                    best = best_mapping(workload, different.take(block), einsum, accounting)
+                    for name, values in best.items():
+                        chosen[name][block] = values
+        return designs.with_columns(
+            binding={name: values[place] for name, values in chosen.items()}
+        )
 
     def violations(
         self, workload: Workload, designs: Designs, accounting: Accounting
@@ -166,43 +175,48 @@ def _attention(
 
 
 def best_mapping(
-    workload: Workload, design: Designs, einsum: str, accounting: Accounting
-) -> dict[str, int]:
-    """Enumerate the mappings of QK or AV on one design and return the best, column -> value.
+    workload: Workload, designs: Designs, einsum: str, accounting: Accounting
+) -> dict[str, Int64s]:
+    """Enumerate the mappings of QK or AV on designs that share their array: column -> best, (n,).
 
     Best by traffic, then by energy as charged (spec/generalization.md, decision 9), among those
     whose tiles fit the buffer.
     """
-    cols, rows = int(design.array_cols[0]), int(design.array_rows[0])
+    cols, rows = int(designs.array_cols[0]), int(designs.array_rows[0])
     shape = workload.transformer
     width = shape.query_width if einsum == "QK" else shape.value_width
-    axes: Mapping[str, NDArray[np.int64]] = dict(
-        zip(
-            mapping_columns(einsum),
-            (
-                divisors(workload.seq_len // cols),
-                divisors(workload.seq_len // rows),
-                divisors(width),
-                np.arange(len(UNFUSED_MAPPINGS[einsum])),
-                *([np.arange(2)] * 3),
-            ),
-            strict=True,
-        )
-    )
-    grid = np.meshgrid(*axes.values(), indexing="ij", sparse=True)
-    p2, m2, e2 = (axis[:, :, :, 0] for axis in grid[:3])
-    keeps = [axis[:, :, :, 0] != 0 for axis in grid[4:]]
-    parts = storage(design, scaled_registers=accounting.repairs(Correction.Q2))
+    p2, m2, e2, order, *keeps = mapping_columns(einsum)
+    axes = {
+        order: np.arange(len(UNFUSED_MAPPINGS[einsum])),
+        p2: divisors(workload.seq_len // cols),
+        m2: divisors(workload.seq_len // rows),
+        e2: divisors(width),
+        **dict.fromkeys(keeps, np.arange(2)),
+    }
+    grid = np.meshgrid(*list(axes.values())[1:], indexing="ij", sparse=True)
+    tall = designs.lifted(len(grid))
+    parts = storage(tall, scaled_registers=accounting.repairs(Correction.Q2))
     bound = bindings.THREE_PASS[einsum]
     wrapped = not accounting.repairs(Correction.Q5)
-    fits, traffic, energy = [], [], []
-    for order in axes[f"{einsum.lower()}_order"].tolist():
+    candidates = (len(designs), *(axis.size for axis in grid))
+    fits: list[Any] = []
+    traffic: list[Any] = []
+    energy: list[Any] = []
+    for loops in axes[order].tolist():
         activity, size = _attention(
-            workload, einsum, (cols, rows), [p2, m2, e2], order, keeps, wrapped=wrapped
+            workload,
+            einsum,
+            (cols, rows),
+            list(grid[:3]),
+            loops,
+            [keep != 0 for keep in grid[3:]],
+            wrapped=wrapped,
         )
-        fits.append(size <= design.buffer_bytes[0])
-        traffic.append(activity.traffic_bytes)
-        energy.append(costs.energy_pj(activity, bound, parts, accounting))
-    index = mapper.best(*(np.stack(each, axis=3) for each in (fits, traffic, energy)))
-    assert index is not None, "a mapping that keeps nothing fits every buffer"
-    return {name: int(axis[i]) for (name, axis), i in zip(axes.items(), index, strict=True)}
+        energy_pj = costs.energy_pj(activity, bound, parts, accounting)
+        for each, values in (
+            (fits, size <= tall.buffer_bytes),
+            (traffic, activity.traffic_bytes),
+            (energy, energy_pj),
+        ):
+            each.append(np.broadcast_to(values, candidates))
+    return mapper.best(axes, *(np.stack(each, axis=1) for each in (fits, traffic, energy)))

@@ -1,0 +1,1 @@
+"""Benchmarks: how fast the engine and the commands are, on the machine at hand."""

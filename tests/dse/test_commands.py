@@ -1,0 +1,234 @@
+"""The commands as processes: what they write, print and return."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from analysis.results import BREAKDOWN, EVALUATIONS
+from dse.cli import main
+
+SPOT_ROWS = Path(__file__).parents[1] / "published_rows"
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "dse", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+    out = tmp_path_factory.mktemp("runs") / "paper"
+    done = run("reproduce", "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    return out, json.loads(done.stdout)
+
+
+def test_reproduce_writes_every_point_in_the_schema(paper: tuple[Path, dict[str, object]]) -> None:
+    out, _ = paper
+    evaluations = pq.read_table(out / "evaluations")
+    assert evaluations.schema.equals(EVALUATIONS)
+    frame = evaluations.to_pandas()
+    assert frame.groupby("study").size().to_dict() == {
+        "attention": 120,
+        "inference": 48,
+        "pareto": 24,
+    }
+    assert frame.notna().all(axis=None)
+    breakdown = pq.read_table(out / "breakdown")
+    assert breakdown.schema.equals(BREAKDOWN)
+    assert breakdown.num_rows == 2 * 24 * 6 + 3 * 24 * 12 + 2 * 24 * 6 + 24 * 12
+
+
+def test_reproduce_draws_every_figure_twice(paper: tuple[Path, dict[str, object]]) -> None:
+    out, _ = paper
+    names = [f"fig{name}" for name in ("6a", "6b", "7", "8", "9", "10", "11", "12")]
+    files = {path.name for path in (out / "figures").iterdir()}
+    assert files == {f"{name}.{suffix}" for name in names for suffix in ("pdf", "png")}
+
+
+def test_reproduce_matches_every_value_of_the_figures_and_the_headlines(
+    paper: tuple[Path, dict[str, object]],
+) -> None:
+    _, summary = paper
+    checks = summary["checks"]
+    assert isinstance(checks, list)
+    assert sum(check["rows"] for check in checks) == 852
+    assert all(check["agrees"] for check in checks)
+    assert summary["headlines"] == {
+        "published": pytest.approx(
+            {
+                "attention speedup": 6.7226,
+                "attention energy": 0.7875,
+                "end-to-end speedup": 5.3017,
+                "end-to-end energy": 0.8335,
+            },
+            abs=5e-5,
+        )
+    }
+
+
+def test_corrected_reproduce_tells_the_effect_of_each_correction(tmp_path: Path) -> None:
+    """Ratios: spec/quirks.md, 'Summary of the energy corrections'."""
+    done = run("reproduce", "--out", tmp_path, "--accounting", "Q1+Q2+Q3+Q4+Q5+Q6+Q7", "--json")
+    assert done.returncode == 0, done.stderr
+    ratios = json.loads(done.stdout)["headlines"]
+    energy = {name: values["attention energy"] for name, values in ratios.items()}
+    assert energy == pytest.approx(
+        {
+            "published": 0.7875,
+            "Q1": 0.8562,
+            "Q2": 0.7873,
+            "Q3": 0.7875,
+            "Q4": 0.7875,
+            "Q5": 0.7945,
+            "Q6": 0.7873,
+            "Q7": 0.7875,
+            "Q1+Q2+Q3+Q4+Q5+Q6+Q7": 0.8309,
+        },
+        abs=5.1e-5,
+    )
+    end_to_end = ratios["Q1+Q2+Q3+Q4+Q5+Q6+Q7"]["end-to-end energy"]
+    assert end_to_end == pytest.approx(0.8880, abs=5.1e-5)
+
+
+def test_reproduce_into_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    done = run("reproduce", "--out", blocked)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("dse reproduce: cannot write")
+    assert done.stderr.count("\n") == 1
+
+
+def test_verify_matches_the_spot_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "--reference", str(SPOT_ROWS)]) == 0
+    assert "32 of 32 rows matched" in capsys.readouterr().out
+
+
+def test_verify_matches_the_published_tables(
+    reference: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", "--reference", str(reference), "--json"]) == 0
+    tables = json.loads(capsys.readouterr().out)["tables"]
+    assert [table["matched"] for table in tables] == [24] * 8
+    assert sum(table["values"] for table in tables) == 24 * (5 + 7 + 7 + 10 + 10 + 3 + 3 + 7)
+    assert max(table["largest_error"] for table in tables) < 1e-15
+
+
+def altered(folder: Path, name: str, old: str, new: str) -> Path:
+    """Copy the spot rows with one of them altered."""
+    folder.mkdir(exist_ok=True)
+    for table in SPOT_ROWS.glob("*.csv"):
+        text = table.read_text()
+        if table.name == name:
+            assert old in text
+            text = text.replace(old, new, 1)
+        (folder / table.name).write_text(text)
+    return folder
+
+
+def test_verify_names_the_row_and_the_column_that_differ(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = altered(tmp_path, "attn-binding.csv", "118.2793728", "118.2793729")
+    assert main(["verify", "--reference", str(wrong)]) == 1
+    out = capsys.readouterr().out
+    assert "31 of 32 rows matched" in out
+    assert "BERT 256K, latency: published 118.2793729, ours 118.2793728" in out
+
+
+def test_verify_accepts_what_the_tolerance_allows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = altered(tmp_path, "attn-binding.csv", "118.2793728", "118.2793729")
+    assert main(["verify", "--reference", str(wrong), "--tolerance", "1e-9"]) == 0
+    assert "32 of 32 rows matched" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("latency", "delay", "lacks the column latency"),
+        ("118.2793728", "fast", "attn-binding.csv line 2: a value is no number"),
+        ("BERT,256K", "BERT,256Q", "sequence length '256Q'"),
+    ],
+)
+def test_verify_refuses_a_table_it_cannot_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, sentence: str
+) -> None:
+    bad = altered(tmp_path, "attn-binding.csv", old, new)
+    assert main(["verify", "--reference", str(bad)]) == 2
+    captured = capsys.readouterr()
+    assert sentence in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+def test_verify_counts_a_row_that_we_do_not_have_as_different(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = altered(tmp_path, "attn-binding.csv", "BERT,256K", "BART,256K")
+    assert main(["verify", "--reference", str(more)]) == 1
+    assert "BART 256K" in capsys.readouterr().out
+
+
+def test_verify_without_the_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "--reference", str(tmp_path / "nowhere")]) == 2
+    assert "--reference names the folder of the published tables" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["reproduce", "--colour"], ["paint"], ["verify"]])
+def test_wrong_usage_is_one_sentence_and_exit_code_2(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["reproduce", "verify", "evaluate", "loopnest"])
+def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"example: dse {command}" in capsys.readouterr().out
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, dse.cli\n"
+        "try: dse.cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('numpy', 'pandas', 'pyarrow', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("[]\n")
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    command = f"{sys.executable} -m dse evaluate | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+def test_every_figures_data_follows_from_the_written_results(
+    paper: tuple[Path, dict[str, object]],
+) -> None:
+    out, _ = paper
+    frame = pd.read_parquet(out / "evaluations")
+    attention = frame[frame["study"] == "attention"].pivot_table(
+        index=["model", "seq_len"], columns="configuration", values="latency_s"
+    )
+    assert (attention["flat"] / attention["binding"]).mean() == pytest.approx(6.7226, abs=5e-5)
