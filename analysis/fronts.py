@@ -110,11 +110,10 @@ def hypervolume(front: Values, reference: Values) -> float:
         ValueError: another shape, or a value that is not finite.
 
     """
-    _check(front)
     if reference.shape != front.shape[1:]:
         raise ValueError(f"reference of shape {reference.shape} for front of {front.shape}")
     _check(reference[np.newaxis])
-    # The sweep rounds in the order of the points, and differently if dominated ones take part.
+    # Sorted, as the rounding depends on the order; without dominated points, as sorting is slow.
     points = np.unique(front[non_dominated(front)], axis=0)
     return float(moocore.hypervolume(points, ref=reference))
 

@@ -8,15 +8,17 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.bindings import best_over_pinned
 from analysis.figure_data import figure_data
 from analysis.figures import draw_figures
-from analysis.headlines import HEADLINES, headlines
-from analysis.results import BREAKDOWN, EVALUATIONS, evaluate_points, write
+from analysis.headlines import CORRECTABLE, PAPER, headlines
+from analysis.results import BREAKDOWN, EVALUATIONS, Results, evaluate_points, write
 from analysis.verify import TOLERANCE, Check, verify_figures, verify_tables
 from dse import text
 from dse.verify import as_json, report
 from evaluators.accounting import PUBLISHED, Accounting, Correction
 from evaluators.protocol import Evaluator, evaluator
+from evaluators.workload import seq_len_label
 from studies.paper import points
 
 
@@ -25,70 +27,89 @@ def run(options: argparse.Namespace) -> int:
     accounting = Accounting.parse(options.accounting)
     engine = evaluator("analytical")
     results = evaluate_points(points(), accounting, engine)
-    data = figure_data(results.evaluations, results.breakdown)
-    checks: list[Check] = []
-    if accounting == PUBLISHED:
-        checks = verify_figures(data)
-        if options.reference is not None:
-            checks += verify_tables(results, options.reference, TOLERANCE)
+    data = _figure_data(results)
+    checks = _checks(results, data, options) if accounting == PUBLISHED else []
 
     write(results.evaluations, EVALUATIONS, options.out / "evaluations")
     write(results.breakdown, BREAKDOWN, options.out / "breakdown")
     figures = draw_figures(data, options.out / "figures")
 
-    ratios = {accounting.name: headlines(data)}
-    if accounting != PUBLISHED:
-        ratios = corrections_one_by_one(accounting, engine) | ratios
+    bindings = best_over_pinned(accounting, engine)
+    corrected = {} if accounting == PUBLISHED else step_by_step(accounting, engine)
     if options.json:
         summary: dict[str, Any] = {
             "accounting": accounting.name,
             "evaluations": len(results.evaluations),
             "checks": as_json(checks),
-            "headlines": ratios,
+            "headlines": {name: headlines(step) for name, step in corrected.items()}
+            | {accounting.name: headlines(data)},
+            "flat_best_over_pinned_binding": bindings.to_dict("records"),
             "files": [str(options.out / name) for name in ("evaluations", "breakdown")]
             + [str(path) for path in figures],
         }
         print(json.dumps(summary, indent=1))
     else:
-        _print(checks, ratios, results.evaluations, options)
+        print(report(checks) if checks else "Published numbers are compared without corrections.")
+        print(f"\n{_headlines(accounting, data)}\n")
+        print(f"{_bindings(bindings)}\n")
+        if corrected:
+            print(f"{_corrections(corrected | {accounting.name: data})}\n")
+        print(f"{len(results.evaluations)} evaluations, figures 6a to 12: {options.out}")
     return 0 if all(check.agrees for check in checks) else 1
 
 
-def corrections_one_by_one(
-    accounting: Accounting, engine: Evaluator
-) -> dict[str, dict[str, float]]:
-    """Return the headline ratios as published and under each correction of `accounting` alone."""
+def step_by_step(accounting: Accounting, engine: Evaluator) -> dict[str, pd.DataFrame]:
+    """Return the figure data as published and under each correction of an accounting alone."""
     steps = [PUBLISHED, *(Accounting(frozenset({each})) for each in Correction)]
-    ratios = {}
-    for step in steps:
-        if step.corrections <= accounting.corrections:
-            results = evaluate_points(points(), step, engine)
-            ratios[step.name] = headlines(figure_data(results.evaluations, results.breakdown))
-    return ratios
+    return {
+        step.name: _figure_data(evaluate_points(points(), step, engine))
+        for step in steps
+        if step.corrections <= accounting.corrections
+    }
 
 
-def _print(
-    checks: list[Check],
-    ratios: dict[str, dict[str, float]],
-    evaluations: pd.DataFrame,
-    options: argparse.Namespace,
-) -> None:
-    if checks:
-        print(report(checks))
-    else:
-        print("The figures show the published accounting; corrected values are not compared.")
-    print()
-    names = [headline.name for headline in HEADLINES]
+def _figure_data(results: Results) -> pd.DataFrame:
+    return figure_data(results.evaluations, results.breakdown)
+
+
+def _checks(results: Results, data: pd.DataFrame, options: argparse.Namespace) -> list[Check]:
+    checks = verify_figures(data)
+    if options.reference is not None:
+        checks += verify_tables(results, options.reference, TOLERANCE)
+    return checks
+
+
+def _headlines(accounting: Accounting, data: pd.DataFrame) -> str:
+    ours = headlines(data)
     rows = [
-        [name, *(f"{values[headline]:.4f}" for headline in names), _meaning(name)]
-        for name, values in ratios.items()
+        ["the paper", *(f"{value:.4g}" for value in PAPER.values())],
+        [accounting.name, *(f"{value:.4f}" for value in ours.values())],
     ]
-    rows.insert(0, ["the paper", *(f"{headline.paper:.4g}" for headline in HEADLINES), ""])
-    print("+Binding against FLAT, arithmetic mean over 24 workloads")
-    print(text.table(["accounting", *names, ""], rows))
-    print()
-    print(f"{len(evaluations)} evaluations and figures 6a to 12 are in {options.out}")
+    title = "+Binding against FLAT, arithmetic mean over the 24 workloads"
+    return f"{title}\n{text.table(['accounting', *ours], rows)}"
 
 
-def _meaning(name: str) -> str:
-    return f" {Correction[name].value}" if name in Correction.__members__ else ""
+def _bindings(ratios: pd.DataFrame) -> str:
+    means = ratios.groupby("seq_len")[["latency", "traffic", "energy"]].mean()
+    rows = [
+        [seq_len_label(seq_len), *(f"{value:.4f}" for value in row)]
+        for seq_len, row in zip(means.index.tolist(), means.to_numpy(), strict=True)
+    ]
+    title = "FLAT's best binding (by latency, then traffic) over its authors', mean of 4 models"
+    return f"{title}\n{text.table(['tokens', *means], rows)}"
+
+
+def _corrections(data: dict[str, pd.DataFrame]) -> str:
+    rows = [
+        [name, *(f"{ratio.mean(step):.4f}" for ratio in CORRECTABLE)] for name, step in data.items()
+    ]
+    lines = [
+        "Each correction alone (B +Binding, C +Cascade, F FLAT, U unfused)",
+        text.table(["accounting", *(ratio.name for ratio in CORRECTABLE)], rows),
+        *(
+            f"{name:>4}  {Correction[name].value}"
+            for name in data
+            if name in Correction.__members__
+        ),
+    ]
+    return "\n".join(lines)

@@ -8,6 +8,7 @@ import pytest
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting, Correction
 from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.analytical.linear import tiles
+from evaluators.analytical.mapper import best
 from evaluators.design import Designs
 from evaluators.protocol import Evaluations
 from evaluators.workload import Transformer, Workload
@@ -15,7 +16,9 @@ from evaluators.workload import Transformer, Workload
 KIB = 1024
 TIE = 1 + 1e-12
 ENGINE = AnalyticalEvaluator()
-MACHINES = [(rows, cols, kib * KIB) for rows, cols in ((8, 8), (16, 8), (8, 16)) for kib in (4, 16)]
+MACHINES = [
+    (rows, cols, kib * KIB) for rows, cols in ((8, 8), (16, 8), (8, 16)) for kib in (4, 8, 16)
+]
 """Rows and columns of the 2D array, bytes of the buffer."""
 
 REMAPPED = Accounting(CORRECTED.corrections - {Correction.Q12})
@@ -32,6 +35,12 @@ def shape(query_width: int, value_width: int) -> Transformer:
         heads=2,
         ffn_width=64,
     )
+
+
+def machines() -> Designs:
+    """All machines and the first once more, in one batch."""
+    rows, cols, buffer_bytes = (list(each) for each in zip(*MACHINES, MACHINES[0], strict=True))
+    return Designs.of(array_rows=rows, array_cols=cols, vector_lanes=8, buffer_bytes=buffer_bytes)
 
 
 def machine(rows: int, cols: int, buffer_bytes: int, binding: dict | None = None) -> Designs:
@@ -109,17 +118,15 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize(("rows", "cols", "buffer_bytes"), MACHINES)
-def test_every_linear_layer_moves_the_least_words_that_the_buffer_allows(rows, cols, buffer_bytes):
+def test_every_linear_layer_moves_the_least_words_that_the_buffer_allows():
     workload, tokens = Workload(shape(16, 8), 128), 2 * 128
-    evaluations = ENGINE.evaluate(
-        "linear_flat", workload, machine(rows, cols, buffer_bytes), PUBLISHED, breakdown=True
-    )
-    moved = {name: part.traffic_bytes[0] / 2 for name, part in evaluations.einsums.items()}
-    assert moved == {
-        name: best_tile(tokens, n, k, rows, cols, buffer_bytes // 2)[0]
-        for name, (n, k) in LAYERS.items()
-    }
+    evaluations = ENGINE.evaluate("linear_flat", workload, machines(), PUBLISHED, breakdown=True)
+    for i, (rows, cols, buffer_bytes) in enumerate([*MACHINES, MACHINES[0]]):
+        moved = {name: part.traffic_bytes[i] / 2 for name, part in evaluations.einsums.items()}
+        assert moved == {
+            name: best_tile(tokens, n, k, rows, cols, buffer_bytes // 2)[0]
+            for name, (n, k) in LAYERS.items()
+        }
 
 
 def test_weights_are_read_again_only_where_the_buffer_is_too_small_for_a_whole_pass():
@@ -207,25 +214,21 @@ def costs_of_einsum(evaluations: Evaluations, einsum: str) -> list[tuple[float, 
 
 @pytest.mark.parametrize("einsum", ["QK", "AV"])
 @pytest.mark.parametrize(("mapped", "given"), [(PUBLISHED, PUBLISHED), (CORRECTED, REMAPPED)])
-@pytest.mark.parametrize(("rows", "cols", "buffer_bytes"), MACHINES)
-def test_an_unfused_mapping_is_the_best_of_all_that_fit(
-    einsum, mapped, given, rows, cols, buffer_bytes
-):
-    workload = Workload(shape(16, 8), 128)
-    width = {"QK": 16, "AV": 8}[einsum]
-    choices = unfused_choices(einsum, 128, width, rows, cols, buffer_bytes)
-    every = [choice | other_einsum(einsum) for choice in choices]
-    designs = machine(rows, cols, buffer_bytes, columns(every))
-    forced = ENGINE.evaluate("unfused", workload, designs, given, breakdown=True)
-    assert forced.feasible.all()
-
-    automatic = machine(rows, cols, buffer_bytes)
-    found = ENGINE.evaluate("unfused", workload, automatic, mapped, breakdown=True)
-    binding = {name: int(found.designs.binding[name][0]) for name in choices[0]}
-    assert binding in choices
-    (cost,) = costs_of_einsum(found, einsum)
-    assert cost == pytest.approx(least(costs_of_einsum(forced, einsum)), rel=1e-9)
-    assert len({traffic for traffic, _ in costs_of_einsum(forced, einsum)}) > 10
+@pytest.mark.parametrize(("widths", "seq_len"), [((16, 8), 128), ((64, 64), 32)])
+def test_an_unfused_mapping_is_the_best_of_all_that_fit(einsum, mapped, given, widths, seq_len):
+    workload = Workload(shape(*widths), seq_len)
+    width = widths[0] if einsum == "QK" else widths[1]
+    found = ENGINE.evaluate("unfused", workload, machines(), mapped, breakdown=True)
+    for i, each in enumerate([*MACHINES, MACHINES[0]]):
+        choices = unfused_choices(einsum, seq_len, width, *each)
+        every = [choice | other_einsum(einsum) for choice in choices]
+        forced = ENGINE.evaluate(
+            "unfused", workload, machine(*each, columns(every)), given, breakdown=True
+        )
+        assert forced.feasible.all()
+        assert {name: int(found.designs.binding[name][i]) for name in choices[0]} in choices
+        least_cost = least(costs_of_einsum(forced, einsum))
+        assert costs_of_einsum(found, einsum)[i] == pytest.approx(least_cost, rel=1e-9)
 
 
 # FLAT: spec/mappings.md, sections 4.2 and 4.3.
@@ -282,29 +285,35 @@ def costs_of_design(evaluations: Evaluations) -> list[tuple[float, ...]]:
 
 
 @pytest.mark.parametrize("accounting", [PUBLISHED, CORRECTED], ids=lambda each: each.name)
-@pytest.mark.parametrize("widths", [(16, 8), (8, 12)], ids=["16-8", "8-12"])
-@pytest.mark.parametrize(("rows", "cols", "buffer_bytes"), MACHINES)
-def test_flats_binding_is_the_best_of_all_that_divide(accounting, widths, rows, cols, buffer_bytes):
-    workload = Workload(shape(*widths), 64)
-    choices, valid = flat_choices(workload, rows, cols)
-    forced = ENGINE.evaluate(
-        "flat", workload, machine(rows, cols, buffer_bytes, columns(choices)), accounting
-    )
-    assert forced.feasible.tolist() == valid
-
-    found = ENGINE.evaluate("flat", workload, machine(rows, cols, buffer_bytes), accounting)
-    binding = {name: int(column[0]) for name, column in found.designs.binding.items()}
-    assert binding in [choice for choice, ok in zip(choices, valid, strict=True) if ok]
-    costs = [cost for cost, ok in zip(costs_of_design(forced), valid, strict=True) if ok]
-    (cost,) = costs_of_design(found)
-    assert cost == pytest.approx(least(costs), rel=1e-9)
+@pytest.mark.parametrize(
+    ("widths", "seq_len"), [((16, 8), 64), ((8, 12), 64), ((4, 64), 16), ((64, 4), 32)]
+)
+def test_flats_binding_is_the_best_of_all_that_divide(accounting, widths, seq_len):
+    workload = Workload(shape(*widths), seq_len)
+    found = ENGINE.evaluate("flat", workload, machines(), accounting)
+    for i, each in enumerate([*MACHINES, MACHINES[0]]):
+        choices, valid = flat_choices(workload, *each[:2])
+        forced = ENGINE.evaluate("flat", workload, machine(*each, columns(choices)), accounting)
+        assert forced.feasible.tolist() == valid
+        allowed = [choice for choice, ok in zip(choices, valid, strict=True) if ok]
+        assert {name: int(found.designs.binding[name][i]) for name in choices[0]} in allowed
+        costs = [cost for cost, ok in zip(costs_of_design(forced), valid, strict=True) if ok]
+        assert costs_of_design(found)[i] == pytest.approx(least(costs), rel=1e-9)
 
 
-def test_flat_prefers_other_bindings_on_other_machines():
-    """The machines above do not all have one answer, which a mapper could give without looking."""
-    found = [
-        ENGINE.evaluate("flat", Workload(shape(16, 8), 64), machine(*each), PUBLISHED)
-        for each in MACHINES
-    ]
-    answers = {tuple(int(x[0]) for x in each.designs.binding.values()) for each in found}
-    assert len(answers) > 2
+# What all mappers share.
+
+
+def test_of_equal_candidates_the_first_wins_and_values_within_1e_12_are_equal():
+    axes = {"x": np.array([5, 6, 7, 8])}
+    valid = np.array([[False, True, True, True]])
+    first = np.array([[0.0, 1.0, 1.0 + 1e-13, 1.0 + 1e-11]])
+    assert best(axes, valid, first)["x"] == [6]
+    assert best(axes, valid, first, np.array([[0.0, 2.0, 1.0, 0.0]]))["x"] == [7]
+
+
+def test_a_design_without_a_valid_candidate_gets_0():
+    axes = {"x": np.array([5, 6]), "y": np.array([3])}
+    valid = np.array([[[False], [False]], [[False], [True]]])
+    chosen = best(axes, valid, np.ones(valid.shape))
+    assert (chosen["x"].tolist(), chosen["y"].tolist()) == ([0, 6], [0, 3])

@@ -134,4 +134,4 @@ def test_address_generators(bits: int, energy_pj: float) -> None:
 
 
 def test_dram_access() -> None:
-    assert dram.ENERGY_PJ == pytest.approx(249.6, rel=1e-15)
+    assert pytest.approx(249.6, rel=1e-15) == dram.ENERGY_PJ

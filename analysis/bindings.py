@@ -1,0 +1,38 @@
+"""FLAT's bindings: the best of all that are possible against those its authors chose."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from evaluators.accounting import Accounting
+from evaluators.protocol import Evaluator
+from evaluators.workload import SEQ_LENS, TRANSFORMERS, Workload
+from studies.paper import paper_design
+
+QUANTITIES = ("latency_s", "traffic_bytes", "energy_pj")
+
+
+def best_over_pinned(accounting: Accounting, engine: Evaluator) -> pd.DataFrame:
+    """Return, for every workload of the paper, the best binding's metrics over the pinned one's.
+
+    The best is by latency, then traffic, then energy, on the paper's machine.
+
+    Returns:
+        24 rows with the columns model, seq_len, latency, traffic, energy (ratios).
+
+    """
+    rows = []
+    for shape in TRANSFORMERS.values():
+        for seq_len in SEQ_LENS:
+            workload = Workload(shape, seq_len)
+            pinned = paper_design("flat", workload)
+            ours, theirs = (
+                engine.evaluate("flat", workload, designs, accounting).metrics
+                for designs in (pinned.with_columns(binding={}), pinned)
+            )
+            ratios = {
+                name.rpartition("_")[0]: float(ours[name][0] / theirs[name][0])
+                for name in QUANTITIES
+            }
+            rows.append({"model": shape.name, "seq_len": seq_len} | ratios)
+    return pd.DataFrame(rows)

@@ -1,0 +1,18 @@
+"""FLAT's best bindings against its authors' (spec/generalization.md, decision 8)."""
+
+from __future__ import annotations
+
+import pytest
+
+from analysis.bindings import best_over_pinned
+from evaluators.accounting import PUBLISHED
+from evaluators.protocol import evaluator
+
+
+def test_best_bindings_are_no_slower_and_may_cost_energy() -> None:
+    ratios = best_over_pinned(PUBLISHED, evaluator("analytical")).set_index(["model", "seq_len"])
+    assert len(ratios) == 24
+    assert ratios["latency"].max() <= 1 + 1e-12
+    tied = ratios[ratios["latency"] > 1 - 1e-12]
+    assert tied["traffic"].max() <= 1 + 1e-12
+    assert ratios.loc[("BERT", 2**16), "energy"] == pytest.approx(4.7, abs=0.05)
