@@ -19,7 +19,6 @@ from evaluators.workload import Workload
 
 Int64s = NDArray[np.int64]
 
-
 _UNFUSED = {name: orders[0][0] for name, orders in mappings.UNFUSED_MAPPINGS.items()}
 _FLAT = {name: choices[0][0] for name, choices in mappings.FLAT_MAPPINGS.items()}
 _LINEAR = dict.fromkeys(binding.LINEAR, mappings.LINEAR_MAPPING)

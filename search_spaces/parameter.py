@@ -54,7 +54,8 @@ class Parameter:
 
     def at(self, positions: NDArray[Any]) -> Int64s:
         """Return the values at those positions."""
-        return np.array(self.values, dtype=np.int64)[positions]
+        values: Int64s = np.array(self.values, dtype=np.int64)[positions]
+        return values
 
     def allows(self, value: int) -> bool:
         """Tell whether an override may choose that value."""

@@ -1,8 +1,8 @@
 """A search space: what its parameters span, as columns of natural values, positions and numbers.
 
 Every space has the parameter 'configuration'; a space of one configuration gives it one value. The
-joint space gives it several, and a configuration ignores the parameters that it does not have: they
-stand at their first value, so that equal designs are equal rows and have one number.
+joint space gives it several, and a configuration ignores the parameters that it does not have.
+`canonical` sets them to their first value, so that equal designs are equal rows with one number.
 """
 
 from __future__ import annotations
@@ -117,9 +117,9 @@ class SearchSpace:
         values = self._values(columns)
         for parameter in self.parameters[1:]:
             ignoring = [
-                code
-                for code in self.parameters[0].values
-                if parameter.name not in PARAMETERS_OF[CONFIGURATIONS[code]]
+                CONFIGURATIONS.index(name)
+                for name in self.configurations
+                if parameter.name not in PARAMETERS_OF[name]
             ]
             if ignoring:
                 ignored = np.isin(values["configuration"], ignoring)

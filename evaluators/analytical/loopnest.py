@@ -264,6 +264,7 @@ def check_countable(extents: dict[str, int], where: str) -> None:
     computes = prod(extents.values())
     if computes > LARGEST_COUNT:
         raise InputError(
-            f"{where}: {computes:.3e} computes exceed 2^63 - 1, the largest count that is exact; "
+            f"{where}: 2^{computes.bit_length() - 1} computes or more exceed 2^63 - 1, the largest "
+            "count that is exact; "
             "shrink the batch or the sequence"
         )

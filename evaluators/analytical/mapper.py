@@ -21,7 +21,8 @@ def best(
         valid: which candidates are allowed, shape (n, *lengths of the axes).
         objectives: most important first, each broadcasting to that shape. Values that differ by
             less than 1e-12 of themselves tie, so that the order of a floating-point sum decides
-            nothing. Of equal candidates the first in index order wins.
+            nothing; NaN, an unknown value, decides nothing either. Of equal candidates the first
+            in index order wins.
 
     A design without a valid candidate gets 0 on every axis.
 
@@ -31,8 +32,8 @@ def best(
     found = left.any(axis=1)
     for objective in objectives:
         values = np.broadcast_to(objective, valid.shape).reshape(n, -1)
-        least = np.min(values, axis=1, where=left, initial=np.inf)
-        left = left & (values <= least[:, None] * (1 + _TIE))
+        least = np.fmin.reduce(values, axis=1, where=left, initial=np.inf)
+        left = left & ~(values > least[:, None] * (1 + _TIE))
     index = np.unravel_index(left.argmax(axis=1), valid.shape[1:])
     return {
         name: np.where(found, axis[i], 0)

@@ -106,6 +106,11 @@ def test_a_shape_of_ones_own_is_the_paper_model_of_the_same_shape(dse: Run) -> N
         (["--shape", "64,768,64,0,12,3072"], "value_width is 0; it must be a positive integer"),
         (["--model", "T5", "--shape", "1,1,1,1,1,1"], "give one of them"),
         (["--shape", "67108864,768,64,64,12,3072"], "exceed 2^63 - 1"),
+        (
+            ["--configuration", "flat", "--buffer-bytes", "1000448"],
+            "the component table has no SRAM of 1954 rows of 4096 bits",
+        ),
+        (["--shape", f"{10**400},768,64,64,12,3072"], "exceed 2^63 - 1"),
         (["--designs", "d.csv"], "--designs FILE and --out FILE go together"),
         (["--out", "d.csv"], "--designs FILE and --out FILE go together"),
         (["--colour", "red"], "unrecognized arguments: --colour red"),

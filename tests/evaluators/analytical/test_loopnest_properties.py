@@ -6,6 +6,7 @@ from itertools import pairwise, product
 from math import prod
 
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -366,3 +367,16 @@ def test_an_overflowing_partition_is_the_true_one_after_truncation_to_64_bits(ne
             partition = (partition * size) % 2**64 // (size * distinct) if i else size
             if tensor.name in level.keep:
                 assert printed[level.name, tensor.name]["partition"] == partition
+
+
+@pytest.mark.parametrize(
+    ("column", "fills"),
+    [([1, 1], [1, 1]), ([1, 5], [1, 20]), ([5, 1], [20, 1]), ([5, 5], [20, 20])],
+)
+def test_a_loop_moves_a_tile_only_in_the_designs_where_it_is_more_than_1(column, fills):
+    """Four passes over K, which A lacks, fetch A anew only where M moves its tile within."""
+    einsum = Einsum("Z", Tensor("Z", ("K",)), (Tensor("A", ("M",)),), ("K", "M"))
+    outer = Level("DRAM", loops=(Loop("K", "k"), Loop("M", "m")), keep=frozenset({"A", "Z"}))
+    mapping = Mapping(einsum, (outer, Level("L3", keep=frozenset({"A"}))))
+    nest = LoopNest(mapping, Factors({"k": 4, "m": np.array(column)}), wrapped=False)
+    assert np.broadcast_to(nest.fills("L3", "A"), 2).tolist() == fills

@@ -286,7 +286,8 @@ def costs_of_design(evaluations: Evaluations) -> list[tuple[float, ...]]:
 
 @pytest.mark.parametrize("accounting", [PUBLISHED, CORRECTED], ids=lambda each: each.name)
 @pytest.mark.parametrize(
-    ("widths", "seq_len"), [((16, 8), 64), ((8, 12), 64), ((4, 64), 16), ((64, 4), 32)]
+    ("widths", "seq_len"),
+    [((16, 8), 64), ((8, 12), 64), ((4, 64), 16), ((64, 64), 16), ((128, 2), 32)],
 )
 def test_flats_binding_is_the_best_of_all_that_divide(accounting, widths, seq_len):
     workload = Workload(shape(*widths), seq_len)

@@ -1,0 +1,67 @@
+"""Objectives and constraints of a study, computed from evaluations.
+
+All objectives are minimised. Area is the design's; the others are a workload's, and their geometric
+mean where a study has several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float64s = NDArray[np.float64]
+
+OBJECTIVES = {
+    "area": ("area_um2",),
+    "latency": ("latency_s",),
+    "energy": ("energy_pj",),
+    "traffic": ("traffic_bytes",),
+    "energy_delay": ("energy_pj", "latency_s"),
+}
+"""Objective -> the metrics whose product it is."""
+
+UNITS = {
+    "area": "area_um2",
+    "latency": "latency_s",
+    "energy": "energy_pj",
+    "traffic": "traffic_bytes",
+    "energy_delay": "energy_delay_pj_s",
+}
+"""Objective -> its column, named with its unit."""
+
+BOUNDABLE = ("area_um2", "latency_s", "energy_pj", "traffic_bytes")
+"""The metrics that a constraint may bound from above."""
+
+
+def objective_values(
+    objectives: Sequence[str], metrics: Sequence[Mapping[str, Float64s]]
+) -> Float64s:
+    """Return the objectives of n designs, shape (n, objectives); NaN where a metric is NaN.
+
+    Args:
+        objectives: names of `OBJECTIVES`.
+        metrics: one workload's metrics each, columns of shape (n,).
+
+    """
+    return np.stack([_objective(name, metrics) for name in objectives], axis=1)
+
+
+def _objective(name: str, metrics: Sequence[Mapping[str, Float64s]]) -> Float64s:
+    if len(metrics) == 1 or name == "area":
+        values: Float64s = np.prod([metrics[0][metric] for metric in OBJECTIVES[name]], axis=0)
+        return values
+    logs = [np.log(each[metric]) for each in metrics for metric in OBJECTIVES[name]]
+    mean: Float64s = np.exp(np.sum(logs, axis=0) / len(metrics))
+    return mean
+
+
+def excess(
+    bounds: Mapping[str, float], metrics: Sequence[Mapping[str, Float64s]]
+) -> dict[str, Float64s]:
+    """Return by how much the worst workload exceeds each bound, in the bound's unit; (n,) each."""
+    return {
+        f"{metric}_over": np.max([each[metric] for each in metrics], axis=0) - bound
+        for metric, bound in bounds.items()
+    }

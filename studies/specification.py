@@ -1,0 +1,125 @@
+"""The specification of a study: what is searched, on which workloads, for which objectives, how.
+
+A specification is built in, by name, or a TOML file:
+
+    name = "my-study"
+    configuration = "binding"               # or "joint": all five, the configuration a parameter
+    models = ["BERT"]                       # the paper's, or those of [transformers]
+    seq_lens = ["256K"]
+    objectives = ["area", "latency"]        # also energy, traffic, energy_delay; minimised
+    sampler = "tpe"                         # nsga2, nsga3, random, qmc, grid, gp
+    seed = 1
+    trials = 300
+    batch = 16
+
+    [constraints]                           # upper bounds
+    area_um2 = 5e8
+
+    [space]                                 # one value, a list, or a range
+    vector_lanes = [128, 256]
+    buffer_bytes = { min = 1048576 }
+
+    [transformers.mine]
+    batch = 8
+    model_width = 1024
+    query_width = 64
+    value_width = 64
+    heads = 16
+    ffn_width = 4096
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from evaluators.accounting import PUBLISHED, Accounting
+from evaluators.workload import Workload, seq_len_label
+from search_spaces.space import SearchSpace, joint_space, space
+
+JOINT = "joint"
+SAMPLERS = ("tpe", "nsga2", "nsga3", "random", "qmc", "grid", "gp")
+MODEL_VERSION = "1"
+"""Rises when an evaluation of the same design changes: older studies are then not continued."""
+
+
+@dataclass(frozen=True)
+class Specification:
+    """A study.
+
+    Attributes:
+        name: what its folder and its Optuna study are called.
+        configuration: a configuration, or 'joint'.
+        workloads: what every design is evaluated on.
+        objectives: names of `studies.objectives.OBJECTIVES`, minimised.
+        bounds: metric -> upper bound on every workload.
+        enforce_registers: register files must hold what the mapping keeps in them.
+        overrides: changes of the default search space, see `SearchSpace.override`.
+        sampler: one of `SAMPLERS`.
+        seed: of the sampler.
+        trials: how many designs to try, the paper's own among them; None where time limits alone.
+        time_limit_s: start no batch after so long; None where trials limit alone.
+        batch: designs asked for at a time and evaluated together.
+        evaluator: its name.
+        accounting: how counts become energy and area.
+        pinned: try the paper's own designs first.
+
+    """
+
+    name: str
+    configuration: str
+    workloads: tuple[Workload, ...]
+    objectives: tuple[str, ...] = ("area", "latency")
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    enforce_registers: bool = False
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    sampler: str = "tpe"
+    seed: int = 0
+    trials: int | None = 300
+    time_limit_s: float | None = None
+    batch: int = 16
+    evaluator: str = "analytical"
+    accounting: Accounting = PUBLISHED
+    pinned: bool = True
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """The search space, overrides applied."""
+        seq_lens = [workload.seq_len for workload in self.workloads]
+        default = (
+            joint_space(seq_lens)
+            if self.configuration == JOINT
+            else space(self.configuration, seq_lens)
+        )
+        return default.override(self.overrides)
+
+    def identity(self) -> dict[str, Any]:
+        """Return all that the result of a trial depends on, by name, as plain values.
+
+        The budget is not part of it: a study may be continued with a larger one.
+        """
+        return {
+            "model version": MODEL_VERSION,
+            "configuration": self.configuration,
+            "workloads": [
+                f"{seq_len_label(each.seq_len)} {vars(each.transformer)}" for each in self.workloads
+            ],
+            "objectives": list(self.objectives),
+            "constraints": dict(self.bounds) | {"registers": self.enforce_registers},
+            "space": {each.name: list(each.values) for each in self.space.parameters},
+            "sampler": self.sampler,
+            "seed": self.seed,
+            "batch": self.batch,
+            "evaluator": self.evaluator,
+            "accounting": self.accounting.name,
+            "pinned": self.pinned,
+        }
+
+    def digest(self) -> str:
+        """Return a hash of `identity`."""
+        text = json.dumps(self.identity(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
