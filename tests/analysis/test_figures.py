@@ -11,6 +11,7 @@ from matplotlib.text import Text
 
 from analysis.figure_data import paper_values
 from analysis.figures import PNG_DPI, draw_figure, draw_figures
+from evaluators.errors import InputError
 
 NAMES = ["6a", "6b", "7", "8", "9", "10", "11", "12"]
 BAR_CHARTS = ["6a", "6b", "8", "9", "10", "11"]
@@ -235,6 +236,6 @@ def test_file_that_cannot_be_replaced_leaves_nothing_behind(
     data: pd.DataFrame, tmp_path: Path
 ) -> None:
     (tmp_path / "fig6a.pdf").mkdir()
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(InputError, match="fig6a.pdf: Is a directory"):
         draw_figures(data, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["fig6a.pdf"]
