@@ -52,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     _verify(commands)
     _evaluate(commands)
     _loopnest(commands)
+    _study(commands)
+    _sweep(commands)
+    _front(commands)
     return parser
 
 
@@ -183,6 +186,133 @@ def _loopnest(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--exact", action="store_true", help="true partitions, not Timeloop's modulo 2^64"
     )
     _json(parser)
+
+
+def _study(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "study",
+        "run, resume, list, show and export studies",
+        "dse study run binding-bert --trials 300 --seed 1",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    run = _action(actions, "run", "run a built-in study or that of a TOML file, or continue it")
+    run.add_argument(
+        "study", metavar="STUDY", help="a name, as binding-bert or pareto, or FILE.toml"
+    )
+    run.add_argument("--name", metavar="NAME", help="what the study is called, if not its own name")
+    for name, kind, text in (
+        ("trials", _positive, "designs to try"),
+        ("time-limit-s", _seconds, "start no batch after so many seconds"),
+        ("seed", _natural, "of the sampler"),
+        ("batch", _positive, "designs asked for at a time"),
+    ):
+        run.add_argument(f"--{name}", type=kind, metavar="N", help=text)
+    run.add_argument("--sampler", metavar="NAME", help="tpe, nsga2, nsga3, random, qmc, grid or gp")
+    run.add_argument("--evaluator", metavar="NAME", help="analytical")
+    run.add_argument(
+        "--accounting", metavar="NAME", help="published, corrected, or corrections joined by +"
+    )
+    _driving(run)
+
+    resume = _action(actions, "resume", "continue a study from its database")
+    resume.add_argument("study", metavar="NAME")
+    resume.add_argument("--trials", type=_positive, metavar="N", help="designs to try in all")
+    _driving(resume)
+
+    _out(_action(actions, "list", "list the studies that were run"))
+    show = _action(actions, "show", "show where a study stands")
+    show.add_argument("study", metavar="NAME")
+    _out(show)
+    _json(show)
+    export = _action(actions, "export", "write a study's trials as one table")
+    export.add_argument("study", metavar="NAME")
+    export.add_argument("file", type=Path, metavar="FILE", help=".parquet, .csv or .jsonl")
+    _out(export)
+
+
+def _sweep(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "sweep",
+        "evaluate the whole space of a study and find its true front",
+        "dse sweep binding-bert",
+    )
+    parser.add_argument("study", metavar="STUDY", help="a name, as binding-bert, or FILE.toml")
+    _workers(parser)
+    _out(parser)
+
+
+def _front(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "front",
+        "show a study's front, how good it is, and how the paper's points stand",
+        "dse front binding-bert",
+    )
+    parser.add_argument("study", metavar="NAME", help="a study that was run, or a collection")
+    _out(parser)
+    _json(parser)
+
+
+def _action(actions: argparse._SubParsersAction[_Parser], name: str, summary: str) -> _Parser:
+    return actions.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", allow_abbrev=False
+    )
+
+
+def _out(parser: _Parser) -> None:
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="where the studies are (default: runs)",
+    )
+
+
+def _workers(parser: _Parser) -> None:
+    parser.add_argument(
+        "--executor", default="serial", metavar="NAME", help="serial, processes or ray"
+    )
+    parser.add_argument("--workers", type=_positive, metavar="N", help="default: the usable cores")
+    parser.add_argument("--ray-address", metavar="ADDRESS", help="of a Ray cluster to use")
+
+
+def _driving(parser: _Parser) -> None:
+    _workers(parser)
+    _out(parser)
+    parser.add_argument(
+        "--storage",
+        metavar="URL",
+        help="Optuna's database, as postgresql+psycopg://... or journal:FILE (default: SQLite)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _number(text: str, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"'{text}' is no integer of at least {least}")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    return _number(text, 1)
+
+
+def _natural(text: str) -> int:
+    return _number(text, 0)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds above 0")
+    return value
 
 
 def _tolerance(text: str) -> float:

@@ -39,7 +39,7 @@ def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> str:
     """
     _suffix(out)
     results = evaluate_table(read(designs), str(designs), engine)
-    write_atomically(out, _content(results, out))
+    write_atomically(out, content(results, out))
     feasible = int(results["feasible"].sum())
     return f"{len(results)} designs evaluated, {feasible} of them feasible; results are in {out}"
 
@@ -177,8 +177,8 @@ def _suffix(path: Path) -> str:
     return suffix
 
 
-def _content(results: pd.DataFrame, out: Path) -> bytes:
-    """Return a table in the format of the file's suffix."""
+def content(results: pd.DataFrame, out: Path) -> bytes:
+    """Return a table in the format of the file's suffix; `InputError` for another one."""
     suffix = _suffix(out)
     if suffix == ".csv":
         return results.to_csv(index=False).encode()

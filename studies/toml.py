@@ -34,6 +34,7 @@ _KEYS = (
     "constraints",
     "space",
     "transformers",
+    "made_with",
 )
 _SHAPE = tuple(each.name for each in fields(Transformer) if each.name != "name")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

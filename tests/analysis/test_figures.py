@@ -236,6 +236,6 @@ def test_file_that_cannot_be_replaced_leaves_nothing_behind(
     data: pd.DataFrame, tmp_path: Path
 ) -> None:
     (tmp_path / "fig6a.pdf").mkdir()
-    with pytest.raises(InputError, match="fig6a.pdf: Is a directory"):
+    with pytest.raises(InputError, match=r"fig6a\.pdf: Is a directory"):
         draw_figures(data, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["fig6a.pdf"]

@@ -1,0 +1,132 @@
+"""A batch of designs on a study's workloads: rows of results, and what the trials came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dse.executors import Executor, Job, split
+from evaluators.design import PARAMETERS, Designs
+from evaluators.protocol import METRICS, Evaluations
+from evaluators.workload import Workload
+from search_spaces.feasibility import registers_short
+from studies.objectives import excess, objective_values
+from studies.paper import pinned, pinned_binding
+from studies.specification import Specification
+
+Row = dict[str, Any]
+"""One design on one workload, with the columns of `dse.parts.PART` from 'design' on."""
+
+_CHUNK = 256
+"""Designs sent to a worker at a time."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a trial came to.
+
+    Attributes:
+        objectives: in the study's order, None where infeasible.
+        violations: constraint -> magnitude above 0, the worst over the workloads.
+
+    """
+
+    objectives: tuple[float, ...] | None
+    violations: dict[str, float]
+
+
+def evaluate(
+    study: Specification,
+    columns: Mapping[str, NDArray[np.int64]],
+    executor: Executor,
+) -> list[list[Row]]:
+    """Evaluate n designs: for each, its rows, one a workload.
+
+    Args:
+        study: what to evaluate them on.
+        columns: parameter -> natural values, shape (n,).
+        executor: where the evaluations run.
+
+    """
+    numbers = study.space.index(columns)
+    rows: list[list[Row]] = [[] for _ in numbers]
+    places, jobs = [], []
+    for workload in study.workloads:
+        for configuration, (members, designs) in study.space.split(columns).items():
+            for own, bound in _with_paper_binding(configuration, workload, designs):
+                job = Job(study.evaluator, configuration, workload, bound, study.accounting)
+                for start, chunk in zip(
+                    range(0, len(own), _CHUNK), split(job, _CHUNK), strict=True
+                ):
+                    places.append(members[own[start : start + _CHUNK]])
+                    jobs.append(chunk)
+    for place, job, evaluations in zip(places, jobs, executor.evaluate(jobs), strict=True):
+        for i, row in zip(place, _rows(study, job, evaluations), strict=True):
+            rows[i].append({"design": int(numbers[i])} | row)
+    return rows
+
+
+def outcome(study: Specification, rows: list[Row]) -> Outcome:
+    """Compute what a trial came to from its rows, one a workload."""
+    violations: dict[str, float] = {}
+    for row in rows:
+        for name, magnitude in row["violations"].items():
+            violations[name] = max(magnitude, violations.get(name, 0.0))
+    if violations:
+        return Outcome(None, violations)
+    metrics = [{name: np.array([row[name]]) for name in METRICS} for row in rows]
+    over = {name: float(each[0]) for name, each in excess(study.bounds, metrics).items()}
+    over = {name: each for name, each in over.items() if each > 0}
+    if over:
+        return Outcome(None, over)
+    values = objective_values(study.objectives, metrics)[0]
+    return Outcome(tuple(values.tolist()), {})
+
+
+def _with_paper_binding(
+    configuration: str, workload: Workload, designs: Designs
+) -> list[tuple[NDArray[np.intp], Designs]]:
+    """Give the paper's own machine the paper's mapping where the space leaves it to a mapper."""
+    if designs.binding:
+        return [(np.arange(len(designs)), designs)]
+    own = pinned(configuration, workload, designs)
+    binding = pinned_binding(configuration, workload)
+    parts = []
+    for mask, choice in ((own, binding), (~own, {})):
+        members = np.flatnonzero(mask)
+        if len(members):
+            repeated = {name: np.repeat(value, len(members)) for name, value in choice.items()}
+            parts.append((members, designs.take(members).with_columns(binding=repeated)))
+    return parts
+
+
+def _rows(study: Specification, job: Job, evaluations: Evaluations) -> list[Row]:
+    violations = dict(evaluations.violations)
+    if study.enforce_registers:
+        violations |= registers_short(job.configuration, job.workload, evaluations.designs)
+    labels = {
+        "configuration": job.configuration,
+        "model": job.workload.transformer.name,
+        "seq_len": job.workload.seq_len,
+        "accounting": job.accounting.name,
+        "evaluator": job.evaluator,
+    }
+    return [
+        labels
+        | {name: int(getattr(evaluations.designs, name)[i]) for name in PARAMETERS}
+        | {name: float(column[i]) for name, column in evaluations.metrics.items()}
+        | {
+            "binding": {
+                name: int(column[i]) for name, column in evaluations.designs.binding.items()
+            },
+            "violations": {
+                name: float(column[i]) for name, column in violations.items() if column[i] > 0
+            },
+            "feasible": not any(column[i] > 0 for column in violations.values()),
+        }
+        for i in range(len(evaluations.designs))
+    ]

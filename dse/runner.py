@@ -1,0 +1,278 @@
+"""The study runner: asks, evaluates, writes, tells, in batches, so that a kill loses nothing.
+
+A batch is a function of the trials before it: a fresh sampler, seeded from the study's seed and the
+batch's first trial, draws it on a copy of the study in memory. Its trials then enter the database,
+running, with their parameters; they are evaluated; their rows are written as one part; they are
+told in order. What a kill leaves of a batch is therefore found again: a batch that has its part is
+told from it, one that has not is drawn again, the same, and evaluated under its own numbers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from dse.batch import Outcome, Row, evaluate, outcome
+from dse.executors import Executor
+from dse.parts import Part, Parts
+from dse.samplers import columns, distributions, params_of, sampler
+from evaluators.errors import InputError
+from studies.pins import pins
+from studies.specification import Specification
+
+_BATCH = "batch"
+_PIN = "pin"
+GRID = "grid"
+"""Walks the space in its own order; Optuna draws nothing."""
+
+
+@dataclass
+class Progress:
+    """Where a study stands: counts of finished trials, and the objectives of the feasible ones."""
+
+    finished: int = 0
+    infeasible: int = 0
+    repeated: int = 0
+    objectives: list[tuple[float, ...]] = field(default_factory=list)
+
+    def count(self, result: Outcome, *, repeated: bool) -> None:
+        """Count one finished trial."""
+        self.finished += 1
+        self.repeated += repeated
+        if result.objectives is None:
+            self.infeasible += 1
+        else:
+            self.objectives.append(result.objectives)
+
+
+class Runner:
+    """Runs one study to the end of its budget.
+
+    Args:
+        study: the specification.
+        database: the study's Optuna study, owned by this process.
+        parts: the study's evaluations.
+        executor: where evaluations run.
+        report: called with the progress after every batch.
+
+    """
+
+    def __init__(
+        self,
+        study: Specification,
+        database: optuna.Study,
+        parts: Parts,
+        executor: Executor,
+        report: Callable[[Progress], None],
+    ) -> None:
+        self._study = study
+        self._database = database
+        self._parts = parts
+        self._executor = executor
+        self._report = report
+        self._distributions = distributions(study.space)
+        self._pins, _ = pins(study)
+        self._memory = optuna.create_study(directions=["minimize"] * len(study.objectives))
+        self._known: dict[int, list[Row]] = {}
+        self.progress = Progress()
+
+    def run(self) -> Progress:
+        """Finish what an earlier run left, then run batches until the budget is spent.
+
+        Raises:
+            InputError: if the database or a part is damaged or does not fit the specification.
+
+        """
+        deadline = time.monotonic() + (self._study.time_limit_s or float("inf"))
+        trials = self._database.get_trials(deepcopy=False)
+        self._remember(trials)
+        self._report(self.progress)
+        while (size := self._next_size(trials)) > 0 and time.monotonic() < deadline:
+            self._run_batch(size, trials[self.progress.finished :])
+            trials = trials[: self.progress.finished]
+            self._report(self.progress)
+        return self.progress
+
+    def _next_size(self, trials: list[FrozenTrial]) -> int:
+        """Trials of the next batch: the budget cuts it, what is running already does not."""
+        first = self.progress.finished
+        started = len(trials) - first
+        budgets = [] if self._study.trials is None else [self._study.trials]
+        if self._study.sampler == GRID:
+            budgets.append(len(self._pins) + self._study.space.size)
+        left = min(budgets, default=first + self._study.batch) - first
+        return max(started, min(self._study.batch, left))
+
+    def _remember(self, trials: list[FrozenTrial]) -> None:
+        """Take finished batches into memory, from the parts; tell the last one if it was not."""
+        for first in self._parts.first_trials():
+            if first != self.progress.finished:
+                raise InputError(
+                    f"{self._parts.path(first)} does not follow the parts before it; "
+                    "a part is missing, restore it or start the study anew in another folder"
+                )
+            part = self._parts.read(first)
+            batch = _by_trial(part.rows)
+            stored = trials[first : first + len(batch)]
+            if len(stored) < len(batch):
+                raise InputError(
+                    f"the database has {len(trials)} trials, fewer than the evaluations in "
+                    f"{self._parts.path(first).parent}; they are not of one study"
+                )
+            for trial, attrs, rows in zip(stored, part.state["trials"], batch, strict=True):
+                result = outcome(self._study, rows)
+                self._memory.add_trial(
+                    create_trial(
+                        values=_values(result, len(self._study.objectives)),
+                        params=trial.params,
+                        distributions=self._distributions,
+                        system_attrs=attrs,
+                        constraints=result.violations,
+                    )
+                )
+            self._restore(part.state["study"])
+            self._finish(first, batch)
+        behind = next(
+            (each for each in trials[self.progress.finished :] if each.state.is_finished()), None
+        )
+        if behind is not None:
+            raise InputError(
+                f"trial {behind.number} is finished but its evaluations are missing; "
+                "restore the study's folder, or start the study anew in another one"
+            )
+
+    def _run_batch(self, size: int, started: list[FrozenTrial]) -> None:
+        first = self.progress.finished
+        asked = self._ask(first, size)
+        for number, (params, attrs) in enumerate(asked, start=first):
+            if number - first < len(started):
+                if started[number - first].params != params:
+                    raise InputError(
+                        f"trial {number} has other parameters than this study draws; "
+                        "was it made by another version of Optuna or NumPy?"
+                    )
+            else:
+                self._database.add_trial(
+                    create_trial(
+                        state=TrialState.RUNNING,
+                        params=params,
+                        distributions=self._distributions,
+                        user_attrs=attrs,
+                    )
+                )
+        state = self._state(first)
+        batch = self._evaluate(first, [params for params, _ in asked])
+        self._parts.write(first, Part([row for rows in batch for row in rows], state))
+        self._finish(first, batch)
+
+    def _ask(self, first: int, size: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """Draw a batch in memory: the parameters and user attributes of each trial."""
+        if self._study.sampler != GRID:
+            self._memory.sampler = sampler(self._study.sampler, self._study.seed, first)
+        asked = []
+        for number in range(first, first + size):
+            attrs: dict[str, Any] = {_BATCH: first}
+            if number < len(self._pins):
+                pin = self._pins[number]
+                (params,) = params_of(self._study.space, pin.columns)
+                attrs[_PIN] = pin.id
+            elif self._study.sampler == GRID:
+                row = number - len(self._pins)
+                (params,) = params_of(self._study.space, self._study.space.rows(row, row + 1))
+            else:
+                asked.append((self._memory.ask(self._distributions).params, attrs))
+                continue
+            self._memory.add_trial(
+                create_trial(
+                    state=TrialState.RUNNING, params=params, distributions=self._distributions
+                )
+            )
+            asked.append((params, attrs))
+        return asked
+
+    def _evaluate(self, first: int, params: list[dict[str, Any]]) -> list[list[Row]]:
+        """Evaluate a batch; a design that was evaluated before is not evaluated again."""
+        space = self._study.space
+        values = columns(space, params)
+        numbers = space.index(values)
+        new, places = np.unique(
+            [number for number in numbers if int(number) not in self._known], return_index=True
+        )
+        if len(new):
+            unknown = np.flatnonzero([int(number) not in self._known for number in numbers])
+            chosen = {name: column[unknown[places]] for name, column in values.items()}
+            fresh = evaluate(self._study, chosen, self._executor)
+            before = set(self._known)
+            self._known.update(zip(new.tolist(), fresh, strict=True))
+        else:
+            before = set(self._known)
+        batch = []
+        for trial, number in enumerate(numbers.tolist(), start=first):
+            labels = {
+                "trial": trial,
+                "pin": self._pins[trial].id if trial < len(self._pins) else None,
+                "repeated": number in before,
+            }
+            before.add(number)
+            batch.append([labels | row for row in self._known[number]])
+        return batch
+
+    def _finish(self, first: int, batch: list[list[Row]]) -> None:
+        """Tell a batch where it was not told, and count it."""
+        last = first + len(batch)
+        stored = self._database.get_trials(deepcopy=False)[first:last]
+        in_memory = self._memory.get_trials(deepcopy=False)[first:last]
+        for trial, copy, rows in zip(stored, in_memory, batch, strict=True):
+            result = outcome(self._study, rows)
+            for study, each in ((self._database, trial), (self._memory, copy)):
+                if not each.state.is_finished():
+                    _tell(study, each, result)
+            self._known.setdefault(rows[0]["design"], [_bare(row) for row in rows])
+            self.progress.count(result, repeated=rows[0]["repeated"])
+
+    def _state(self, first: int) -> dict[str, Any]:
+        """Return what samplers keep in the study in memory, once a batch has been drawn."""
+        storage, study_id = self._memory._storage, self._memory._study_id
+        return {
+            "study": storage.get_study_system_attrs(study_id),
+            "trials": [
+                trial.system_attrs for trial in self._memory.get_trials(deepcopy=False)[first:]
+            ],
+        }
+
+    def _restore(self, attrs: dict[str, Any]) -> None:
+        for key, value in attrs.items():
+            self._memory._storage.set_study_system_attr(self._memory._study_id, key, value)
+
+
+def _tell(study: optuna.Study, trial: FrozenTrial, result: Outcome) -> None:
+    if result.violations:
+        handle = optuna.trial.Trial(study, trial._trial_id)
+        for name, magnitude in result.violations.items():
+            if name not in trial.constraints:
+                handle.set_constraint(name, magnitude)
+    study.tell(trial.number, _values(result, len(study.directions)))
+
+
+def _values(result: Outcome, count: int) -> list[float]:
+    """Return what Optuna is told: log10 of the objectives; no finite value where infeasible."""
+    if result.objectives is None:
+        return [float("inf")] * count
+    return np.log10(result.objectives).tolist()
+
+
+def _by_trial(rows: list[dict[str, Any]]) -> list[list[Row]]:
+    batch: dict[int, list[Row]] = {}
+    for row in rows:
+        batch.setdefault(row["trial"], []).append(row)
+    return list(batch.values())
+
+
+def _bare(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name not in ("trial", "pin", "repeated")}

@@ -1,0 +1,191 @@
+"""`dse study`: run, resume, list, show and export studies."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+import optuna
+from tqdm import tqdm
+
+from analysis.fronts import hypervolume, non_dominated
+from dse import study_tables
+from dse.executors import executor
+from dse.parts import Parts
+from dse.runner import Progress, Runner
+from dse.storage import driver
+from evaluators.accounting import Accounting
+from evaluators.errors import InputError
+from evaluators.files import write_atomically
+from studies import toml
+from studies.builtin import builtin
+from studies.pins import pins
+from studies.specification import SAMPLERS, Specification
+from studies.toml_text import to_toml
+
+INTERRUPTED = 130
+_OVERRIDES = ("trials", "time_limit_s", "seed", "sampler", "batch", "evaluator")
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out one of the actions."""
+    actions = {
+        "run": _run,
+        "resume": _resume,
+        "list": study_tables.show_list,
+        "show": study_tables.show,
+        "export": study_tables.export,
+    }
+    return actions[options.action](options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    studies = find(options.study)
+    changes = {
+        name: getattr(options, name)
+        for name in _OVERRIDES
+        if getattr(options, name, None) is not None
+    }
+    if options.accounting is not None:
+        changes["accounting"] = Accounting.parse(options.accounting)
+    if changes.get("sampler") not in (None, *SAMPLERS):
+        raise InputError(f"unknown sampler '{options.sampler}'; known are {', '.join(SAMPLERS)}")
+    if options.name is not None:
+        if len(studies) > 1:
+            raise InputError(f"{options.study} is a collection; --name names one study")
+        changes["name"] = options.name
+    return max([drive(replace(study, **changes), options) for study in studies])
+
+
+def _resume(options: argparse.Namespace) -> int:
+    study = study_tables.stored(options.out / options.study)
+    if options.trials is not None:
+        study = replace(study, trials=options.trials)
+    return drive(study, options)
+
+
+def find(name: str) -> tuple[Specification, ...]:
+    """Return the study of a TOML file, or the built-in ones of that name."""
+    if name.endswith(".toml") or "/" in name:
+        return (toml.load(Path(name)),)
+    return builtin(name)
+
+
+def drive(study: Specification, options: argparse.Namespace) -> int:
+    """Run a study to the end of its budget, print what came of it, and return the exit code."""
+    folder = options.out / study.name
+    parts = Parts(folder / "evaluations", study.digest())
+    with (
+        _terminable(),
+        driver(folder, study, options.storage) as database,
+        executor(options.executor, options.workers, options.ray_address) as workers,
+        _Bar(study, quiet=options.quiet) as bar,
+    ):
+        _write_specification(study, folder)
+        runner = Runner(study, database, parts, workers, bar.show)
+        try:
+            progress = runner.run()
+        except KeyboardInterrupt:
+            bar.close()
+            print(
+                f"dse study: {study.name} stopped after {runner.progress.finished} trials; "
+                f"continue with: dse study resume {study.name} --out {options.out}",
+                file=sys.stderr,
+            )
+            return INTERRUPTED
+    print(summary(study, progress, folder))
+    return 0 if progress.objectives else 1
+
+
+def summary(study: Specification, progress: Progress, folder: Path) -> str:
+    """Say what came of a study."""
+    lines = [
+        f"{study.name}: {progress.finished} trials, "
+        f"{progress.finished - progress.infeasible} feasible, {progress.repeated} repeated"
+    ]
+    if not progress.objectives:
+        lines.append("no design is feasible; widen the space or the constraints")
+    else:
+        front = np.unique(_front(progress), axis=0)
+        lines.append(f"front of {len(front)} designs in {', '.join(study.objectives)}")
+    outside = pins(study)[1]
+    if outside:
+        lines.append(f"not pinned, outside the space: {', '.join(outside)}")
+    lines.append(f"results are in {folder}; dse front {study.name} shows the front")
+    return "\n".join(lines)
+
+
+def _front(progress: Progress) -> np.ndarray:
+    values = np.array(progress.objectives)
+    return values[non_dominated(values)]
+
+
+def _write_specification(study: Specification, folder: Path) -> None:
+    versions = {
+        "optuna": optuna.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+    write_atomically(folder / "study.toml", to_toml(study, versions).encode())
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Treat SIGTERM as an interrupt from the keyboard while the context lasts."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Bar:
+    """The progress bar: trials, rate, time left, feasible share, front, hypervolume.
+
+    The hypervolume is that of the logarithms of the objectives, against the worst feasible values
+    of the first batch that has any times 1.1.
+    """
+
+    def __init__(self, study: Specification, *, quiet: bool) -> None:
+        self._bar = tqdm(
+            desc=study.name, total=study.trials, unit="trial", disable=quiet, file=sys.stderr
+        )
+        self._reference: np.ndarray | None = None
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._bar.close()
+
+    def show(self, progress: Progress) -> None:
+        if self._bar.disable:
+            return
+        self._bar.update(progress.finished - self._bar.n)
+        if progress.objectives:
+            values = np.array(progress.objectives)
+            if self._reference is None:
+                self._reference = np.log10(values.max(axis=0) * 1.1)
+            front = values[non_dominated(values)]
+            share = 1 - progress.infeasible / progress.finished
+            volume = hypervolume(np.log10(front), self._reference)
+            self._bar.set_postfix_str(
+                f"feasible {share:.0%}, front {len(front)}, hypervolume {volume:.4g}"
+            )

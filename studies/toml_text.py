@@ -1,0 +1,59 @@
+"""Specifications as TOML text, as `studies.toml` reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from evaluators.workload import TRANSFORMERS, Transformer, seq_len_label
+from studies.specification import Specification
+
+
+def to_toml(study: Specification, made_with: Mapping[str, str]) -> str:
+    """Write a specification, complete, with the versions it was made with."""
+    shapes = {each.transformer.name: each.transformer for each in study.workloads}
+    own = {name: shape for name, shape in shapes.items() if TRANSFORMERS.get(name) != shape}
+    table: dict[str, Any] = {
+        "name": study.name,
+        "configuration": study.configuration,
+        "models": list(shapes),
+        "seq_lens": list(dict.fromkeys(seq_len_label(each.seq_len) for each in study.workloads)),
+        "objectives": list(study.objectives),
+        "sampler": study.sampler,
+        "seed": study.seed,
+        "trials": study.trials,
+        "time_limit_s": study.time_limit_s,
+        "batch": study.batch,
+        "evaluator": study.evaluator,
+        "accounting": study.accounting.name,
+        "pinned": study.pinned,
+    }
+    lines = _entries(table)
+    lines += _table("constraints", dict(study.bounds) | {"registers": study.enforce_registers})
+    lines += _table("space", study.overrides)
+    for name, shape in own.items():
+        lines += _table(f"transformers.{name}", _sizes(shape))
+    lines += _table("made_with", made_with)
+    return "\n".join(lines) + "\n"
+
+
+def _sizes(shape: Transformer) -> dict[str, int]:
+    return {name: value for name, value in vars(shape).items() if name != "name"}
+
+
+def _table(name: str, entries: Mapping[str, Any]) -> list[str]:
+    return ["", f"[{name}]", *_entries(entries)] if entries else []
+
+
+def _entries(entries: Mapping[str, Any]) -> list[str]:
+    return [f"{key} = {_value(value)}" for key, value in entries.items() if value is not None]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        inside = ", ".join(f"{key} = {_value(each)}" for key, each in value.items())
+        return f"{{ {inside} }}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_value(each) for each in value)}]"
+    return json.dumps(value)
