@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     _study(commands)
     _sweep(commands)
     _front(commands)
+    _dashboard(commands)
     return parser
 
 
@@ -254,6 +255,20 @@ def _front(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument("study", metavar="NAME", help="a study that was run, or a collection")
     _out(parser)
     _json(parser)
+
+
+def _dashboard(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "dashboard",
+        "show Optuna's dashboard on a snapshot of a study",
+        "dse dashboard binding-bert --port 8080",
+    )
+    parser.add_argument("study", metavar="NAME")
+    _out(parser)
+    parser.add_argument("--storage", metavar="URL", help="Optuna's database (default: SQLite)")
+    parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
+    parser.add_argument("--port", type=_positive, default=8080, metavar="N", help="default: 8080")
 
 
 def _action(actions: argparse._SubParsersAction[_Parser], name: str, summary: str) -> _Parser:
