@@ -111,12 +111,7 @@ def _evaluated(
         yield (
             rows,
             {
-                "study": "evaluate",
-                "configuration": setting.configuration,
-                "model": setting.workload.transformer.name,
-                "seq_len": setting.workload.seq_len,
-                "accounting": setting.accounting.name,
-                "evaluator": engine.name,
+                **setting.labels(engine),
                 **evaluations.designs.columns(),
                 **evaluations.metrics,
                 "feasible": evaluations.feasible,

@@ -46,6 +46,17 @@ class Setting:
             Accounting.parse(labels["accounting"]),
         )
 
+    def labels(self, engine: Evaluator) -> dict[str, Any]:
+        """Return the first columns of an evaluation's row."""
+        return {
+            "study": "evaluate",
+            "configuration": self.configuration,
+            "model": self.workload.transformer.name,
+            "seq_len": self.workload.seq_len,
+            "accounting": self.accounting.name,
+            "evaluator": engine.name,
+        }
+
     def defaults(self) -> dict[str, Any]:
         """Return the paper's value of every parameter."""
         machine = configuration(self.configuration).architecture.paper_design()
@@ -55,28 +66,40 @@ class Setting:
 def evaluate_pinned(
     setting: Setting, designs: Designs, engine: Evaluator, *, breakdown: bool = False
 ) -> Iterator[tuple[NDArray[np.intp], Evaluations]]:
-    """Evaluate a batch in up to two parts: the paper's own machine with its binding, and the rest.
+    """Evaluate a batch in up to two parts, see `with_paper_binding`.
 
     Yields the rows of each part and their evaluations.
     """
-    own = pinned(setting.configuration, setting.workload, designs)
-    for mask, binding in (
-        (own, pinned_binding(setting.configuration, setting.workload)),
-        (~own, {}),
-    ):
+    for rows, bound in with_paper_binding(setting.configuration, setting.workload, designs):
+        yield (
+            rows,
+            engine.evaluate(
+                setting.configuration,
+                setting.workload,
+                bound,
+                setting.accounting,
+                breakdown=breakdown,
+            ),
+        )
+
+
+def with_paper_binding(
+    name: str, workload: Workload, designs: Designs
+) -> Iterator[tuple[NDArray[np.intp], Designs]]:
+    """Give the paper's own machine the paper's binding where the designs leave it open.
+
+    Yields up to two parts of a configuration's n designs, each with its rows: those that are the
+    paper's machine, and the rest. Designs with a binding stay as they are, in one part.
+    """
+    if designs.binding:
+        yield np.arange(len(designs)), designs
+        return
+    own = pinned(name, workload, designs)
+    for mask, binding in ((own, pinned_binding(name, workload)), (~own, {})):
         rows = np.flatnonzero(mask)
         if len(rows):
-            columns: dict[str, Any] = designs.take(rows).columns()
-            yield (
-                rows,
-                engine.evaluate(
-                    setting.configuration,
-                    setting.workload,
-                    Designs.of(**columns, binding=binding),
-                    setting.accounting,
-                    breakdown=breakdown,
-                ),
-            )
+            repeated = {choice: np.repeat(value, len(rows)) for choice, value in binding.items()}
+            yield rows, designs.take(rows).with_columns(binding=repeated)
 
 
 def reasons(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> list[str]:

@@ -63,12 +63,7 @@ def as_json(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> di
     designs = evaluations.designs
     parameters = {name: int(column[0]) for name, column in designs.columns().items()}
     return {
-        "study": "evaluate",
-        "configuration": setting.configuration,
-        "model": setting.workload.transformer.name,
-        "seq_len": setting.workload.seq_len,
-        "accounting": setting.accounting.name,
-        "evaluator": engine.name,
+        **setting.labels(engine),
         **parameters,
         **{name: float(column[0]) for name, column in evaluations.metrics.items()},
         "binding": {name: int(column[0]) for name, column in designs.binding.items()},
