@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dse.designs import with_paper_binding
 from dse.executors import Executor, Job, split
-from evaluators.design import PARAMETERS, Designs
-from evaluators.protocol import METRICS, Evaluations
-from evaluators.workload import Workload
+from evaluators.design import PARAMETERS
+from evaluators.protocol import EINSUM_METRICS, METRICS, Evaluations
 from search_spaces.feasibility import registers_short
 from studies.objectives import excess, objective_values
-from studies.paper import pinned, pinned_binding
 from studies.specification import Specification
 
 Row = dict[str, Any]
@@ -54,20 +53,33 @@ def evaluate(
     """
     numbers = study.space.index(columns)
     rows: list[list[Row]] = [[] for _ in numbers]
-    places, jobs = [], []
-    for workload in study.workloads:
-        for configuration, (members, designs) in study.space.split(columns).items():
-            for own, bound in _with_paper_binding(configuration, workload, designs):
-                job = Job(study.evaluator, configuration, workload, bound, study.accounting)
-                for start, chunk in zip(
-                    range(0, len(own), _CHUNK), split(job, _CHUNK), strict=True
-                ):
-                    places.append(members[own[start : start + _CHUNK]])
-                    jobs.append(chunk)
-    for place, job, evaluations in zip(places, jobs, executor.evaluate(jobs), strict=True):
+    places, chunks = zip(*jobs(study, columns, _CHUNK), strict=True)
+    for place, job, evaluations in zip(places, chunks, executor.evaluate(chunks), strict=True):
         for i, row in zip(place, _rows(study, job, evaluations), strict=True):
             rows[i].append({"design": int(numbers[i])} | row)
     return rows
+
+
+def jobs(
+    study: Specification, columns: Mapping[str, NDArray[np.int64]], size: int
+) -> Iterator[tuple[NDArray[np.intp], Job]]:
+    """Cut n designs on a study's workloads into jobs of at most `size` designs.
+
+    Yields each job with the rows of its designs in the columns, workload after workload.
+    """
+    for workload in study.workloads:
+        for configuration, (members, designs) in study.space.split(columns).items():
+            for own, bound in with_paper_binding(configuration, workload, designs):
+                job = Job(
+                    study.evaluator,
+                    configuration,
+                    workload,
+                    bound,
+                    study.accounting,
+                    breakdown=True,
+                )
+                for start, chunk in zip(range(0, len(own), size), split(job, size), strict=True):
+                    yield members[own[start : start + size]], chunk
 
 
 def outcome(study: Specification, rows: list[Row]) -> Outcome:
@@ -85,23 +97,6 @@ def outcome(study: Specification, rows: list[Row]) -> Outcome:
         return Outcome(None, over)
     values = objective_values(study.objectives, metrics)[0]
     return Outcome(tuple(values.tolist()), {})
-
-
-def _with_paper_binding(
-    configuration: str, workload: Workload, designs: Designs
-) -> list[tuple[NDArray[np.intp], Designs]]:
-    """Give the paper's own machine the paper's mapping where the space leaves it to a mapper."""
-    if designs.binding:
-        return [(np.arange(len(designs)), designs)]
-    own = pinned(configuration, workload, designs)
-    binding = pinned_binding(configuration, workload)
-    parts = []
-    for mask, choice in ((own, binding), (~own, {})):
-        members = np.flatnonzero(mask)
-        if len(members):
-            repeated = {name: np.repeat(value, len(members)) for name, value in choice.items()}
-            parts.append((members, designs.take(members).with_columns(binding=repeated)))
-    return parts
 
 
 def _rows(study: Specification, job: Job, evaluations: Evaluations) -> list[Row]:
@@ -127,6 +122,18 @@ def _rows(study: Specification, job: Job, evaluations: Evaluations) -> list[Row]
                 name: float(column[i]) for name, column in violations.items() if column[i] > 0
             },
             "feasible": not any(column[i] > 0 for column in violations.values()),
+            "breakdown": _breakdown(evaluations, i),
         }
         for i in range(len(evaluations.designs))
+    ]
+
+
+def _breakdown(evaluations: Evaluations, row: int) -> list[dict[str, Any]]:
+    """Return one design's Einsums in the cascade's order; none where it has no metrics."""
+    if np.isnan(evaluations.metrics["latency_s"][row]):
+        return []
+    return [
+        {"einsum": name, "array": part.array}
+        | {field: float(getattr(part, field)[row]) for field in EINSUM_METRICS}
+        for name, part in evaluations.einsums.items()
     ]

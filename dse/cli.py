@@ -14,8 +14,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from evaluators.errors import InputError
+from evaluators.errors import EvaluationError, InputError
 
+FOUND_WANTING = 1
 BAD_INPUT = 2
 
 
@@ -35,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"dse {options.command}: {error}", file=sys.stderr)
         return BAD_INPUT
+    except EvaluationError as error:
+        print(f"dse {options.command}: {error}", file=sys.stderr)
+        return FOUND_WANTING
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -158,6 +162,12 @@ def _evaluate(commands: argparse._SubParsersAction[_Parser]) -> None:
         ("lane-registers", "rows of a lane's register file; 0, the default: the paper's rule"),
     ):
         parser.add_argument(f"--{name}", metavar="N", help=text)
+    parser.add_argument(
+        "--binding",
+        metavar="NAME=VALUE,...",
+        help="every binding choice of flat, as query_rows=64,keeps_q=1,... (default: the paper's "
+        "on its own machine, else the best)",
+    )
     parser.add_argument(
         "--accounting",
         metavar="NAME",

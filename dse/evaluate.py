@@ -11,12 +11,13 @@ from dse.designs import (
     LABEL_DEFAULTS,
     Setting,
     evaluate_pinned,
+    parse_binding,
     parse_parameter,
     reasons,
 )
 from evaluators.design import PARAMETERS, Designs
 from evaluators.errors import InputError
-from evaluators.protocol import Evaluations, Evaluator, evaluator
+from evaluators.protocol import EINSUM_METRICS, Evaluations, Evaluator, evaluator
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     if "designs" in given or "out" in given:
         from dse.design_tables import evaluate_file  # noqa: PLC0415
 
-        own = sorted(set(given) & {*LABEL_DEFAULTS, *PARAMETERS})
+        own = sorted(set(given) & {*LABEL_DEFAULTS, *PARAMETERS, "binding"})
         if own or not {"designs", "out"} <= set(given):
             raise InputError(
                 "--designs FILE and --out FILE go together and take no other option of a design; "
@@ -42,7 +43,8 @@ def run(options: argparse.Namespace) -> int:
     parameters = setting.defaults() | {
         name: parse_parameter(name, given[name]) for name in PARAMETERS if name in given
     }
-    evaluations = _evaluate_one(setting, Designs.of(**parameters), engine)
+    binding = parse_binding(given["binding"], setting) if "binding" in given else {}
+    evaluations = _evaluate_one(setting, Designs.of(**parameters, binding=binding), engine)
     if options.json:
         print(json.dumps(as_json(setting, evaluations, engine), indent=1))
     else:
@@ -68,14 +70,8 @@ def as_json(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> di
         **{name: float(column[0]) for name, column in evaluations.metrics.items()},
         "binding": {name: int(column[0]) for name, column in designs.binding.items()},
         "breakdown": [
-            {
-                "einsum": name,
-                "array": part.array,
-                "busy_s": float(part.busy_s[0]),
-                "active_fraction": float(part.active_fraction[0]),
-                "traffic_bytes": float(part.traffic_bytes[0]),
-                "energy_pj": float(part.energy_pj[0]),
-            }
+            {"einsum": name, "array": part.array}
+            | {metric: float(getattr(part, metric)[0]) for metric in EINSUM_METRICS}
             for name, part in evaluations.einsums.items()
         ],
     }

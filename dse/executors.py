@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from evaluators.accounting import Accounting
 from evaluators.design import Designs
-from evaluators.errors import InputError
+from evaluators.errors import EvaluationError, InputError
 from evaluators.protocol import EinsumEvaluation, Evaluations, evaluator
 from evaluators.workload import Workload, seq_len_label
 
@@ -37,13 +37,6 @@ NAMES = ("serial", "processes", "ray")
 T = TypeVar("T", bound=np.generic)
 
 
-class EvaluationError(RuntimeError):
-    """An evaluation that failed for no fault of its input, or that no worker could do.
-
-    One sentence: what was evaluated, and what stopped it.
-    """
-
-
 @dataclass(frozen=True)
 class Job:
     """A batch of designs to evaluate on one workload.
@@ -54,6 +47,7 @@ class Job:
         workload: what the designs run.
         designs: the batch.
         accounting: how counts become energy and area.
+        breakdown: evaluate the Einsums one by one as well.
 
     """
 
@@ -62,6 +56,7 @@ class Job:
     workload: Workload
     designs: Designs
     accounting: Accounting
+    breakdown: bool = False
 
     def __str__(self) -> str:
         model, seq_len = self.workload.transformer.name, seq_len_label(self.workload.seq_len)
@@ -78,7 +73,11 @@ def run_job(job: Job) -> Evaluations:
     """
     try:
         return evaluator(job.evaluator).evaluate(
-            job.configuration, job.workload, job.designs, job.accounting
+            job.configuration,
+            job.workload,
+            job.designs,
+            job.accounting,
+            breakdown=job.breakdown,
         )
     except InputError:
         raise

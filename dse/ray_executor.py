@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
-from dse.executors import RETRIES, EvaluationError, Job, outcome
-from evaluators.errors import InputError
+from dse.executors import RETRIES, Job, outcome
+from evaluators.errors import EvaluationError, InputError
 from evaluators.protocol import Evaluations
 
 PATIENCE_S = 60.0
@@ -165,7 +165,7 @@ def _evaluate(job: Job) -> Iterator[bytes]:
 
 
 def _check_answers(address: str) -> None:
-    """Raise `InputError` where nothing listens, for which Ray would wait some ten minutes."""
+    """Raise `InputError` where nothing listens, for which Ray would wait for minutes."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), _CONNECT_S).close()

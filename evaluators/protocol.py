@@ -35,6 +35,10 @@ traffic; busy time of the 2D and of the 1D array; area of the 2D array; area of 
 """
 
 
+EINSUM_METRICS = ("busy_s", "active_fraction", "traffic_bytes", "energy_pj")
+"""The metrics of an Einsum, see `EinsumEvaluation`."""
+
+
 @dataclass(frozen=True)
 class EinsumEvaluation:
     """One Einsum's part in an evaluation; columns of shape (n,), NaN where infeasible.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evaluators.analytical.columns import Real, select
-from evaluators.analytical.loopnest import LoopNest
+from evaluators.analytical.counting import Counts
 
 WORD_BYTES = 2
 
@@ -46,7 +46,7 @@ class Activity:
         return WORD_BYTES * (self.dram_reads + self.dram_writes)
 
 
-def kept_reads(nest: LoopNest, level: str, tensor: str, *, wrapped: bool) -> Any:
+def kept_reads(nest: Counts, level: str, tensor: str, *, wrapped: bool) -> Any:
     """Words read off a level, as the published accounting counts them for traffic.
 
     It drops the reads of a tensor whose reads equal its updates: that is where the 64-bit overflow
@@ -58,7 +58,7 @@ def kept_reads(nest: LoopNest, level: str, tensor: str, *, wrapped: bool) -> Any
     return reads
 
 
-def level_words(nest: LoopNest, level: str) -> tuple[Any, Any]:
+def level_words(nest: Counts, level: str) -> tuple[Any, Any]:
     """Words read from and written to one instance of a level by all tensors it keeps."""
     keep = sorted(nest.mapping.levels[nest.mapping.index(level)].keep)
     reads = sum((nest.reads(level, tensor) for tensor in keep), start=0.0)
@@ -68,7 +68,7 @@ def level_words(nest: LoopNest, level: str) -> tuple[Any, Any]:
     return reads, writes
 
 
-def activity(nest: LoopNest, *, wrapped: bool) -> Activity:
+def activity(nest: Counts, *, wrapped: bool) -> Activity:
     """Add up the counts of an Einsum whose tensors all stay where its mapping keeps them.
 
     Args:

@@ -31,8 +31,9 @@ def select(mask: Mask, yes: Any, no: Any) -> Any:
 
 def shared(column: NDArray[np.int64]) -> Column:
     """Return a column as one integer where all designs of the batch share it."""
-    first = column.flat[0]
-    return int(first) if (column == first).all() else column
+    if column.size and (column == column.flat[0]).all():
+        return int(column.flat[0])
+    return column
 
 
 def divisors(n: int) -> NDArray[np.int64]:

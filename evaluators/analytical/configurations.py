@@ -17,10 +17,12 @@ from evaluators.analytical import architecture, binding, mappings, schedule
 from evaluators.analytical.activity import Activity
 from evaluators.analytical.architecture import Architecture
 from evaluators.analytical.binding import Bound
+from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import FUSEMAX_CUTS, LINEAR_CUTS, THREE_PASS_CUTS
 from evaluators.analytical.flat import Flat
 from evaluators.analytical.fusemax import FuseMax
 from evaluators.analytical.linear import Linear
+from evaluators.analytical.loopnest import LoopNest
 from evaluators.analytical.unfused import Unfused
 from evaluators.design import Designs
 from evaluators.errors import InputError
@@ -41,9 +43,16 @@ class LoopNests(Protocol):
         ...
 
     def activities(
-        self, workload: Workload, designs: Designs, accounting: Accounting
+        self,
+        workload: Workload,
+        designs: Designs,
+        accounting: Accounting,
+        count: Count = LoopNest,
     ) -> dict[str, Activity]:
-        """Return every Einsum's activity for feasible, resolved designs, in the cascade's order."""
+        """Return every Einsum's activity for feasible, resolved designs, in the cascade's order.
+
+        `count` counts their loop nests.
+        """
         ...
 
 

@@ -18,13 +18,11 @@ from evaluators.analytical.configurations import Configuration, configuration
 from evaluators.analytical.feasibility import sentence
 from evaluators.analytical.schedule import Times
 from evaluators.design import Designs
-from evaluators.protocol import METRICS, EinsumEvaluation, Evaluations
+from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
 from evaluators.workload import Workload
 
 CHUNK = 1 << 13
 """Designs evaluated at a time, so that the columns in flight stay in the cache."""
-
-_BREAKDOWN = ("busy_s", "active_fraction", "traffic_bytes", "energy_pj")
 
 Float64s = NDArray[np.float64]
 
@@ -54,7 +52,7 @@ class AnalyticalEvaluator:
         n = len(designs)
         metrics = {name: np.full(n, np.nan) for name in METRICS}
         einsums = {
-            name: EinsumEvaluation(bound.array, *(np.full(n, np.nan) for _ in _BREAKDOWN))
+            name: EinsumEvaluation(bound.array, *(np.full(n, np.nan) for _ in EINSUM_METRICS))
             for name, bound in config.binding.items()
             if breakdown
         }

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.activity import Activity, activity
 from evaluators.analytical.columns import Column, Factors, divisors, shared
+from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import remainders
 from evaluators.analytical.loopnest import LoopNest, check_countable
 from evaluators.analytical.mapping import Mapping
@@ -68,7 +69,11 @@ class FuseMax:
         }
 
     def activities(
-        self, workload: Workload, designs: Designs, accounting: Accounting
+        self,
+        workload: Workload,
+        designs: Designs,
+        accounting: Accounting,
+        count: Count = LoopNest,
     ) -> dict[str, Activity]:
         """Return every Einsum's activity for feasible, resolved designs, in the cascade's order."""
         shape = workload.transformer
@@ -88,7 +93,7 @@ class FuseMax:
         mappings = self.mappings_per_chunk if per_chunk else self.mappings
         return {
             name: activity(
-                LoopNest(mapping, factors[_array(mapping)], wrapped=wrapped), wrapped=wrapped
+                count(mapping, factors[_array(mapping)], wrapped=wrapped), wrapped=wrapped
             )
             for name, mapping in mappings.items()
         }

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.activity import WORD_BYTES, Activity, activity
 from evaluators.analytical.columns import Factors, divisors, shared
+from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import buffer_rows
 from evaluators.analytical.loopnest import LoopNest, check_countable
 from evaluators.analytical.mapper import groups
@@ -114,7 +115,11 @@ class Linear:
         }
 
     def activities(
-        self, workload: Workload, designs: Designs, accounting: Accounting
+        self,
+        workload: Workload,
+        designs: Designs,
+        accounting: Accounting,
+        count: Count = LoopNest,
     ) -> dict[str, Activity]:
         """Return every layer's activity for feasible, resolved designs."""
         shape = workload.transformer
@@ -141,7 +146,7 @@ class Linear:
                         "N0": array_rows,
                     }
                 )
-                nest = LoopNest(LINEAR_MAPPING, factors, wrapped=wrapped)
+                nest = count(LINEAR_MAPPING, factors, wrapped=wrapped)
                 known[cols, contraction] = activity(nest, wrapped=wrapped)
             activities[name] = known[cols, contraction]
         return activities

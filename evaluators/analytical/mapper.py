@@ -55,5 +55,7 @@ def distinct(*columns: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.
 def groups(*columns: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:
     """Yield the indices of the rows that are equal in all columns, one array a group."""
     _, key = distinct(*columns)
+    if not len(key):
+        return
     order = np.argsort(key, kind="stable")
     yield from np.split(order, np.flatnonzero(np.diff(key[order])) + 1)

@@ -12,7 +12,7 @@ import numpy as np
 
 from evaluators.analytical.activity import WORD_BYTES, Activity, kept_reads, level_words
 from evaluators.analytical.columns import Factors, Mask, Real, select
-from evaluators.analytical.loopnest import LoopNest
+from evaluators.analytical.counting import Count, Counts, count_choices
 from evaluators.analytical.mappings import SOFTMAX_MAPPINGS
 from evaluators.workload import Workload
 
@@ -20,14 +20,14 @@ SCORES = frozenset({"QK", "SN", "A"})
 """The M x P matrices of the softmax, the tensors of it that may spill."""
 
 
-def level_of(nest: LoopNest, level: str, tensor: str) -> bool:
+def level_of(nest: Counts, level: str, tensor: str) -> bool:
     """Tell whether the mapping keeps the tensor at that level."""
     return tensor in nest.mapping.levels[nest.mapping.index(level)].keep
 
 
 def on_chip_activity(
-    streamed: LoopNest,
-    resident: LoopNest,
+    streamed: Counts,
+    resident: Counts,
     kept: Mapping[str, Mask],
     spilled: Real,
     *,
@@ -73,7 +73,7 @@ def on_chip_activity(
     )
 
 
-def _words(nest: LoopNest, tensor: str, *, spills: bool, wrapped: bool) -> tuple[Any, ...]:
+def _words(nest: Counts, tensor: str, *, spills: bool, wrapped: bool) -> tuple[Any, ...]:
     """Words of one tensor: off-chip reads and writes, what a full spill adds to each, buffer's."""
     reads = writes = spill_reads = spill_writes = buffer_reads = buffer_writes = 0
     if level_of(nest, "DRAM", tensor):
@@ -93,6 +93,7 @@ def softmax_activities(
     lanes: Any,
     scores_on_chip: Mask,
     spilled: Real,
+    count: Count,
     *,
     wrapped: bool,
 ) -> dict[str, Activity]:
@@ -103,6 +104,7 @@ def softmax_activities(
         lanes: vector lanes, V, dividing L.
         scores_on_chip: where QK and A stay on chip.
         spilled: share of the scores that does not fit the buffer.
+        count: counts the loop nests.
         wrapped: see `kept_reads`.
 
     """
@@ -118,12 +120,11 @@ def softmax_activities(
     )
     activities = {}
     for name in ("M", "SN", "SD", "A"):
-        off, on = (
-            LoopNest(mappings[name], factors, wrapped=wrapped) for mappings in SOFTMAX_MAPPINGS
-        )
-        kept = {tensor.name: scores_on_chip for tensor in off.mapping.einsum.tensors}
+        streamed, resident = (mappings[name] for mappings in SOFTMAX_MAPPINGS)
+        kept = {tensor.name: scores_on_chip for tensor in streamed.einsum.tensors}
+        nests = count_choices(count, streamed, resident, kept, factors, wrapped=wrapped)
         activities[name] = on_chip_activity(
-            off, on, kept, spilled, spillable=SCORES, wrapped=wrapped
+            *nests, kept, spilled, spillable=SCORES, wrapped=wrapped
         )
     return activities
 

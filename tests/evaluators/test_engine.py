@@ -256,3 +256,10 @@ def test_an_unknown_evaluator_is_named() -> None:
 def test_designs_refuse_what_is_no_size(parameters: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         evaluate("binding", BERT_256K, **parameters)
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_no_designs_are_evaluated_to_no_metrics(name: str) -> None:
+    result = evaluate(name, SMALL, array_rows=np.array([], dtype=np.int64))
+    assert len(result.designs) == 0
+    assert result.metrics["latency_s"].shape == (0,)
