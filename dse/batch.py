@@ -53,7 +53,7 @@ def evaluate(
     """
     numbers = study.space.index(columns)
     rows: list[list[Row]] = [[] for _ in numbers]
-    places, chunks = zip(*jobs(study, columns, _CHUNK), strict=True)
+    places, chunks = zip(*jobs(study, columns, _CHUNK, breakdown=True), strict=True)
     for place, job, evaluations in zip(places, chunks, executor.evaluate(chunks), strict=True):
         for i, row in zip(place, _rows(study, job, evaluations), strict=True):
             rows[i].append({"design": int(numbers[i])} | row)
@@ -61,7 +61,11 @@ def evaluate(
 
 
 def jobs(
-    study: Specification, columns: Mapping[str, NDArray[np.int64]], size: int
+    study: Specification,
+    columns: Mapping[str, NDArray[np.int64]],
+    size: int,
+    *,
+    breakdown: bool,
 ) -> Iterator[tuple[NDArray[np.intp], Job]]:
     """Cut n designs on a study's workloads into jobs of at most `size` designs.
 
@@ -76,7 +80,7 @@ def jobs(
                     workload,
                     bound,
                     study.accounting,
-                    breakdown=True,
+                    breakdown,
                 )
                 for start, chunk in zip(range(0, len(own), size), split(job, size), strict=True):
                     yield members[own[start : start + size]], chunk

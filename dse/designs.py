@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from evaluators.accounting import Accounting
 from evaluators.analytical.configurations import configuration
-from evaluators.design import AUTOMATIC, AUTOMATIC_ALLOWED, Designs
+from evaluators.design import AUTOMATIC, AUTOMATIC_ALLOWED, PARAMETERS, Designs
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations, Evaluator
 from evaluators.workload import Workload, parse_seq_len, parse_shape, transformer
+from search_spaces.domains import PARAMETERS_OF
+from search_spaces.space import space
 from studies.paper import pinned, pinned_binding
 
 LABEL_DEFAULTS = {
@@ -128,3 +130,24 @@ def parse_parameter(name: str, value: str) -> int:
         right = f"{'0 for automatic or ' if least == AUTOMATIC else ''}a positive integer"
         raise InputError(f"{name} '{value}': give {right}")
     return int(value)
+
+
+def parse_binding(text: str, setting: Setting) -> dict[str, int]:
+    """Read every binding choice of a configuration from 'NAME=VALUE,...'.
+
+    `InputError` names a configuration without choices, a choice that is missing, given twice or
+    unknown, or a value outside its domain.
+    """
+    choices = [each for each in PARAMETERS_OF[setting.configuration] if each not in PARAMETERS]
+    if not choices:
+        raise InputError(f"binding: {setting.configuration} has no binding choices")
+    names, _, values = zip(*(entry.partition("=") for entry in text.split(",")), strict=True)
+    if sorted(names) != sorted(choices):
+        raise InputError(
+            f"binding '{text}': give each of {', '.join(choices)} once, as {choices[0]}=VALUE"
+        )
+    entries = [int(value) if value.isdecimal() else value for value in values]
+    chosen = space(setting.configuration, [setting.workload.seq_len]).override(
+        dict(zip(names, entries, strict=True))
+    )
+    return {each.name: each.values[0] for each in chosen.parameters if each.name in choices}

@@ -1,0 +1,236 @@
+"""A sweep on disk: one Parquet part a chunk of designs, and the front of them all.
+
+    runs/<study>/sweep/part-<start>.parquet   the feasible designs from number <start> on
+    runs/<study>/sweep/front.parquet          the designs that no other dominates
+
+A row of a part is a design on a workload; the rows of a design follow each other. Every file is
+written whole or not at all and says what it is of, so that a sweep that was stopped continues.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from evaluators.errors import InputError
+from evaluators.files import write_atomically
+from evaluators.protocol import METRICS
+from search_spaces.parameter import Parameter
+from studies.objectives import OBJECTIVES, UNITS, objective_values
+from studies.specification import Specification
+
+SCHEMA_VERSION = "1"
+
+CHUNK = 1 << 16
+"""Designs in a part, the infeasible ones counted."""
+
+_SEARCH_ALONE = ("sampler", "seed", "batch", "pinned")
+"""What the result of a trial depends on, but not that of a sweep."""
+
+Int64s = NDArray[np.int64]
+Float64s = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Swept:
+    """The feasible designs of one part.
+
+    Attributes:
+        designs: their numbers in the space, ascending, shape (n,).
+        metrics: `METRICS` by name, shape (n, workloads).
+
+    """
+
+    designs: Int64s
+    metrics: Mapping[str, Float64s]
+
+
+class SweepParts:
+    """The parts of one study's sweep and their front.
+
+    Args:
+        study: what is swept.
+        folder: of the study; the sweep is in its folder 'sweep'.
+
+    """
+
+    def __init__(self, study: Specification, folder: Path) -> None:
+        self._study = study
+        self._folder = folder / "sweep"
+        self._digest = digest(study)
+        self._varying = [each for each in study.space.parameters if len(each.values) > 1]
+
+    def path(self, start: int) -> Path:
+        """Return the part of the designs from number `start` on."""
+        return self._folder / f"part-{start:012d}.parquet"
+
+    def starts(self) -> range:
+        """Return the first designs of all parts of the space."""
+        return range(0, self._study.space.size, CHUNK)
+
+    def stop(self, start: int) -> int:
+        """Return the number that follows the last design of a part."""
+        return min(start + CHUNK, self._study.space.size)
+
+    def missing(self) -> list[int]:
+        """Return the first designs of the parts that are yet to be written.
+
+        Raises:
+            InputError: if a part is damaged or belongs to another study.
+
+        """
+        expected = {self.path(start): start for start in self.starts()}
+        there = set()
+        for path in sorted(self._folder.glob("part-*.parquet")):
+            if path not in expected or not self._own(path, expected[path]):
+                raise InputError(
+                    f"{path} is of another study or version; move it out of the folder"
+                )
+            there.add(expected[path])
+        return [start for start in self.starts() if start not in there]
+
+    def write(self, start: int, swept: Swept) -> None:
+        """Write a part, atomically."""
+        infeasible = self.stop(start) - start - len(swept.designs)
+        metadata = self._metadata(start) | {"infeasible": str(infeasible)}
+        workloads = self._study.workloads
+        models = [each.transformer.name for each in workloads]
+        n = len(swept.designs)
+        columns = {
+            "design": np.repeat(swept.designs, len(workloads)),
+            "model": pa.DictionaryArray.from_arrays(
+                np.tile(np.arange(len(workloads), dtype=np.int32), n), models
+            ),
+            "seq_len": np.tile([each.seq_len for each in workloads], n),
+        }
+        columns |= self._parameters(swept.designs, len(workloads))
+        columns |= {name: swept.metrics[name].ravel() for name in METRICS}
+        _write(self.path(start), columns, metadata)
+
+    def feasible(self) -> int:
+        """Return how many designs of all parts are feasible."""
+        infeasible = sum(int(_metadata(self.path(start))["infeasible"]) for start in self.starts())
+        return self._study.space.size - infeasible
+
+    def candidates(self) -> Iterator[pd.DataFrame]:
+        """Yield, part by part, a row a design: its number, parameters and objectives.
+
+        Parts are read whole, so that their checksums find damage in any column.
+        """
+        metrics = {metric for name in self._study.objectives for metric in OBJECTIVES[name]}
+        parameters = [each.name for each in self._varying]
+        count = len(self._study.workloads)
+        for start in self.starts():
+            table = _read(self.path(start))
+            designs = table.select(["design", *parameters])
+            frame = designs.take(np.arange(0, len(table), count)).to_pandas()
+            values = objective_values(
+                self._study.objectives,
+                [
+                    {name: table[name].to_numpy()[place::count] for name in metrics}
+                    for place in range(count)
+                ],
+            )
+            for name, column in zip(self._study.objectives, values.T, strict=True):
+                frame[UNITS[name]] = column
+            yield frame
+
+    def write_front(self, front: pd.DataFrame) -> None:
+        """Write the front, atomically; columns as those of `candidates`."""
+        metadata = {"schema_version": SCHEMA_VERSION, "digest": self._digest}
+        columns = {str(name): pa.array(column) for name, column in front.items()}
+        _write(self._folder / "front.parquet", columns, metadata)
+
+    def front(self) -> pd.DataFrame | None:
+        """Return the front, sorted by the objectives; None where the study was not swept.
+
+        Raises:
+            InputError: if its file is damaged.
+
+        """
+        path = self._folder / "front.parquet"
+        if not path.exists() or _metadata(path).get("digest") != self._digest:
+            return None
+        frame: pd.DataFrame = _read(path).to_pandas()
+        return frame
+
+    def _metadata(self, start: int) -> dict[str, str]:
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "digest": self._digest,
+            "start": str(start),
+            "stop": str(self.stop(start)),
+        }
+
+    def _own(self, path: Path, start: int) -> bool:
+        return self._metadata(start).items() <= _metadata(path).items()
+
+    def _parameters(self, designs: Int64s, repeats: int) -> dict[str, Any]:
+        """Return the parameters that vary as columns, every design `repeats` times."""
+        if not len(designs):
+            return {each.name: _column(each, designs) for each in self._varying}
+        first = int(designs[0])
+        values = self._study.space.rows(first, int(designs[-1]) + 1)
+        return {
+            each.name: _column(each, np.repeat(values[each.name][designs - first], repeats))
+            for each in self._varying
+        }
+
+
+def digest(study: Specification) -> str:
+    """Return a hash of all that a sweep of a study's space depends on."""
+    identity = {k: v for k, v in study.identity().items() if k not in _SEARCH_ALONE}
+    text = json.dumps(identity, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _column(parameter: Parameter, values: Int64s) -> Any:
+    """Return a parameter's values as they are, or by their labels."""
+    if not parameter.labels:
+        return values
+    return pa.DictionaryArray.from_arrays(values.astype(np.int32), list(parameter.labels))
+
+
+def _write(path: Path, columns: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
+    table = pa.table(dict(columns)).replace_schema_metadata(dict(metadata))
+    content = BytesIO()
+    pq.write_table(
+        table,
+        content,
+        compression="zstd",
+        use_dictionary=[name for name in columns if name not in (*METRICS, "design")],
+        write_page_checksum=True,
+    )
+    write_atomically(path, content.getvalue())
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path, page_checksum_verification=True)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise _damaged(path, error) from None
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (OSError, pa.ArrowInvalid) as error:
+        raise _damaged(path, error) from None
+    return {key.decode(): value.decode() for key, value in metadata.items() if key[:6] != b"ARROW:"}
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{path} is damaged ({str(error).splitlines()[0]}); remove it and sweep again"
+    )
