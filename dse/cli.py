@@ -56,10 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     _verify(commands)
     _evaluate(commands)
     _loopnest(commands)
+    _model(commands)
     _study(commands)
     _sweep(commands)
     _front(commands)
+    _confirm(commands)
     _dashboard(commands)
+    _doctor(commands)
     return parser
 
 
@@ -87,8 +90,23 @@ def _accounting(parser: _Parser) -> None:
     )
 
 
+def _evaluator(parser: _Parser) -> None:
+    parser.add_argument(
+        "--evaluator",
+        default="analytical",
+        metavar="NAME",
+        help="analytical, or timeloop where it is installed (default: analytical)",
+    )
+
+
 def _json(parser: _Parser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def _exact(parser: _Parser) -> None:
+    parser.add_argument(
+        "--exact", action="store_true", help="true partitions, not Timeloop's modulo 2^64"
+    )
 
 
 def _reproduce(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -112,6 +130,7 @@ def _reproduce(commands: argparse._SubParsersAction[_Parser]) -> None:
         metavar="DIR",
         help="also compare with the published tables in this folder, as dse verify does",
     )
+    _evaluator(parser)
     _json(parser)
 
 
@@ -182,6 +201,7 @@ def _evaluate(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="with --designs: where the results go"
     )
+    _evaluator(parser)
     _json(parser)
 
 
@@ -193,8 +213,34 @@ def _loopnest(commands: argparse._SubParsersAction[_Parser]) -> None:
         "dse loopnest cases.jsonl --json",
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="JSON lines, one case a line")
+    _exact(parser)
+    _json(parser)
+
+
+def _model(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "model",
+        "print the statistics of timeloop-model for Timeloop v4 input, from our engine",
+        "dse model problem.yaml architecture.yaml mapping.yaml",
+    )
     parser.add_argument(
-        "--exact", action="store_true", help="true partitions, not Timeloop's modulo 2^64"
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="YAML with problem, architecture and mapping",
+    )
+    _exact(parser)
+    _json(parser)
+
+
+def _doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "doctor",
+        "show what is installed, test each part, and say what a missing part would give",
+        "dse doctor",
     )
     _json(parser)
 
@@ -221,7 +267,7 @@ def _study(commands: argparse._SubParsersAction[_Parser]) -> None:
     ):
         run.add_argument(f"--{name}", type=kind, metavar="N", help=text)
     run.add_argument("--sampler", metavar="NAME", help="tpe, nsga2, nsga3, random, qmc, grid or gp")
-    run.add_argument("--evaluator", metavar="NAME", help="analytical")
+    run.add_argument("--evaluator", metavar="NAME", help="analytical or timeloop")
     run.add_argument(
         "--accounting", metavar="NAME", help="published, corrected, or corrections joined by +"
     )
@@ -263,6 +309,20 @@ def _front(commands: argparse._SubParsersAction[_Parser]) -> None:
         "dse front binding-bert",
     )
     parser.add_argument("study", metavar="NAME", help="a study that was run, or a collection")
+    _out(parser)
+    _json(parser)
+
+
+def _confirm(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "confirm",
+        "evaluate the paper's points or a study's front with Timeloop, and compare",
+        "dse confirm paper --limit 3",
+    )
+    parser.add_argument("study", metavar="NAME", help="a study that was run, or paper")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="the first N designs alone")
+    _workers(parser)
     _out(parser)
     _json(parser)
 

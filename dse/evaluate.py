@@ -22,7 +22,7 @@ from evaluators.protocol import EINSUM_METRICS, Evaluations, Evaluator, evaluato
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate and print or write; an infeasible design on the command line is bad input."""
-    engine = evaluator("analytical")
+    engine = evaluator(options.evaluator)
     given = {name: value for name, value in vars(options).items() if value is not None}
     if "designs" in given or "out" in given:
         from dse.design_tables import evaluate_file  # noqa: PLC0415

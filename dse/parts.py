@@ -79,7 +79,8 @@ class Parts:
         content = BytesIO()
         state = {"sampler_state": json.dumps(part.state, sort_keys=True)}
         schema = PART.with_metadata(self._metadata | state)
-        pq.write_table(pa.Table.from_pylist(part.rows, schema=schema), content)
+        table = pa.Table.from_pylist(part.rows, schema=schema)
+        pq.write_table(table, content, write_page_checksum=True)
         write_atomically(self.path(first_trial), content.getvalue())
 
     def read(self, first_trial: int) -> Part:
@@ -91,7 +92,7 @@ class Parts:
         """
         path = self.path(first_trial)
         try:
-            table = pq.read_table(path)
+            table = pq.read_table(path, page_checksum_verification=True)
         except (OSError, pa.ArrowInvalid) as error:
             raise InputError(
                 f"{path} is damaged ({str(error).splitlines()[0]}); restore it, or start the study "

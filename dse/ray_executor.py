@@ -6,9 +6,12 @@ import logging
 import os
 import pickle
 import re
+import signal
 import socket
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 from dse.executors import RETRIES, Job, outcome
@@ -149,7 +152,8 @@ class Ray:
         if self._address is None:
             where = {"address": "local", "num_cpus": self._workers, "include_dashboard": False}
         try:
-            ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
+            with _own_termination():
+                ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
         except Exception as error:
             raise EvaluationError(f"Ray did not start: {error}") from error
         self._task = ray.remote(num_cpus=1, max_retries=RETRIES)(_evaluate)
@@ -162,6 +166,17 @@ def _evaluate(job: Job) -> Iterator[bytes]:
     """
     yield pickle.dumps(None)
     yield pickle.dumps(outcome(job))
+
+
+@contextmanager
+def _own_termination() -> Iterator[None]:
+    """Keep this program's handler of SIGTERM, which Ray replaces by one that just exits."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _check_answers(address: str) -> None:

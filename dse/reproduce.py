@@ -25,7 +25,7 @@ from studies.paper import points
 def run(options: argparse.Namespace) -> int:
     """Evaluate, write, draw, check and print; return 1 where a published number is missed."""
     accounting = Accounting.parse(options.accounting)
-    engine = evaluator("analytical")
+    engine = evaluator(options.evaluator)
     results = evaluate_points(points(), accounting, engine)
     data = _figure_data(results)
     checks = _checks(results, data, options) if accounting == PUBLISHED else []

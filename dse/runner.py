@@ -52,14 +52,17 @@ class Progress:
 
 
 class Runner:
-    """Runs one study to the end of its budget.
+    """Takes up one study where it stands, and runs it to the end of its budget.
 
     Args:
         study: the specification.
         database: the study's Optuna study, owned by this process.
         parts: the study's evaluations.
         executor: where evaluations run.
-        report: called with the progress after every batch.
+        report: called with the progress, at the start and after every batch.
+
+    Raises:
+        InputError: if the database or a part is damaged or does not fit the specification.
 
     """
 
@@ -81,17 +84,17 @@ class Runner:
         self._memory = optuna.create_study(directions=["minimize"] * len(study.objectives))
         self._known: dict[int, list[Row]] = {}
         self.progress = Progress()
+        self._remember(database.get_trials(deepcopy=False))
 
     def run(self) -> Progress:
-        """Finish what an earlier run left, then run batches until the budget is spent.
+        """Run batches until the budget is spent.
 
         Raises:
-            InputError: if the database or a part is damaged or does not fit the specification.
+            InputError: if a trial that was started is not the one that this study draws.
 
         """
         deadline = time.monotonic() + (self._study.time_limit_s or float("inf"))
         trials = self._database.get_trials(deepcopy=False)
-        self._remember(trials)
         self._report(self.progress)
         while (size := self._next_size(trials)) > 0 and time.monotonic() < deadline:
             self._run_batch(size, trials[self.progress.finished :])
@@ -125,6 +128,7 @@ class Runner:
                     f"the database has {len(trials)} trials, fewer than the evaluations in "
                     f"{self._parts.path(first).parent}; they are not of one study"
                 )
+            self._check_designs(stored, batch)
             for trial, attrs, rows in zip(stored, part.state["trials"], batch, strict=True):
                 result = outcome(self._study, rows)
                 self._memory.add_trial(
@@ -146,6 +150,20 @@ class Runner:
                 f"trial {behind.number} is finished but its evaluations are missing; "
                 "restore the study's folder, or start the study anew in another one"
             )
+
+    def _check_designs(self, stored: list[FrozenTrial], batch: list[list[Row]]) -> None:
+        """Refuse a database whose trials are not those that were evaluated."""
+        sizes = {each.name: len(each.values) for each in self._study.space.parameters}
+        for trial, rows in zip(stored, batch, strict=True):
+            inside = trial.params.keys() == self._distributions.keys() and all(
+                0 <= position < sizes[name] for name, position in trial.params.items()
+            )
+            values = columns(self._study.space, [trial.params]) if inside else None
+            if values is None or self._study.space.index(values)[0] != rows[0]["design"]:
+                raise InputError(
+                    f"trial {trial.number} of the database is another design than the one that was "
+                    "evaluated; restore the study's folder, or start the study anew in another one"
+                )
 
     def _run_batch(self, size: int, started: list[FrozenTrial]) -> None:
         first = self.progress.finished
@@ -264,7 +282,7 @@ def _values(result: Outcome, count: int) -> list[float]:
     """Return what Optuna is told: log10 of the objectives; no finite value where infeasible."""
     if result.objectives is None:
         return [float("inf")] * count
-    return np.log10(result.objectives).tolist()
+    return [float(value) for value in np.log10(result.objectives)]
 
 
 def _by_trial(rows: list[dict[str, Any]]) -> list[list[Row]]:

@@ -7,7 +7,8 @@ sizes as neighbours; a choice is categorical.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,12 @@ MAKERS: dict[str, Callable[[int], BaseSampler]] = {
 """The samplers whose draws depend on a seed and on the trials before."""
 
 
+def check_available(name: str) -> None:
+    """Raise `InputError` where what a sampler needs is not installed."""
+    if name == "gp" and find_spec("torch") is None:
+        raise InputError("the sampler gp needs torch: pip install torch, or choose another sampler")
+
+
 def sampler(name: str, study_seed: int, first_trial: int) -> BaseSampler:
     """Return a fresh sampler for the batch that starts at a trial.
 
@@ -36,8 +43,6 @@ def sampler(name: str, study_seed: int, first_trial: int) -> BaseSampler:
     """
     if name == "qmc":
         return _quiet(lambda: optuna.samplers.QMCSampler(scramble=True, seed=study_seed))
-    if name == "gp" and not _has_torch():
-        raise InputError("the sampler gp needs torch: pip install torch, or choose another sampler")
     seed = int(np.random.SeedSequence([study_seed, first_trial]).generate_state(1)[0])
     return _quiet(lambda: MAKERS[name](seed))
 
@@ -53,7 +58,7 @@ def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
     }
 
 
-def columns(space: SearchSpace, params: list[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+def columns(space: SearchSpace, params: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
     """Turn the parameters of n trials into natural values, columns of shape (n,)."""
     positions = {
         name: np.array([each[name] for each in params], dtype=np.int64)
@@ -67,19 +72,13 @@ def params_of(space: SearchSpace, values: Mapping[str, np.ndarray]) -> list[dict
     """Turn natural values, columns of shape (n,), into the parameters of trials."""
     positions = space.positions(values)
     names = list(distributions(space))
-    rows = np.stack([positions[name] for name in names], axis=1)
-    return [dict(zip(names, row, strict=True)) for row in rows.tolist()]
+    return [
+        {name: int(positions[name][row]) for name in names}
+        for row in range(len(positions["configuration"]))
+    ]
 
 
 def _quiet(make: Callable[[], BaseSampler]) -> BaseSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return make()
-
-
-def _has_torch() -> bool:
-    try:
-        import torch  # noqa: F401, PLC0415
-    except ImportError:
-        return False
-    return True

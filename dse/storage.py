@@ -5,8 +5,8 @@
     runs/<study>/evaluations/    Parquet parts
     runs/<study>/.lock           held by the one driver
 
-One driver at a time owns a study; a second is refused. Where the database is PostgreSQL, drivers on
-other machines are refused as well, by an advisory lock.
+One driver at a time owns a study; a second is refused, also one that uses the same database from
+another folder: by a lock beside a database that is a file, by an advisory lock in PostgreSQL.
 """
 
 from __future__ import annotations
@@ -23,16 +23,20 @@ from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
-from sqlalchemy import text
+from optuna.study import StudyDirection
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from dse.journal import Journal
 from evaluators.errors import InputError
+from evaluators.files import remove_if_present
 from studies.objectives import UNITS
 from studies.specification import Specification
 
 _IDENTITY = "specification"
 _VERSION = "optuna version"
+_JOURNAL = "journal:"
+_SQLITE = "sqlite:///"
 _BUSY_S = 20
 
 
@@ -50,67 +54,132 @@ def driver(folder: Path, study: Specification, url: str | None) -> Iterator[optu
             folder or database cannot be used.
 
     """
+    where = _checked(url or _own_database(folder))
     with ExitStack() as stack:
-        stack.enter_context(_folder_lock(folder))
-        with _readable_errors(url or str(folder / "study.db")):
-            storage = _storage(folder, url)
-            stack.enter_context(_database_lock(storage, study.name))
-            opened = _open(storage, study, folder)
-        with _readable_errors(url or str(folder / "study.db")):
-            yield opened
+        stack.enter_context(_file_lock(folder / ".lock", f"in {folder}"))
+        if url is not None and (file := _file(url)) is not None:
+            beside = file.with_name(f".{file.name}.{study.name}.lock")
+            stack.enter_context(_file_lock(beside, f"'{study.name}' in {file}"))
+        _remove_unfinished(folder)
+        stack.enter_context(_readable_errors(where))
+        if url is None and not (folder / "study.db").exists():
+            _refuse_orphans(folder)
+        storage = stack.enter_context(_storage(where))
+        stack.enter_context(_database_lock(storage, study.name))
+        yield _open(storage, study, folder)
 
 
 def load(folder: Path, name: str, url: str | None) -> optuna.Study:
     """Open a study for reading; `InputError` if it is not there."""
-    if url is None and not (folder / "study.db").exists():
-        raise InputError(f"there is no study in {folder}; dse study list shows those there are")
-    with _readable_errors(url or str(folder / "study.db")):
+    where = _checked(url or _own_database(folder))
+    file = _file(where)
+    if file is not None and not file.exists():
+        raise InputError(
+            f"there is no study in {folder if url is None else file}; "
+            "dse study list shows those there are"
+        )
+    with _readable_errors(where):
         try:
-            return optuna.load_study(study_name=name, storage=_storage(folder, url))
+            return optuna.load_study(study_name=name, storage=_connected(where))
         except KeyError:
             raise InputError(f"the storage has no study '{name}'") from None
 
 
-def _storage(folder: Path, url: str | None) -> BaseStorage:
-    if url is None:
-        path = (folder / "study.db").absolute()
-        return RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": _BUSY_S}})
-    if url.startswith("journal:"):
-        return JournalStorage(JournalFileBackend(url.removeprefix("journal:")))
-    if "://" not in url:
-        raise InputError(
-            f"storage '{url}': give a database URL, as postgresql+psycopg://user@host/name, "
-            "or journal:FILE"
-        )
+def without_password(url: str) -> str:
+    """Return a storage URL as it may be shown."""
+    return url if url.startswith(_JOURNAL) else make_url(url).render_as_string(hide_password=True)
+
+
+def _shown(url: str) -> str:
+    return str(_file(url) or without_password(url))
+
+
+def _own_database(folder: Path) -> str:
+    return f"{_SQLITE}{(folder / 'study.db').absolute()}"
+
+
+def _checked(url: str) -> str:
+    if url.removeprefix(_JOURNAL) and (url.startswith(_JOURNAL) or "://" in url):
+        return url
+    raise InputError(
+        f"storage '{url}': give a database URL, as postgresql+psycopg://user@host/name, "
+        "or journal:FILE"
+    )
+
+
+def _file(url: str) -> Path | None:
+    """Return the file of a database that is one, None for a server's."""
+    if url.startswith(_JOURNAL):
+        return Path(url.removeprefix(_JOURNAL))
+    if url.startswith(_SQLITE):
+        return Path(url.removeprefix(_SQLITE))
+    return None
+
+
+@contextmanager
+def _storage(url: str) -> Iterator[BaseStorage]:
+    """Connect to a database while the context lasts."""
+    storage = _connected(url)
     try:
-        return RDBStorage(url)
+        yield storage
+    finally:
+        if isinstance(storage, RDBStorage):
+            storage.engine.dispose()
+
+
+def _connected(url: str) -> BaseStorage:
+    if url.startswith(_JOURNAL):
+        return JournalStorage(Journal(url.removeprefix(_JOURNAL)))
+    options = {"connect_args": {"timeout": _BUSY_S}} if url.startswith(_SQLITE) else {}
+    try:
+        return RDBStorage(url, engine_kwargs=options)
     except ImportError as error:
         raise InputError(
-            f"storage '{url}': its driver is missing ({error}); for PostgreSQL, "
+            f"storage '{_shown(url)}': its driver is missing ({error}); for PostgreSQL, "
             "pip install 'attention-dse[postgres]'"
         ) from None
+    except RuntimeError as error:
+        raise _unusable(url, error) from None
 
 
 def _open(storage: BaseStorage, study: Specification, folder: Path) -> optuna.Study:
-    known = {each.study_name for each in optuna.get_all_study_summaries(storage)}
-    if study.name in known:
+    directions = [StudyDirection.MINIMIZE] * len(study.objectives)
+    try:
         opened = optuna.load_study(study_name=study.name, storage=storage)
-        _check_same(opened, study)
-        return opened
+    except KeyError:
+        _refuse_orphans(folder)
+        opened = optuna.create_study(study_name=study.name, storage=storage, directions=directions)
+    if _is_blank(opened, directions):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            opened.set_metric_names([f"log10 {UNITS[name]}" for name in study.objectives])
+        opened.set_user_attr(_VERSION, optuna.__version__)
+        opened.set_user_attr(_IDENTITY, study.identity())
+    _check_same(opened, study)
+    return opened
+
+
+def _is_blank(opened: optuna.Study, directions: list[StudyDirection]) -> bool:
+    """Tell whether a study is new, or was when its driver was killed before it could name it."""
+    return (
+        opened.user_attrs.keys() <= {_VERSION}
+        and opened.directions == directions
+        and not opened.get_trials(deepcopy=False)
+    )
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove the files that a killed driver had not finished."""
+    for path in (*folder.glob(".study.toml.*"), *folder.glob("evaluations/.part-*.parquet.*")):
+        remove_if_present(path)
+
+
+def _refuse_orphans(folder: Path) -> None:
     if list((folder / "evaluations").glob("part-*.parquet")):
         raise InputError(
             f"{folder} has evaluations of a study that the storage does not have; "
             "move them away, or name the storage they belong to with --storage"
         )
-    created = optuna.create_study(
-        study_name=study.name, storage=storage, directions=["minimize"] * len(study.objectives)
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        created.set_metric_names([f"log10 {UNITS[name]}" for name in study.objectives])
-    created.set_user_attr(_VERSION, optuna.__version__)
-    created.set_user_attr(_IDENTITY, study.identity())
-    return created
 
 
 def _check_same(opened: optuna.Study, study: Specification) -> None:
@@ -138,20 +207,20 @@ def _short(value: Any) -> str:
 
 
 @contextmanager
-def _folder_lock(folder: Path) -> Iterator[None]:
+def _file_lock(path: Path, what: str) -> Iterator[None]:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise InputError(
-            f"cannot write in {folder}: {error.strerror}; --out names another place"
+            f"cannot write in {path.parent}: {error.strerror}; name another place"
         ) from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(
-                f"another driver is running the study in {folder}; wait for it or stop it"
+                f"another driver is running the study {what}; wait for it or stop it"
             ) from None
         yield
     finally:
@@ -169,21 +238,26 @@ def _database_lock(storage: BaseStorage, name: str) -> Iterator[None]:
         got = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar()
         connection.commit()
         if not got:
-            raise InputError(f"another driver is running the study '{name}' in this database")
-        yield
+            raise InputError(
+                f"another driver is running the study '{name}' in this database; "
+                "wait for it or stop it"
+            )
+        try:
+            yield
+        finally:
+            connection.invalidate()  # closes it, which ends the lock
 
 
 @contextmanager
-def _readable_errors(where: str) -> Iterator[None]:
+def _readable_errors(url: str) -> Iterator[None]:
     try:
         yield
-    except optuna.exceptions.StorageInternalError as error:
-        raise InputError(f"the database {where} cannot be used: {_cause(error)}") from error
-    except SQLAlchemyError as error:
-        raise InputError(f"the database {where} cannot be used: {_cause(error)}") from error
+    except (optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
+        raise _unusable(url, error) from error
 
 
-def _cause(error: BaseException) -> str:
+def _unusable(url: str, error: BaseException) -> InputError:
     while error.__cause__ is not None:
         error = error.__cause__
-    return str(getattr(error, "orig", None) or error).splitlines()[0]
+    cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+    return InputError(f"the database {_shown(url)} cannot be used: {cause}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -21,10 +22,12 @@ from dse import study_tables
 from dse.executors import executor
 from dse.parts import Parts
 from dse.runner import Progress, Runner
-from dse.storage import driver
+from dse.samplers import check_available
+from dse.storage import driver, without_password
 from evaluators.accounting import Accounting
-from evaluators.errors import InputError
+from evaluators.errors import EvaluationError, InputError
 from evaluators.files import write_atomically
+from evaluators.protocol import evaluator
 from studies import toml
 from studies.builtin import builtin
 from studies.pins import pins
@@ -60,11 +63,18 @@ def _run(options: argparse.Namespace) -> int:
         changes["accounting"] = Accounting.parse(options.accounting)
     if changes.get("sampler") not in (None, *SAMPLERS):
         raise InputError(f"unknown sampler '{options.sampler}'; known are {', '.join(SAMPLERS)}")
+    if options.evaluator is not None:
+        evaluator(options.evaluator)
     if options.name is not None:
         if len(studies) > 1:
             raise InputError(f"{options.study} is a collection; --name names one study")
-        changes["name"] = options.name
-    return max([drive(replace(study, **changes), options) for study in studies])
+        changes["name"] = toml.checked_name(options.name)
+    codes = []
+    for study in studies:
+        codes.append(drive(replace(study, **changes), options))
+        if codes[-1] == INTERRUPTED:
+            break
+    return max(codes)
 
 
 def _resume(options: argparse.Namespace) -> int:
@@ -84,27 +94,40 @@ def find(name: str) -> tuple[Specification, ...]:
 def drive(study: Specification, options: argparse.Namespace) -> int:
     """Run a study to the end of its budget, print what came of it, and return the exit code."""
     folder = options.out / study.name
-    parts = Parts(folder / "evaluations", study.digest())
-    with (
-        _terminable(),
-        driver(folder, study, options.storage) as database,
-        executor(options.executor, options.workers, options.ray_address) as workers,
-        _Bar(study, quiet=options.quiet) as bar,
-    ):
-        _write_specification(study, folder)
-        runner = Runner(study, database, parts, workers, bar.show)
-        try:
-            progress = runner.run()
-        except KeyboardInterrupt:
-            bar.close()
-            print(
-                f"dse study: {study.name} stopped after {runner.progress.finished} trials; "
-                f"continue with: dse study resume {study.name} --out {options.out}",
-                file=sys.stderr,
-            )
-            return INTERRUPTED
+    try:
+        with _terminable():
+            progress = _run_batches(study, folder, options)
+    except KeyboardInterrupt:
+        print(f"dse study: {study.name} stopped; {_resuming(study, options)}", file=sys.stderr)
+        return INTERRUPTED
+    except EvaluationError as error:
+        raise InputError(f"{error}; {_resuming(study, options)}") from error
     print(summary(study, progress, folder))
     return 0 if progress.objectives else 1
+
+
+def _run_batches(study: Specification, folder: Path, options: argparse.Namespace) -> Progress:
+    check_available(study.sampler)
+    workers = executor(options.executor, options.workers, options.ray_address)
+    parts = Parts(folder / "evaluations", study.digest())
+    with (
+        driver(folder, study, options.storage) as database,
+        workers,
+        _Bar(study, quiet=options.quiet) as bar,
+    ):
+        runner = Runner(study, database, parts, workers, bar.show)
+        _write_specification(study, folder)
+        return runner.run()
+
+
+def _resuming(study: Specification, options: argparse.Namespace) -> str:
+    """Say how to continue a study that stopped."""
+    if not (options.out / study.name / "study.toml").exists():
+        return "it had not begun"
+    command = ["dse", "study", "resume", study.name, "--out", str(options.out)]
+    if options.storage is not None:
+        command += ["--storage", without_password(options.storage)]
+    return f"continue with: {shlex.join(command)}"
 
 
 def summary(study: Specification, progress: Progress, folder: Path) -> str:
@@ -113,16 +136,17 @@ def summary(study: Specification, progress: Progress, folder: Path) -> str:
         f"{study.name}: {progress.finished} trials, "
         f"{progress.finished - progress.infeasible} feasible, {progress.repeated} repeated"
     ]
+    closing = f"results are in {folder}"
     if not progress.objectives:
         lines.append("no design is feasible; widen the space or the constraints")
     else:
         front = np.unique(_front(progress), axis=0)
         lines.append(f"front of {len(front)} designs in {', '.join(study.objectives)}")
+        closing += f"; dse front {study.name} shows the front"
     outside = pins(study)[1]
     if outside:
         lines.append(f"not pinned, outside the space: {', '.join(outside)}")
-    lines.append(f"results are in {folder}; dse front {study.name} shows the front")
-    return "\n".join(lines)
+    return "\n".join([*lines, closing])
 
 
 def _front(progress: Progress) -> np.ndarray:

@@ -45,10 +45,11 @@ def trials(study: Specification, folder: Path) -> pd.DataFrame:
     frame = Parts(folder / "evaluations", study.digest()).frame()
     rows = []
     for number, group in frame.groupby("trial", sort=True):
-        records = group.assign(
-            violations=[dict(each) for each in group["violations"]],
-            binding=[dict(each) for each in group["binding"]],
-        ).to_dict("records")
+        records: list[dict[str, Any]] = [
+            {str(name): value for name, value in record.items()}
+            | {name: dict(record[name]) for name in ("violations", "binding")}
+            for record in group.to_dict("records")
+        ]
         result = outcome(study, records)
         values = result.objectives or (np.nan,) * len(study.objectives)
         first = records[0]

@@ -125,4 +125,8 @@ def evaluator(name: str) -> Evaluator:
         from evaluators.analytical.engine import AnalyticalEvaluator  # noqa: PLC0415
 
         return AnalyticalEvaluator()
-    raise InputError(f"unknown evaluator '{name}'; known is analytical")
+    if name == "timeloop":
+        from evaluators.timeloop.evaluator import TimeloopEvaluator  # noqa: PLC0415
+
+        return TimeloopEvaluator()
+    raise InputError(f"unknown evaluator '{name}'; known are analytical, timeloop")

@@ -1,7 +1,7 @@
 """Objectives and constraints of a study, computed from evaluations.
 
-All objectives are minimised. Area is the design's; the others are a workload's, and their geometric
-mean where a study has several.
+All objectives are minimised. Where a study has several workloads, they are geometric means; area is
+the largest, because automatic register files follow the workload and the chip must suit them all.
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ def objective_values(
 
 
 def _objective(name: str, metrics: Sequence[Mapping[str, Float64s]]) -> Float64s:
-    if len(metrics) == 1 or name == "area":
+    if name == "area":
+        largest: Float64s = np.max([each["area_um2"] for each in metrics], axis=0)
+        return largest
+    if len(metrics) == 1:
         values: Float64s = np.prod([metrics[0][metric] for metric in OBJECTIVES[name]], axis=0)
         return values
     logs = [np.log(each[metric]) for each in metrics for metric in OBJECTIVES[name]]

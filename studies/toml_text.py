@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from evaluators.workload import TRANSFORMERS, Transformer, seq_len_label
 from studies.specification import Specification
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def to_toml(study: Specification, made_with: Mapping[str, str]) -> str:
@@ -33,7 +36,7 @@ def to_toml(study: Specification, made_with: Mapping[str, str]) -> str:
     lines += _table("constraints", dict(study.bounds) | {"registers": study.enforce_registers})
     lines += _table("space", study.overrides)
     for name, shape in own.items():
-        lines += _table(f"transformers.{name}", _sizes(shape))
+        lines += _table(f"transformers.{_key(name)}", _sizes(shape))
     lines += _table("made_with", made_with)
     return "\n".join(lines) + "\n"
 
@@ -47,13 +50,19 @@ def _table(name: str, entries: Mapping[str, Any]) -> list[str]:
 
 
 def _entries(entries: Mapping[str, Any]) -> list[str]:
-    return [f"{key} = {_value(value)}" for key, value in entries.items() if value is not None]
+    return [f"{_key(key)} = {_value(value)}" for key, value in entries.items() if value is not None]
 
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
-        inside = ", ".join(f"{key} = {_value(each)}" for key, each in value.items())
+        inside = ", ".join(f"{_key(key)} = {_value(each)}" for key, each in value.items())
         return f"{{ {inside} }}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_value(each) for each in value)}]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return json.dumps(value)
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _value(name)

@@ -28,3 +28,12 @@ def spec() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the specification's tables are not at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def timeloop_runs() -> Path:
+    """Folder of complete runs of the real Timeloop and Accelergy, inputs and outputs."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "truth" / "timeloop_runs"
+    if not folder.is_dir():
+        pytest.skip(f"the recorded runs of Timeloop are not at {folder}")
+    return folder

@@ -6,12 +6,13 @@ lane with a register file (spec/generalization.md, 'Area of every configuration'
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.components import arithmetic, sram
+from evaluators.components import arithmetic, dram, sram
 from evaluators.components.register_file import RegisterFile, register_file
 from evaluators.design import AUTOMATIC, Designs
 
@@ -87,12 +88,17 @@ class Architecture:
 
 @dataclass(frozen=True)
 class Storage:
-    """Energy and area of the storage of a batch of designs, shape (n,) each."""
+    """Energy and area of the components of a batch of designs, shape (n,) each.
+
+    The energy of a DRAM access and the units by name are the same for all designs.
+    """
 
     buffer: sram.Sram
     buffer_row_words: NDArray[np.int64]
     pe: RegisterFile
     lane: RegisterFile
+    dram_pj: float
+    units: Mapping[str, arithmetic.Unit]
 
 
 def storage(designs: Designs, *, scaled_registers: bool) -> Storage:
@@ -109,6 +115,8 @@ def storage(designs: Designs, *, scaled_registers: bool) -> Storage:
         buffer_row_words=words,
         pe=register_file(designs.pe_registers, scaled=scaled_registers),
         lane=register_file(designs.lane_registers, scaled=scaled_registers),
+        dram_pj=dram.ENERGY_PJ,
+        units=arithmetic.CHARGED,
     )
 
 
@@ -121,10 +129,8 @@ def areas_um2(
     array. DRAM is off chip.
     """
     rows, cols, lanes = designs.array_rows, designs.array_cols, designs.vector_lanes
-    pe = parts.pe.area_um2 + sum(arithmetic.UNITS[unit].area_um2 for unit in architecture.pe_units)
-    lane = parts.lane.area_um2 + sum(
-        arithmetic.UNITS[unit].area_um2 for unit in architecture.lane_units
-    )
+    pe = parts.pe.area_um2 + sum(parts.units[unit].area_um2 for unit in architecture.pe_units)
+    lane = parts.lane.area_um2 + sum(parts.units[unit].area_um2 for unit in architecture.lane_units)
     array = rows + rows * cols * pe
     return array, array + parts.buffer.area_um2 + lanes * lane + 2.0
 

@@ -10,7 +10,7 @@ from evaluators.analytical.architecture import CLOCK_HZ, DRAM_BYTES_PER_S, Stora
 from evaluators.analytical.binding import Bound
 from evaluators.analytical.columns import Real
 from evaluators.analytical.schedule import Times
-from evaluators.components import arithmetic, dram
+from evaluators.components import dram
 
 
 def energy_pj(activity: Activity, bound: Bound, parts: Storage, accounting: Accounting) -> Real:
@@ -23,7 +23,7 @@ def energy_pj(activity: Activity, bound: Bound, parts: Storage, accounting: Acco
     files = activity.instances if accounting.repairs(Correction.Q1) else 1
     computes = activity.cycles * activity.instances
     energy: Real = (
-        (activity.dram_reads + activity.dram_writes) * (dram.ENERGY_PJ / dram.ACCESS_WORDS)
+        (activity.dram_reads + activity.dram_writes) * (parts.dram_pj / dram.ACCESS_WORDS)
         + (
             activity.buffer_reads * parts.buffer.read_pj
             + activity.buffer_writes * parts.buffer.write_pj
@@ -37,7 +37,7 @@ def energy_pj(activity: Activity, bound: Bound, parts: Storage, accounting: Acco
         + activity.shared_reads * parts.lane.read_pj
         + activity.shared_writes * parts.lane.write_pj
         + computes
-        * sum(count * arithmetic.energy_pj(unit) for unit, count in bound.operations.items())
+        * sum(count * parts.units[unit].energy_pj for unit, count in bound.operations.items())
     )
     return energy
 

@@ -31,7 +31,7 @@ class Counts(Protocol):
         ...
 
     def size(self, level: str, tensor: str) -> Any:
-        """Words of the tensor's tile at a level that keeps it."""
+        """Words of the tensor's tile at a level that keeps it; any number at another."""
         ...
 
     def reads(self, level: str, tensor: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,9 @@ from evaluators.analytical.architecture import Storage, areas_um2, storage
 from evaluators.analytical.binding import Bound
 from evaluators.analytical.columns import shared
 from evaluators.analytical.configurations import Configuration, configuration
+from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import sentence
+from evaluators.analytical.loopnest import LoopNest
 from evaluators.analytical.schedule import Times
 from evaluators.design import Designs
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
@@ -26,11 +29,29 @@ CHUNK = 1 << 13
 
 Float64s = NDArray[np.float64]
 
+Sources = Callable[[Configuration, Designs, Accounting], tuple[Count, Storage]]
+"""Says what counts the loop nests of a chunk of designs, and gives the tables of their storage."""
+
+
+def _own(config: Configuration, designs: Designs, accounting: Accounting) -> tuple[Count, Storage]:
+    del config
+    return LoopNest, storage(designs, scaled_registers=accounting.repairs(Correction.Q2))
+
 
 class AnalyticalEvaluator:
-    """Our own engine: exactly Timeloop's counts, for many designs at once."""
+    """Our own engine: exactly Timeloop's counts, for many designs at once.
+
+    Args:
+        sources: where the counts and the tables come from, our own by default.
+        chunk: designs evaluated at a time.
+
+    """
 
     name = "analytical"
+
+    def __init__(self, sources: Sources = _own, chunk: int = CHUNK) -> None:
+        self._sources = sources
+        self._chunk = chunk
 
     def evaluate(
         self,
@@ -57,8 +78,10 @@ class AnalyticalEvaluator:
             if breakdown
         }
         unknown = np.zeros(n, dtype=np.int64)
-        for rows in _chunks(feasible):
-            batch = _Batch(config, workload, designs.take(rows), accounting)
+        for rows in _chunks(feasible, self._chunk):
+            chunk = designs.take(rows)
+            sources = self._sources(config, chunk, accounting)
+            batch = _Batch(config, workload, chunk, accounting, *sources)
             known = ~np.isnan(batch.parts.buffer.area_um2)
             unknown[rows] = ~known
             for name, values in batch.metrics().items():
@@ -81,26 +104,32 @@ class AnalyticalEvaluator:
         return sentence(constraint, magnitude, workload, designs, cuts)
 
 
-def _chunks(feasible: NDArray[np.bool_]) -> list[Any]:
-    """Return slices of at most `CHUNK` feasible designs; index arrays where some are not."""
+def _chunks(feasible: NDArray[np.bool_], most: int) -> list[Any]:
+    """Return slices of at most `most` feasible designs; index arrays where some are not."""
     if feasible.all():
-        return [slice(start, start + CHUNK) for start in range(0, len(feasible), CHUNK)]
+        return [slice(start, start + most) for start in range(0, len(feasible), most)]
     rows = np.flatnonzero(feasible)
-    return [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
+    return [rows[start : start + most] for start in range(0, len(rows), most)]
 
 
 class _Batch:
     """One chunk of feasible designs: activities, then energies, times and areas."""
 
     def __init__(
-        self, config: Configuration, workload: Workload, designs: Designs, accounting: Accounting
+        self,
+        config: Configuration,
+        workload: Workload,
+        designs: Designs,
+        accounting: Accounting,
+        count: Count,
+        parts: Storage,
     ) -> None:
         self._config = config
         self._designs = designs
-        self.parts: Storage = storage(designs, scaled_registers=accounting.repairs(Correction.Q2))
+        self.parts = parts
         self._activities = {
             name: _charged_activity(config, each, accounting)
-            for name, each in config.nests.activities(workload, designs, accounting).items()
+            for name, each in config.nests.activities(workload, designs, accounting, count).items()
         }
         self._times: Times = costs.times(
             self._activities, config.binding, shared(designs.array_rows)

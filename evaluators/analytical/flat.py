@@ -19,6 +19,7 @@ from evaluators.analytical import costs, mapper, schedule
 from evaluators.analytical.activity import WORD_BYTES, Activity
 from evaluators.analytical.architecture import storage
 from evaluators.analytical.columns import Column, Factors, divisors, select, shared
+from evaluators.analytical.counting import Count, count_choices
 from evaluators.analytical.feasibility import remainders
 from evaluators.analytical.loopnest import LoopNest, check_countable
 from evaluators.analytical.mappings import FLAT_MAPPINGS, STATIONARITIES
@@ -88,10 +89,15 @@ class Flat:
         return _remainders(workload, designs) | {"no_binding": (~fits).astype(np.int64)}
 
     def activities(
-        self, workload: Workload, designs: Designs, accounting: Accounting
+        self,
+        workload: Workload,
+        designs: Designs,
+        accounting: Accounting,
+        count: Count = LoopNest,
     ) -> dict[str, Activity]:
         """Return every Einsum's activity for feasible, resolved designs, in the cascade's order."""
-        return activities(_Machine(workload, designs), designs.binding, accounting)
+        binding = {name: shared(column) for name, column in designs.binding.items()}
+        return activities(_Machine(workload, designs), binding, accounting, count)
 
 
 class _Machine:
@@ -215,7 +221,10 @@ def _footprint_bytes(machine: _Machine, binding: Mapping[str, Any]) -> Any:
 
 
 def activities(
-    machine: _Machine, binding: Mapping[str, Any], accounting: Accounting
+    machine: _Machine,
+    binding: Mapping[str, Any],
+    accounting: Accounting,
+    count: Count = LoopNest,
 ) -> dict[str, Activity]:
     """Return every Einsum's activity; binding and sides may have any shapes that broadcast."""
     wrapped = not accounting.repairs(Correction.Q5)
@@ -228,16 +237,29 @@ def activities(
     }
     attention, resident_bytes = {}, 0
     for einsum, keeps in kept.items():
-        each, sizes = _attention(machine, einsum, binding, keeps, spilled, wrapped=wrapped)
-        attention[einsum] = each
-        resident_bytes = resident_bytes + sizes
+        choice = binding[f"{einsum.lower()}_stationarity"]
+        options = {
+            stationarity: _attention(
+                machine,
+                einsum,
+                stationarity,
+                binding["query_rows"],
+                keeps,
+                spilled,
+                count,
+                wrapped=wrapped,
+            )
+            for stationarity in ([choice] if isinstance(choice, int) else range(3))
+        }
+        attention[einsum], size = _chosen(choice, options)
+        resident_bytes = resident_bytes + size
     spilled_scores = select(
         keeps_scores,
         spilled,
         softmax_spill(machine.workload, machine.buffer_bytes - resident_bytes),
     )
     softmax = softmax_activities(
-        machine.workload, machine.lanes, keeps_scores, spilled_scores, wrapped=wrapped
+        machine.workload, machine.lanes, keeps_scores, spilled_scores, count, wrapped=wrapped
     )
     return {"QK": attention["QK"]} | softmax | {"AV": attention["AV"]}
 
@@ -245,37 +267,41 @@ def activities(
 def _attention(
     machine: _Machine,
     einsum: str,
-    binding: Mapping[str, Any],
+    stationarity: int,
+    query_rows: Column,
     keeps: Mapping[str, Any],
     spilled: Any,
+    count: Count,
     *,
     wrapped: bool,
 ) -> tuple[Activity, Any]:
     """Return the activity of QK or AV and the bytes of its tensors in the buffer."""
-    options, sizes = [], []
-    for stationarity, mappings in enumerate(FLAT_MAPPINGS[einsum]):
-        factors = Factors(_split(machine, einsum, stationarity, binding["query_rows"]))
-        streamed, resident = (LoopNest(each, factors, wrapped=wrapped) for each in mappings)
-        options.append(
-            on_chip_activity(
-                streamed, resident, keeps, spilled, spillable=frozenset(keeps), wrapped=wrapped
-            )
-        )
-        sizes.append(
-            sum(
-                select(mask, WORD_BYTES * resident.size("L3", tensor), 0)
-                for tensor, mask in keeps.items()
-            )
-        )
-    choice = binding[f"{einsum.lower()}_stationarity"]
+    factors = Factors(_split(machine, einsum, stationarity, query_rows))
+    streamed, resident = count_choices(
+        count, *FLAT_MAPPINGS[einsum][stationarity], keeps, factors, wrapped=wrapped
+    )
+    activity = on_chip_activity(
+        streamed, resident, keeps, spilled, spillable=frozenset(keeps), wrapped=wrapped
+    )
+    size = sum(
+        select(mask, WORD_BYTES * resident.size("L3", tensor), 0) for tensor, mask in keeps.items()
+    )
+    return activity, size
+
+
+def _chosen(choice: Any, options: Mapping[int, tuple[Activity, Any]]) -> tuple[Activity, Any]:
+    """Take what each design's stationarity gives."""
+    if isinstance(choice, int):
+        return options[choice]
+    activities, sizes = zip(*options.values(), strict=True)
     return (
         Activity(
             **{
-                name: _by_stationarity(choice, [vars(option)[name] for option in options])
-                for name in vars(options[0])
+                name: np.choose(choice, [vars(each)[name] for each in activities])
+                for name in vars(activities[0])
             }
         ),
-        _by_stationarity(choice, sizes),
+        np.choose(choice, sizes),
     )
 
 

@@ -62,8 +62,8 @@ A      | B H P      | M1       | M0      |           | SN SD A
 """
 
 _LINEAR = """
-Einsum | DRAM loops | L3 loops | spatial | DRAM keep | L3 keep
-Z      | M2 N2      | M1 N1 K  | M0 N0   | A B Z     | A B
+Einsum | DRAM loops | L3 loops | spatial | DRAM keep | L3 keep | reg_file_1d keep
+Z      | M2 N2      | M1 N1 K  | M0 N0   | A B Z     | A B     |
 """
 
 

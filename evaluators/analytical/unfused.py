@@ -18,7 +18,8 @@ from evaluators.analytical import binding as bindings
 from evaluators.analytical import costs, mapper
 from evaluators.analytical.activity import WORD_BYTES, Activity
 from evaluators.analytical.architecture import storage
-from evaluators.analytical.columns import Column, Factors, divisors, shared
+from evaluators.analytical.columns import Column, Factors, divisors, select, shared
+from evaluators.analytical.counting import Count, count_choices
 from evaluators.analytical.feasibility import remainders
 from evaluators.analytical.loopnest import LoopNest, check_countable
 from evaluators.analytical.mappings import UNFUSED_MAPPINGS
@@ -83,7 +84,11 @@ class Unfused:
         return remainders(workload, designs, lanes_cut=workload.seq_len)
 
     def activities(
-        self, workload: Workload, designs: Designs, accounting: Accounting
+        self,
+        workload: Workload,
+        designs: Designs,
+        accounting: Accounting,
+        count: Count = LoopNest,
     ) -> dict[str, Activity]:
         """Return every Einsum's activity for feasible, resolved designs, in the cascade's order."""
         wrapped = not accounting.repairs(Correction.Q5)
@@ -91,7 +96,7 @@ class Unfused:
         attention = {}
         for einsum in _TENSORS:
             *splits, orders, _, _, _ = (designs.binding[name] for name in mapping_columns(einsum))
-            keeps = [designs.binding[name] != 0 for name in mapping_columns(einsum)[4:]]
+            keeps = [shared(designs.binding[name]) != 0 for name in mapping_columns(einsum)[4:]]
             each = {
                 order: _attention(
                     workload,
@@ -100,6 +105,7 @@ class Unfused:
                     [shared(s) for s in splits],
                     order,
                     keeps,
+                    count,
                     wrapped=wrapped,
                 )[0]
                 for order in np.unique(orders).tolist()
@@ -110,6 +116,7 @@ class Unfused:
             shared(designs.vector_lanes),
             False,
             softmax_spill(workload, designs.buffer_bytes),
+            count,
             wrapped=wrapped,
         )
         return {"QK": attention["QK"]} | softmax | {"AV": attention["AV"]}
@@ -135,6 +142,7 @@ def _attention(
     splits: list[Any],
     order: int,
     keeps: list[Any],
+    count: Count,
     *,
     wrapped: bool,
 ) -> tuple[Activity, Any]:
@@ -161,15 +169,15 @@ def _attention(
             "M0": rows,
         }
     )
-    streamed, resident = (
-        LoopNest(mapping, factors, wrapped=wrapped) for mapping in UNFUSED_MAPPINGS[einsum][order]
-    )
     kept = dict(zip(_TENSORS[einsum], keeps, strict=True))
+    streamed, resident = count_choices(
+        count, *UNFUSED_MAPPINGS[einsum][order], kept, factors, wrapped=wrapped
+    )
     activity = on_chip_activity(
         streamed, resident, kept, 0.0, spillable=frozenset(), wrapped=wrapped
     )
     size = sum(
-        np.where(mask, WORD_BYTES * resident.size("L3", tensor), 0) for tensor, mask in kept.items()
+        select(mask, WORD_BYTES * resident.size("L3", tensor), 0) for tensor, mask in kept.items()
     )
     return activity, size
 
@@ -210,6 +218,7 @@ def best_mapping(
             list(grid[:3]),
             loops,
             [keep != 0 for keep in grid[3:]],
+            LoopNest,
             wrapped=wrapped,
         )
         energy_pj = costs.energy_pj(activity, bound, parts, accounting)

@@ -1,0 +1,128 @@
+"""`dse confirm`: the same designs evaluated by Timeloop and by our engine, metric by metric."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dse import study_tables, text
+from dse.batch import jobs as study_jobs
+from dse.executors import Job, executor, run_job
+from evaluators.accounting import PUBLISHED
+from evaluators.errors import InputError
+from evaluators.protocol import EINSUM_METRICS, METRICS, Evaluations, evaluator
+from evaluators.workload import seq_len_label
+from studies.paper import points
+
+PAPER = "paper"
+TOLERANCE = 1e-12
+"""Relative difference up to which two metrics agree: equal counts leave only rounding."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How far the evaluators are apart in one metric.
+
+    Attributes:
+        metric: its name.
+        relative: the largest relative difference.
+        where: the design where it is that large.
+
+    """
+
+    metric: str
+    relative: float
+    where: str
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate, compare and print; return 1 where a metric differs."""
+    jobs = list(_jobs(options))[: options.limit]
+    if not jobs:
+        raise InputError(f"{options.study} has no feasible design to confirm")
+    evaluator("timeloop")
+    start = time.perf_counter()
+    with executor(options.executor, options.workers, options.ray_address) as workers:
+        theirs = workers.evaluate([replace(job, evaluator="timeloop") for job in jobs])
+    middle = time.perf_counter()
+    ours = [run_job(job) for job in jobs]
+    seconds = {"timeloop": middle - start, "analytical": time.perf_counter() - middle}
+    deviations = compare(jobs, ours, theirs)
+    if options.json:
+        summary = {
+            "designs": len(jobs),
+            "tolerance": TOLERANCE,
+            "deviations": [vars(each) for each in deviations],
+            "seconds": seconds,
+        }
+        print(json.dumps(summary, indent=1))
+    else:
+        rows = [[each.metric, text.error(each.relative), each.where] for each in deviations]
+        print(text.table(["metric", "largest deviation", "at"], rows, left=1))
+        agree = all(each.relative <= TOLERANCE for each in deviations)
+        print(
+            f"{len(jobs)} designs: timeloop and analytical {'agree' if agree else 'differ'}; "
+            f"timeloop took {seconds['timeloop']:.1f} s, analytical {seconds['analytical']:.3f} s"
+        )
+    return 0 if all(each.relative <= TOLERANCE for each in deviations) else 1
+
+
+def compare(
+    jobs: Sequence[Job], ours: Sequence[Evaluations], theirs: Sequence[Evaluations]
+) -> list[Deviation]:
+    """Return the largest deviation in every metric of the designs and of their Einsums."""
+    worst = {name: Deviation(name, 0.0, "") for name in _metric_names()}
+    for job, our, their in zip(jobs, ours, theirs, strict=True):
+        for name, a, b in _pairs(our, their):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                errors = np.where(a == b, 0.0, np.abs(a - b) / np.abs(b))
+            relative = float(np.max(np.nan_to_num(errors, nan=np.inf)))
+            if relative > worst[name].relative:
+                worst[name] = Deviation(name, relative, _place(job))
+    return list(worst.values())
+
+
+def _place(job: Job) -> str:
+    model, seq_len = job.workload.transformer.name, seq_len_label(job.workload.seq_len)
+    return f"{job.configuration} on {model} at {seq_len}"
+
+
+def _metric_names() -> list[str]:
+    return [*METRICS, *(f"einsum {name}" for name in EINSUM_METRICS)]
+
+
+def _pairs(our: Evaluations, their: Evaluations) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    for name in METRICS:
+        yield name, our.metrics[name], their.metrics[name]
+    for einsum, part in our.einsums.items():
+        for name in EINSUM_METRICS:
+            yield f"einsum {name}", getattr(part, name), getattr(their.einsums[einsum], name)
+
+
+def _jobs(options: argparse.Namespace) -> Iterator[Job]:
+    """Return the designs to confirm, one a job: the paper's points, or a study's front."""
+    if options.study == PAPER:
+        for point in points():
+            for row in range(len(point.designs)):
+                design = point.designs.take([row])
+                yield Job(
+                    "analytical",
+                    point.configuration,
+                    point.workload,
+                    design,
+                    PUBLISHED,
+                    breakdown=True,
+                )
+        return
+    folder = options.out / options.study
+    study = study_tables.stored(folder)
+    front = study_tables.front(study, study_tables.trials(study, folder))
+    for number in front["design"] if len(front) else ():
+        columns = study.space.rows(int(number), int(number) + 1)
+        for _, job in study_jobs(study, columns, 1, breakdown=True):
+            yield replace(job, evaluator="analytical")

@@ -1,0 +1,230 @@
+"""Accelergy's energies and areas of a design's components at 45 nm.
+
+Accelergy gets two chips (spec/components.md): memories and the 2D array; the 1D array. It is asked
+for its reference tables alone; what the counts cost is the accounting's to add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import yaml
+
+from evaluators.accounting import Accounting, Correction
+from evaluators.analytical.architecture import Storage
+from evaluators.analytical.configurations import Configuration
+from evaluators.components import ENERGY_DECIMALS
+from evaluators.components.arithmetic import DIVIDE_XIA, Unit
+from evaluators.components.register_file import RegisterFile
+from evaluators.components.sram import Sram
+from evaluators.design import Designs
+from evaluators.errors import EvaluationError
+from evaluators.timeloop import nodes
+from evaluators.timeloop.compounds import compound_components
+from evaluators.timeloop.nodes import WORD_BITS, Node
+from evaluators.timeloop.text import as_yaml
+
+INPUT = "input.yaml"
+LIBRARY = "library"
+OUTPUTS = ("ERT.yaml", "ART.yaml")
+ARGUMENTS = (INPUT, "--outdir", ".", "--output_files", "ERT", "ART")
+ENVIRONMENT = {"DSE_ACCELERGY_COMPONENT_LIBRARIES": LIBRARY}
+"""Accelergy looks for tables of components in the folders of every variable so called."""
+
+Run = Callable[[dict[str, str], tuple[str, ...]], dict[str, str]]
+"""Runs Accelergy with arguments on input files, name -> text, and returns `OUTPUTS` with theirs."""
+
+_UNITS = {
+    "max": ("max", "mac_max", ("compare_width",)),
+    "add": ("add", "fpmac_adder", ("adder_width",)),
+    "mac": ("mac", "fpmac", ("multiplier_width", "adder_width")),
+    "exponential": ("exponentiatial", "mac_exponential", ("multiplier_width", "adder_width")),
+    "divide": ("divide", "fpmac_divide", ("datawidth", "datawidth_a", "datawidth_b")),
+}
+"""Functional unit -> its node's name and class in the artifact, and the widths to set."""
+
+_EXACT_DECIMALS = 15
+
+_DIVIDER = (
+    "technology,global_cycle_seconds,datawidth,datawidth_a,datawidth_b,energy,area,action\n"
+    f"90nm,1e-9,32,32,32,{DIVIDE_XIA.energy_pj},{DIVIDE_XIA.area_um2},divide\n"
+    f"90nm,1e-9,32,32,32,0,{DIVIDE_XIA.area_um2},read|write|update|leak\n"
+)
+"""Accelergy's library knows no divider: this is its table of the published one, which it scales."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Accelergy's reference tables of one chip.
+
+    Attributes:
+        energy_pj: component -> action -> energy.
+        area_um2: component -> area of one.
+
+    """
+
+    energy_pj: dict[str, dict[str, float]]
+    area_um2: dict[str, float]
+
+    def energy(self, name: str, action: str, decimals: int) -> float:
+        """Return what a component's action costs; `EvaluationError` where the table lacks it."""
+        try:
+            return round(self.energy_pj[name][action], decimals)
+        except KeyError:
+            raise EvaluationError(f"Accelergy's energies lack '{action}' of {name}") from None
+
+    def area(self, name: str) -> float:
+        """Return the area of a component; `EvaluationError` where the table lacks it."""
+        try:
+            return self.area_um2[name]
+        except KeyError:
+            raise EvaluationError(f"Accelergy's areas lack {name}") from None
+
+
+def components(config: Configuration, design: Designs, accounting: Accounting, run: Run) -> Storage:
+    """Return what Accelergy says of a configuration's design, a batch of one, registers resolved.
+
+    Raises:
+        EvaluationError: Accelergy failed, or its tables lack a component.
+
+    """
+    scaled = accounting.repairs(Correction.Q2)
+    array, lanes = (
+        _tables(run, chip, scaled_registers=scaled)
+        for chip in (array_chip(config, design), lanes_chip(config, design))
+    )
+    register_decimals = _EXACT_DECIMALS if scaled else ENERGY_DECIMALS
+    return Storage(
+        buffer=Sram(*_storage(array, "global_buffer", ENERGY_DECIMALS)),
+        buffer_row_words=design.buffer_row_words,
+        pe=RegisterFile(*_storage(array, "reg_file", register_decimals)),
+        lane=RegisterFile(*_storage(lanes, "reg_file", register_decimals)),
+        dram_pj=array.energy("DRAM", "read", ENERGY_DECIMALS),
+        units={
+            unit: Unit(lanes.energy(name, "compute", ENERGY_DECIMALS), lanes.area(name))
+            for unit, (name, _, _) in _UNITS.items()
+            if unit in _lane_units(config)
+        },
+    )
+
+
+def array_chip(config: Configuration, design: Designs) -> Node:
+    """Return DRAM, the global buffer and the 2D array with its PEs."""
+    rows, cols = int(design.array_rows[0]), int(design.array_cols[0])
+    row_words, size = int(design.buffer_row_words[0]), int(design.buffer_bytes[0])
+    takes_maximum = "max" in config.architecture.pe_units
+    ports: dict[str, int] = {"n_banks": 4, "n_rdwr_ports": 4}
+    return _chip(
+        [
+            nodes.dram("HBM2", shared_bandwidth=215),
+            nodes.storage(
+                "global_buffer",
+                "smartbuffer_SRAM",
+                (1, 1),
+                depth=size // (2 * row_words),
+                width=WORD_BITS * row_words,
+                n_banks=32 if takes_maximum else 4,
+                n_rdwr_ports=4,
+            ),
+            nodes.fanout("PE_col", (1, 1)),
+            nodes.fanout("PE", (cols, 1)),
+            _register_file(
+                (cols, rows),
+                int(design.pe_registers[0]),
+                **({"update_fifo_depth": 2} if takes_maximum else ports),
+            ),
+            *_units(("max", "add", "mac") if takes_maximum else ("add", "mac"), (cols, rows)),
+        ]
+    )
+
+
+def lanes_chip(config: Configuration, design: Designs) -> Node:
+    """Return the 1D array with its lanes."""
+    mesh = (int(design.vector_lanes[0]), 1)
+    return _chip(
+        [
+            nodes.fanout("PE", (1, 1)),
+            _register_file(mesh, int(design.lane_registers[0]), update_fifo_depth=2),
+            *_units(_lane_units(config), mesh),
+        ]
+    )
+
+
+def accelergy_input(chip: Node, *, scaled_registers: bool) -> dict[str, Any]:
+    """Return all that Accelergy reads: the chip and the components that it is built of."""
+    classes = {node["class"] for node in chip["subtree"][0]["local"]}
+    return {
+        "architecture": chip,
+        "compound_components": compound_components(classes, scaled_registers=scaled_registers),
+    }
+
+
+def parse_tables(energies: str, areas: str, where: str) -> Tables:
+    """Read Accelergy's ERT.yaml and ART.yaml; `EvaluationError` where they are not such tables."""
+    try:
+        energy_rows = yaml.safe_load(energies)["ERT"]["tables"]
+        area_rows = yaml.safe_load(areas)["ART"]["tables"]
+        return Tables(
+            energy_pj={
+                _component(row): {each["name"]: float(each["energy"]) for each in row["actions"]}
+                for row in energy_rows
+            },
+            area_um2={_component(row): float(row["area"]) for row in area_rows},
+        )
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise EvaluationError(f"{where}: no reference tables of Accelergy ({error})") from error
+
+
+def _tables(run: Run, chip: Node, *, scaled_registers: bool) -> Tables:
+    """Ask Accelergy for a chip; correction Q2 also leaves register files unrounded."""
+    exact = ("--precision", str(_EXACT_DECIMALS)) if scaled_registers else ()
+    inputs = {
+        INPUT: as_yaml(accelergy_input(chip, scaled_registers=scaled_registers)),
+        f"{LIBRARY}/custom_divide.csv": _DIVIDER,
+    }
+    made = run(inputs, (*ARGUMENTS, *exact))
+    energies, areas = (made[name] for name in OUTPUTS)
+    return parse_tables(energies, areas, "Accelergy")
+
+
+def _component(row: dict[str, Any]) -> str:
+    """Return the name of a component: 'system_top_level.mac[1..256]' -> 'mac'."""
+    return str(row["name"]).removeprefix(f"{nodes.TOP}.").partition("[")[0]
+
+
+def _storage(tables: Tables, name: str, decimals: int) -> tuple[Any, Any, Any]:
+    """Return read energy, write energy and area of a storage, shape (1,) each."""
+    read, write, area = (
+        np.array([value])
+        for value in (
+            tables.energy(name, "read", decimals),
+            tables.energy(name, "write", decimals),
+            tables.area(name),
+        )
+    )
+    return read, write, area
+
+
+def _lane_units(config: Configuration) -> tuple[str, ...]:
+    """Return a lane's units in the artifact's order; an adder beside that of the mac."""
+    return tuple(unit for unit in _UNITS if unit in {*config.architecture.lane_units, "add"})
+
+
+def _chip(local: list[Node]) -> Node:
+    return nodes.architecture("45nm", local, DATAWIDTH=8)
+
+
+def _register_file(mesh: tuple[int, int], rows: int, **attributes: int) -> Node:
+    return nodes.storage(
+        "reg_file", "smartbuffer_RF", mesh, depth=rows, width=WORD_BITS, **attributes
+    )
+
+
+def _units(names: tuple[str, ...], mesh: tuple[int, int]) -> list[Node]:
+    return [
+        nodes.unit(_UNITS[name][0], _UNITS[name][1], mesh, **dict.fromkeys(_UNITS[name][2], 16))
+        for name in names
+    ]

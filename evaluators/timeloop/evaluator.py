@@ -1,0 +1,119 @@
+"""The evaluator `timeloop`: the analytical engine's accounting on Timeloop's counts.
+
+Automatic parameters, feasibility and the mappings that the paper leaves to Timeloop's mapper are
+the engine's (its optimum is handed to `timeloop-model`); Timeloop counts every loop nest and
+Accelergy prices every component. Both are programs, run one at a time and cached by content.
+"""
+
+from __future__ import annotations
+
+from evaluators.accounting import Accounting
+from evaluators.analytical.architecture import Storage
+from evaluators.analytical.columns import Factors
+from evaluators.analytical.configurations import Configuration
+from evaluators.analytical.counting import Count
+from evaluators.analytical.engine import AnalyticalEvaluator
+from evaluators.analytical.loopnest import LoopNest
+from evaluators.analytical.mapping import Mapping
+from evaluators.design import Designs
+from evaluators.protocol import Evaluations
+from evaluators.timeloop import accelergy, inputs, programs, stats
+from evaluators.timeloop.cache import Cache, default_folder
+from evaluators.timeloop.counts import TimeloopCounts
+from evaluators.timeloop.run import TIME_LIMIT_S, run
+from evaluators.workload import Workload
+
+STATISTICS = "timeloop-model.stats.txt"
+INPUT = "input.yaml"
+TABLES = "tables.yaml"
+
+
+class TimeloopEvaluator:
+    """Timeloop and Accelergy, count for count under the accounting of the analytical engine.
+
+    Args:
+        cache: results of earlier runs, in the user's folder by default.
+        time_limit_s: seconds that one run of a program may take.
+
+    """
+
+    name = "timeloop"
+
+    def __init__(self, cache: Cache | None = None, time_limit_s: float = TIME_LIMIT_S) -> None:
+        self.cache = cache or Cache(default_folder())
+        self._time_limit_s = time_limit_s
+        self._engine = AnalyticalEvaluator(self._sources, chunk=1)
+
+    def evaluate(
+        self,
+        configuration: str,
+        workload: Workload,
+        designs: Designs,
+        accounting: Accounting,
+        *,
+        breakdown: bool = False,
+    ) -> Evaluations:
+        """Evaluate a batch, see `evaluators.protocol.Evaluator.evaluate`.
+
+        Raises:
+            InputError: also where Timeloop or Accelergy is not installed, as `TimeloopMissing`.
+            EvaluationError: a run failed, as `TimeloopFailure`, or its output cannot be read.
+
+        """
+        for program in (programs.MODEL, programs.ACCELERGY):
+            programs.find(program)
+        return self._engine.evaluate(
+            configuration, workload, designs, accounting, breakdown=breakdown
+        )
+
+    def reason(
+        self,
+        configuration: str,
+        constraint: str,
+        magnitude: int,
+        workload: Workload,
+        designs: Designs,
+    ) -> str:
+        """Explain a violation, see `evaluators.protocol.Evaluator.reason`."""
+        return self._engine.reason(configuration, constraint, magnitude, workload, designs)
+
+    def _sources(
+        self, config: Configuration, design: Designs, accounting: Accounting
+    ) -> tuple[Count, Storage]:
+        def count(mapping: Mapping, factors: Factors, *, wrapped: bool) -> TimeloopCounts:
+            request = inputs.request(config.name, design, mapping, factors)
+            exact = None if wrapped else LoopNest(mapping, factors, wrapped=False)
+            return TimeloopCounts(mapping, self._model(request), exact)
+
+        return count, accelergy.components(config, design, accounting, self._accelergy)
+
+    def _model(self, request: inputs.Request) -> stats.Statistics:
+        files = {INPUT: inputs.flat_input(request), TABLES: inputs.unit_tables(request)}
+        made = self._made([programs.MODEL, INPUT, TABLES], files, (STATISTICS,))
+        return stats.parse(made[STATISTICS], f"{request.mapping.einsum.name}: {STATISTICS}")
+
+    def _accelergy(self, files: dict[str, str], arguments: tuple[str, ...]) -> dict[str, str]:
+        command = [programs.ACCELERGY, *arguments]
+        return self._made(command, files, accelergy.OUTPUTS, accelergy.ENVIRONMENT)
+
+    def _made(
+        self,
+        command: list[str],
+        files: dict[str, str],
+        outputs: tuple[str, ...],
+        environment: dict[str, str] | None = None,
+    ) -> dict[str, str]:
+        """Return a command's output files, from the cache where they are there."""
+        name, *arguments = command
+        program = programs.find(name)
+
+        def make() -> dict[str, str]:
+            return run(
+                [str(program), *arguments],
+                files,
+                outputs,
+                environment=environment,
+                time_limit_s=self._time_limit_s,
+            )
+
+        return self.cache.get(" ".join((*command, programs.version(program))), files, make)

@@ -1,0 +1,94 @@
+"""Nodes of an architecture in Timeloop's flat v4 format, as its front end writes them.
+
+The programs read this format; the front end turns its nested one, with its defaults, into it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evaluators.timeloop.text import Literal
+
+VERSION = "0.4"
+TOP = "system_top_level"
+CYCLE_S = 1.0638297873e-9
+WORD_BITS = 16
+
+Node = dict[str, Any]
+
+_STORAGE_ACTIONS = ["leak", "read", "write", "update"]
+
+
+def architecture(technology: str, local: list[Node], **attributes: Any) -> Node:
+    """Return a chip of that technology ('16nm'): its nodes from the outermost inward."""
+    top = {
+        "version": VERSION,
+        "global_cycle_seconds": CYCLE_S,
+        "technology": Literal(technology),
+        "has_power_gating": False,
+        "power_gated_at": None,
+        **attributes,
+    }
+    for node in local:
+        node["attributes"].setdefault("technology", Literal(technology))
+    return {
+        "version": VERSION,
+        "subtree": [{"name": TOP, "attributes": top, "local": local}],
+    }
+
+
+def storage(name: str, kind: str, mesh: tuple[int, int], **attributes: Any) -> Node:
+    """Return a level of storage; `attributes` replace the front end's defaults.
+
+    `kind` is a class, or a class and a subclass as 'storage/aladdin_register'.
+    """
+    class_, _, subclass = kind.partition("/")
+    node = _node(name, class_, mesh, _stored(attributes))
+    if subclass:
+        node["subclass"] = subclass
+    return node | {"required_actions": _STORAGE_ACTIONS}
+
+
+def fanout(name: str, mesh: tuple[int, int]) -> Node:
+    """Return the placeholder under which instances of the next node are spread."""
+    ones = {"width": 1, "depth": 1, "datawidth": 1, "technology": -1}
+    return _node(f"inter_{name}_spatial", "dummy_storage", mesh, _stored(ones))
+
+
+def unit(name: str, class_: str, mesh: tuple[int, int], **widths: int) -> Node:
+    """Return a functional unit; `widths` in bits."""
+    return _node(name, class_, mesh, widths) | {"required_actions": ["compute"]}
+
+
+def dram(kind: str, **attributes: Any) -> Node:
+    """Return off-chip memory of that kind ('HBM2'), 64 bit an access."""
+    return storage("DRAM", "DRAM", (1, 1), type=Literal(kind), width=64, **attributes)
+
+
+def _stored(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "datawidth": WORD_BITS,
+        "n_banks": 2,
+        "cluster_size": 1,
+        "reduction_supported": True,
+        "multiple_buffering": 1,
+        "min_utilization": 0,
+        "allow_overbooking": False,
+    } | attributes
+
+
+def _node(name: str, class_: str, mesh: tuple[int, int], attributes: dict[str, Any]) -> Node:
+    x, y = mesh
+    return {
+        "name": f"{name}[1..{x * y}]",
+        "class": class_,
+        "attributes": {
+            **attributes,
+            "has_power_gating": False,
+            "power_gated_at": None,
+            "global_cycle_seconds": CYCLE_S,
+            "meshX": x,
+            "meshY": y,
+        },
+        "enabled": True,
+    }

@@ -1,0 +1,77 @@
+"""The programs that the evaluator runs: where they are, and which build of them it is."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from evaluators.errors import InputError
+
+MODEL = "timeloop-model"
+ACCELERGY = "accelergy"
+INSTALLATION = "https://timeloop.csail.mit.edu"
+
+_VERSIONS = """
+from importlib.metadata import distributions
+print(sorted({f"{d.name} {d.version}" for d in distributions() if "accelergy" in d.name.lower()}))
+"""
+
+
+class TimeloopMissing(InputError):
+    """A program that is not installed: one sentence with where its instructions are."""
+
+
+def find(name: str) -> Path:
+    """Return the path of a program on the search path; `TimeloopMissing` where it is not."""
+    found = shutil.which(name)
+    if found is None:
+        raise TimeloopMissing(
+            f"the evaluator 'timeloop' needs the program {name}, which is not installed here; "
+            f"install Timeloop and Accelergy as {INSTALLATION} says, or take the evaluator "
+            "'analytical'"
+        )
+    return Path(found)
+
+
+@cache
+def version(program: Path) -> str:
+    """Identify the build of a program, for the key of its results and for people.
+
+    Timeloop's programs print no version: their content, and that of their libraries beside them,
+    stands for it. Accelergy is a Python package; its plug-ins are part of it.
+    """
+    files = sorted({program.resolve(), *_libraries(program.resolve())})
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    build = f"build {digest.hexdigest()[:12]}"
+    packages = _packages(program) if program.name == ACCELERGY else ""
+    return f"{packages} {build}" if packages else build
+
+
+def _libraries(program: Path) -> list[Path]:
+    folder = program.parent.parent / "lib"
+    return [file for file in folder.glob("*timeloop*") if file.is_file()]
+
+
+def _packages(program: Path) -> str:
+    """Return the versions of Accelergy and its plug-ins in the Python that runs it."""
+    with program.open("rb") as script:
+        first = script.readline().decode("utf-8", errors="replace").strip()
+    interpreter = first.removeprefix("#!").split()
+    if not first.startswith("#!") or "python" not in Path(interpreter[-1]).name:
+        return ""
+    try:
+        answer = subprocess.run(
+            [*interpreter, "-c", _VERSIONS],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.strip()
