@@ -195,7 +195,8 @@ def try_out(command: tuple[str, ...], time_limit_s: float) -> tuple[bool, str]:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-    said = "".join(printed.strip().split("\n")[-1:])
+    last = printed.strip().rpartition("\n")[2]
+    said = "".join(each if each.isprintable() else "?" for each in last)
     if process.returncode < 0:
         return False, f"ended by {signal.Signals(-process.returncode).name}"
     return process.returncode == 0, said or f"ended with exit code {process.returncode}"

@@ -21,6 +21,7 @@ LARGEST_FILE_BYTES = 16 * 2**20
 MOST_NODES = 100_000
 """Nodes of a document, with everything that its aliases repeat."""
 DEEPEST = 64
+LONGEST_TEXT = 1000
 
 _LOADER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 _CORE = "tag:yaml.org,2002:"
@@ -89,10 +90,11 @@ class Node:
         raise self.wrong("a list")
 
     def text(self) -> str:
-        """Return a printable text that is not empty."""
-        if isinstance(self.value, str) and not self.empty and self.value.isprintable():
+        """Return a printable text, not empty and of `LONGEST_TEXT` characters at most."""
+        legible = not self.empty and len(self.value) <= LONGEST_TEXT
+        if isinstance(self.value, str) and legible and self.value.isprintable():
             return self.value
-        raise self.wrong("a printable text")
+        raise self.wrong(f"a printable text of at most {LONGEST_TEXT} characters")
 
     def integer(self, least: int = 1) -> int:
         """Return an integer of at least `least`, below 2^63."""

@@ -64,27 +64,22 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 
 
 @dataclass(frozen=True)
-class Span:
-    """How long a study takes, in seconds: from the driver's lock to the first part, to the end."""
+class Course:
+    """How a study went that nothing interrupted: its parts, and the seconds a batch took."""
 
-    opening_s: float
-    batches_s: float
-
-    def up_to(self, share: float) -> float:
-        """Return the seconds from the lock until that share of the batches is done."""
-        return self.opening_s + share * self.batches_s
+    parts: list[Path]
+    batch_s: float
 
 
-def timed(place: Place, *arguments: object) -> Span:
+def uninterrupted(place: Place, *arguments: object) -> Course:
     """Run a study to its end."""
     process = start("run", NAME, *arguments, *place.options(), "--quiet")
     wait_for(place.folder / ".lock", process)
     began = time.monotonic()
-    wait_for(place.folder / "evaluations" / "part-00000000.parquet", process)
-    first = time.monotonic()
     _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, errors
-    return Span(first - began, time.monotonic() - first)
+    parts = sorted(path.relative_to(place.folder) for path in place.folder.glob("*/part-*"))
+    return Course(parts, (time.monotonic() - began) / len(parts))
 
 
 @dataclass(frozen=True)
@@ -98,32 +93,34 @@ class End:
 
 def interrupted(
     place: Place,
+    course: Course,
     number: signal.Signals,
     instants: int,
-    span_s: float,
     seed: int,
     *arguments: object,
-    after: str = ".lock",
 ) -> list[End]:
-    """Run a study and stop it at random instants, up to `span_s` after the lock; let it end.
+    """Run a study, stop it at random instants spread over its course, then let it end.
 
-    The first instants may wait for another file of the study's folder, `after`.
+    An instant is up to one and a half batches after the driver's lock, or after a part that lies
+    further on from one instant to the next, up to three quarters of the course.
     """
     rng = random.Random(seed)
-    ends = []
+    ends: list[End] = []
     while True:
         (place.folder / ".lock").unlink(missing_ok=True)
         process = start("run", NAME, *arguments, *place.options(), "--quiet")
         if len(ends) < instants:
             wait_for(place.folder / ".lock", process)
-            wait_for(place.folder / after, process)
-            time.sleep(rng.uniform(0, span_s))
+            behind = 3 * len(course.parts) * len(ends) // (4 * instants)
+            if behind:
+                wait_for(place.folder / course.parts[behind - 1], process)
+            time.sleep(rng.uniform(0, 1.5 * course.batch_s))
             if process.poll() is None:
                 process.send_signal(number)
         _, errors = process.communicate(timeout=PATIENCE_S)
         if process.returncode == 0:
             return ends
-        ends.append(End(process.returncode, errors, len(list(place.folder.glob("eval*/part-*")))))
+        ends.append(End(process.returncode, errors, len(list(place.folder.glob("*/part-*")))))
         assert process.returncode in (-signal.SIGKILL, 130), errors
 
 

@@ -22,7 +22,7 @@ from study_runs import (
     kill_session,
     run,
     start,
-    timed,
+    uninterrupted,
     wait_for,
 )
 
@@ -40,10 +40,10 @@ def journal(folder: Path) -> Place:
 def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
     whole, place = Place(tmp_path / "whole"), Place(tmp_path / "runs")
     arguments = ("--trials", 128, "--seed", 1, "--batch", 8)
-    span_s = timed(whole, *arguments).up_to(1 / 10)
-    ends = interrupted(place, signal.SIGKILL, 20, span_s, 2024, *arguments)
+    course = uninterrupted(whole, *arguments)
+    ends = interrupted(place, course, signal.SIGKILL, 20, 2024, *arguments)
     assert [end.code for end in ends] == [-signal.SIGKILL] * 20
-    assert len({end.parts for end in ends}) >= 4, "the kills must hit different batches"
+    assert len({end.parts for end in ends}) >= 8, "the kills must hit different batches"
     assert_same_study(whole, place)
     assert_pins_evaluated_once(place)
 
@@ -52,11 +52,10 @@ def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
 def test_kills_change_nothing_whatever_the_sampler(tmp_path: Path, sampler: str) -> None:
     whole, place = journal(tmp_path / "whole"), journal(tmp_path / "runs")
     arguments = ("--trials", 240, "--seed", 1, "--sampler", sampler)
-    span_s = timed(whole, *arguments).up_to(1 / 4)
-    second = "evaluations/part-00000016.parquet"
-    ends = interrupted(place, signal.SIGKILL, 2, span_s, 7, *arguments, after=second)
+    course = uninterrupted(whole, *arguments)
+    ends = interrupted(place, course, signal.SIGKILL, 2, 7, *arguments)
     assert [end.code for end in ends] == [-signal.SIGKILL] * 2
-    assert 2 <= ends[0].parts <= ends[1].parts < 15
+    assert 5 <= ends[1].parts < len(course.parts)
     assert_same_study(whole, place)
 
 
@@ -66,8 +65,8 @@ def test_an_interrupt_says_how_to_resume_and_changes_nothing(
 ) -> None:
     whole, place = journal(tmp_path / "whole"), journal(tmp_path / "runs")
     arguments = ("--trials", 96, "--seed", 1)
-    span_s = timed(whole, *arguments).up_to(1 / 4)
-    ends = interrupted(place, number, 3, span_s, 11, *arguments)
+    course = uninterrupted(whole, *arguments)
+    ends = interrupted(place, course, number, 3, 11, *arguments)
     advice = f"dse study resume {NAME} --out {place.out} --storage {place.url}"
     assert len(ends) == 3
     for end in ends:

@@ -18,8 +18,8 @@ from study_runs import (
     interrupted,
     kill_session,
     start,
-    timed,
     trial_table,
+    uninterrupted,
     wait_for,
 )
 
@@ -174,10 +174,10 @@ def test_several_studies_share_a_storage(dse: Run, place: Place) -> None:
 def test_a_study_killed_at_random_instants_equals_the_uninterrupted_one(
     place: Place, tmp_path: Path
 ) -> None:
-    arguments = ("--trials", 48, "--seed", 1)
+    arguments = ("--trials", 64, "--seed", 1, "--batch", 8)
     whole = Place(tmp_path / "whole", place.url and _sibling(place.url))
-    span_s = timed(whole, *arguments).up_to(1 / 4)
-    ends = interrupted(place, signal.SIGKILL, 3, span_s, 20, *arguments)
+    course = uninterrupted(whole, *arguments)
+    ends = interrupted(place, course, signal.SIGKILL, 3, 20, *arguments)
     assert len(ends) == 3
     assert {end.code for end in ends} == {-signal.SIGKILL}
     assert_same_study(whole, place)
