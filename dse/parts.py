@@ -5,6 +5,7 @@ One row is a design on a workload. The breakdown by Einsum is a list of structs 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from io import BytesIO
@@ -77,10 +78,14 @@ class Parts:
     def write(self, first_trial: int, part: Part) -> None:
         """Write the part of a batch, atomically."""
         content = BytesIO()
-        state = {"sampler_state": json.dumps(part.state, sort_keys=True)}
-        schema = PART.with_metadata(self._metadata | state)
-        table = pa.Table.from_pylist(part.rows, schema=schema)
-        pq.write_table(table, content, write_page_checksum=True)
+        table = pa.Table.from_pylist(part.rows, schema=PART)
+        whole = Part(table.to_pylist(maps_as_pydicts="strict"), part.state)
+        own = {
+            "sampler_state": json.dumps(part.state, sort_keys=True),
+            "checksum": _checksum(whole),
+        }
+        table = table.replace_schema_metadata(self._metadata | own)
+        pq.write_table(table, content)
         write_atomically(self.path(first_trial), content.getvalue())
 
     def read(self, first_trial: int) -> Part:
@@ -92,18 +97,20 @@ class Parts:
         """
         path = self.path(first_trial)
         try:
-            table = pq.read_table(path, page_checksum_verification=True)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise InputError(
-                f"{path} is damaged ({str(error).splitlines()[0]}); restore it, or start the study "
-                "anew in another folder"
-            ) from None
-        metadata = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+            table = pq.read_table(path)
+            metadata = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+            rows = table.to_pylist(maps_as_pydicts="strict")
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise _damaged(path, str(error).splitlines()[0]) from None
         if any(metadata.get(key) != value for key, value in self._metadata.items()):
             raise InputError(f"{path} is of another study or version; move it out of the folder")
-        return Part(
-            table.to_pylist(maps_as_pydicts="strict"), json.loads(metadata["sampler_state"])
-        )
+        try:
+            part = Part(rows, json.loads(metadata["sampler_state"]))
+        except (KeyError, ValueError):
+            raise _damaged(path, "its sampler's state cannot be read") from None
+        if metadata.get("checksum") != _checksum(part):
+            raise _damaged(path, "its checksum is not that of its content")
+        return part
 
     def first_trials(self) -> list[int]:
         """Return the first trials of the batches that have a part, ascending."""
@@ -117,3 +124,14 @@ class Parts:
         ]
         frame: pd.DataFrame = pa.concat_tables(tables or [PART.empty_table()]).to_pandas()
         return frame
+
+
+def _checksum(part: Part) -> str:
+    text = json.dumps([part.rows, part.state], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _damaged(path: Path, reason: str) -> InputError:
+    return InputError(
+        f"{path} is damaged ({reason}); restore it, or start the study anew in another folder"
+    )

@@ -21,12 +21,22 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
+        _sync_folder(path.parent)
     except OSError as error:
         raise InputError(
             f"cannot write {path}: {error.strerror or error}; name a place that can be written"
         ) from error
     finally:
         remove_if_present(unfinished)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder outlast a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def remove_if_present(path: Path) -> None:
