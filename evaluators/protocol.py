@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Protocol
 
 import numpy as np
@@ -119,14 +120,17 @@ class Evaluator(Protocol):
         ...
 
 
+EVALUATORS = {
+    "analytical": "evaluators.analytical.engine:AnalyticalEvaluator",
+    "timeloop": "evaluators.timeloop.evaluator:TimeloopEvaluator",
+}
+"""Name -> module and class, imported when asked for."""
+
+
 def evaluator(name: str) -> Evaluator:
     """Return the evaluator of that name; `InputError` lists the known ones."""
-    if name == "analytical":
-        from evaluators.analytical.engine import AnalyticalEvaluator  # noqa: PLC0415
-
-        return AnalyticalEvaluator()
-    if name == "timeloop":
-        from evaluators.timeloop.evaluator import TimeloopEvaluator  # noqa: PLC0415
-
-        return TimeloopEvaluator()
-    raise InputError(f"unknown evaluator '{name}'; known are analytical, timeloop")
+    if name not in EVALUATORS:
+        raise InputError(f"unknown evaluator '{name}'; known are {', '.join(EVALUATORS)}")
+    module, _, maker = EVALUATORS[name].partition(":")
+    made: Evaluator = getattr(import_module(module), maker)()
+    return made

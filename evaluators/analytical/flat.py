@@ -24,7 +24,7 @@ from evaluators.analytical.feasibility import remainders
 from evaluators.analytical.loopnest import LoopNest, check_countable
 from evaluators.analytical.mappings import FLAT_MAPPINGS, STATIONARITIES
 from evaluators.analytical.three_pass import on_chip_activity, softmax_activities, softmax_spill
-from evaluators.design import Designs
+from evaluators.design import PARAMETERS, Designs
 from evaluators.workload import Workload
 
 Int64s = NDArray[np.int64]
@@ -65,19 +65,16 @@ class Flat:
         """
         if designs.binding:
             return designs
-        first, place = mapper.distinct(*designs.columns().values())
-        different = designs.take(first)
-        chosen = {name: np.zeros(len(first), dtype=np.int64) for name in BINDING}
-        fits = np.all([left == 0 for left in _remainders(workload, different).values()], axis=0)
-        for group in mapper.groups(different.array_rows, different.array_cols, fits):
-            for block in np.array_split(group, -(-len(group) // _BLOCK)):
-                if fits[block[0]]:
-                    best = best_binding(workload, different.take(block), accounting)
-                    for name, values in best.items():
-                        chosen[name][block] = values
-        return designs.with_columns(
-            binding={name: values[place] for name, values in chosen.items()}
+        left = _remainders(workload, designs).values()
+        binding = mapper.search(
+            designs,
+            PARAMETERS,
+            np.all([remainder == 0 for remainder in left], axis=0),
+            lambda block: best_binding(workload, block, accounting),
+            BINDING,
+            _BLOCK,
         )
+        return designs.with_columns(binding=binding)
 
     def violations(
         self, workload: Workload, designs: Designs, accounting: Accounting

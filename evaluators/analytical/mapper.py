@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from evaluators.design import Designs
 
 _TIE = 1e-12
 
@@ -39,6 +41,36 @@ def best(
         name: np.where(found, axis[i], 0)
         for (name, axis), i in zip(axes.items(), index, strict=True)
     }
+
+
+def search(
+    designs: Designs,
+    parameters: Sequence[str],
+    possible: NDArray[np.bool_],
+    best_of: Callable[[Designs], dict[str, NDArray[np.int64]]],
+    names: Sequence[str],
+    block: int,
+) -> dict[str, NDArray[np.int64]]:
+    """Search once for all designs that are equal: name -> best choice of each design, (n,).
+
+    Args:
+        designs: n designs.
+        parameters: those that the search depends on.
+        possible: which designs have a candidate at all, shape (n,); the others get 0.
+        best_of: searches designs that share their array.
+        names: what it chooses.
+        block: designs that it searches at a time.
+
+    """
+    first, place = distinct(*(designs.columns()[name] for name in parameters))
+    different, worth = designs.take(first), possible[first]
+    chosen = {name: np.zeros(len(first), dtype=np.int64) for name in names}
+    for group in groups(different.array_rows, different.array_cols, worth.astype(np.int64)):
+        if worth[group[0]]:
+            for rows in np.array_split(group, -(-len(group) // block)):
+                for name, values in best_of(different.take(rows)).items():
+                    chosen[name][rows] = values
+    return {name: values[place] for name, values in chosen.items()}
 
 
 def distinct(*columns: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -8,6 +8,7 @@ the buffer's loops, and which tensors the buffer keeps.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -57,24 +58,20 @@ class Unfused:
         """Map QK and AV where the designs carry no mapping, and everywhere under Q12."""
         if designs.binding and not accounting.repairs(Correction.Q12):
             return designs
-        first, place = mapper.distinct(
-            designs.array_rows, designs.array_cols, designs.buffer_bytes, designs.pe_registers
+        divides = (workload.seq_len % designs.array_rows == 0) & (
+            workload.seq_len % designs.array_cols == 0
         )
-        different = designs.take(first)
-        columns = [name for einsum in _TENSORS for name in mapping_columns(einsum)]
-        chosen = {name: np.zeros(len(first), dtype=np.int64) for name in columns}
-        for group in mapper.groups(different.array_rows, different.array_cols):
-            same = different.take(group)
-            if workload.seq_len % same.array_rows[0] or workload.seq_len % same.array_cols[0]:
-                continue
-            for block in np.array_split(group, -(-len(group) // _BLOCK)):
-                for einsum in _TENSORS:
-                    best = best_mapping(workload, different.take(block), einsum, accounting)
-                    for name, values in best.items():
-                        chosen[name][block] = values
-        return designs.with_columns(
-            binding={name: values[place] for name, values in chosen.items()}
-        )
+        binding: dict[str, Int64s] = {}
+        for einsum in _TENSORS:
+            binding |= mapper.search(
+                designs,
+                ("array_rows", "array_cols", "buffer_bytes", "pe_registers"),
+                divides,
+                partial(best_mapping, workload, einsum=einsum, accounting=accounting),
+                mapping_columns(einsum),
+                _BLOCK,
+            )
+        return designs.with_columns(binding=binding)
 
     def violations(
         self, workload: Workload, designs: Designs, accounting: Accounting
