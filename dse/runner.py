@@ -216,28 +216,24 @@ class Runner:
 
     def _evaluate(self, first: int, params: list[dict[str, Any]]) -> list[list[Row]]:
         """Evaluate a batch; a design that was evaluated before is not evaluated again."""
-        space = self._study.space
-        values = columns(space, params)
-        numbers = space.index(values)
-        new, places = np.unique(
-            [number for number in numbers if int(number) not in self._known], return_index=True
-        )
-        if len(new):
-            unknown = np.flatnonzero([int(number) not in self._known for number in numbers])
-            chosen = {name: column[unknown[places]] for name, column in values.items()}
-            fresh = evaluate(self._study, chosen, self._executor)
-            before = set(self._known)
-            self._known.update(zip(new.tolist(), fresh, strict=True))
-        else:
-            before = set(self._known)
+        values = columns(self._study.space, params)
+        numbers = self._study.space.index(values).tolist()
+        new: dict[int, int] = {}
+        for place, number in enumerate(numbers):
+            if number not in self._known:
+                new.setdefault(number, place)
+        if new:
+            places = list(new.values())
+            chosen = {name: column[places] for name, column in values.items()}
+            self._known.update(zip(new, evaluate(self._study, chosen, self._executor), strict=True))
         batch = []
-        for trial, number in enumerate(numbers.tolist(), start=first):
+        for place, number in enumerate(numbers):
+            trial = first + place
             labels = {
                 "trial": trial,
                 "pin": self._pins[trial].id if trial < len(self._pins) else None,
-                "repeated": number in before,
+                "repeated": new.get(number) != place,
             }
-            before.add(number)
             batch.append([labels | row for row in self._known[number]])
         return batch
 
