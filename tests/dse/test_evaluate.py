@@ -11,21 +11,8 @@ import pandas as pd
 import pytest
 
 from analysis.results import BREAKDOWN, EVALUATIONS
-from dse.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def dse(capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        try:
-            code = main([str(each) for each in arguments])
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def test_default_design_is_the_papers_binding_point(dse: Run) -> None:
