@@ -27,7 +27,7 @@ def best_over_pinned(accounting: Accounting, engine: Evaluator) -> pd.DataFrame:
             workload = Workload(shape, seq_len)
             pinned = paper_design("flat", workload)
             ours, theirs = (
-                engine.evaluate("flat", workload, designs, accounting).metrics
+                engine.evaluate("flat", workload, designs, accounting).whole().metrics
                 for designs in (pinned.with_columns(binding={}), pinned)
             )
             ratios = {

@@ -77,7 +77,7 @@ def evaluate_points(
     for point in points:
         evaluations = evaluator.evaluate(
             point.configuration, point.workload, point.designs, accounting, breakdown=True
-        )
+        ).whole()
         labels = {
             "study": point.study,
             "configuration": point.configuration,

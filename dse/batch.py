@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dse.designs import with_paper_binding
 from dse.executors import Executor, Job, split
 from evaluators.design import PARAMETERS
-from evaluators.protocol import EINSUM_METRICS, METRICS, Evaluations
+from evaluators.protocol import EINSUM_METRICS, METRICS, Evaluations, Runs, evaluator
 from search_spaces.feasibility import registers_short
 from studies.objectives import excess, objective_values
 from studies.specification import Specification
@@ -29,21 +29,23 @@ class Outcome:
     """What a trial came to.
 
     Attributes:
-        objectives: in the study's order, None where infeasible.
+        objectives: in the study's order, None where infeasible or failed.
         violations: constraint -> magnitude above 0, the worst over the workloads.
+        failure: what stopped its evaluation on a workload, '' for nothing.
 
     """
 
     objectives: tuple[float, ...] | None
     violations: dict[str, float]
+    failure: str = ""
 
 
 def evaluate(
     study: Specification,
     columns: Mapping[str, NDArray[np.int64]],
     executor: Executor,
-) -> list[list[Row]]:
-    """Evaluate n designs: for each, its rows, one a workload.
+) -> tuple[list[list[Row]], Runs]:
+    """Evaluate n designs: for each, its rows, one a workload; and the runs that it took.
 
     Args:
         study: what to evaluate them on.
@@ -53,11 +55,13 @@ def evaluate(
     """
     numbers = study.space.index(columns)
     rows: list[list[Row]] = [[] for _ in numbers]
+    runs = Runs()
     places, chunks = zip(*jobs(study, columns, _CHUNK, breakdown=True), strict=True)
     for place, job, evaluations in zip(places, chunks, executor.evaluate(chunks), strict=True):
         for i, row in zip(place, _rows(study, job, evaluations), strict=True):
             rows[i].append({"design": int(numbers[i])} | row)
-    return rows
+        runs += evaluations.runs
+    return rows, runs
 
 
 def jobs(
@@ -69,8 +73,11 @@ def jobs(
 ) -> Iterator[tuple[NDArray[np.intp], Job]]:
     """Cut n designs on a study's workloads into jobs of at most `size` designs.
 
-    Yields each job with the rows of its designs in the columns, workload after workload.
+    An evaluator that takes designs one by one gets jobs of one. Yields each job with the rows of
+    its designs in the columns, workload after workload.
     """
+    if evaluator(study.evaluator).one_by_one:
+        size = 1
     for workload in study.workloads:
         for configuration, (members, designs) in study.space.split(columns).items():
             for own, bound in with_paper_binding(configuration, workload, designs):
@@ -88,6 +95,9 @@ def jobs(
 
 def outcome(study: Specification, rows: list[Row]) -> Outcome:
     """Compute what a trial came to from its rows, one a workload."""
+    failure = next((row["failure"] for row in rows if row["failure"]), "")
+    if failure:
+        return Outcome(None, {}, failure)
     violations: dict[str, float] = {}
     for row in rows:
         for name, magnitude in row["violations"].items():
@@ -125,7 +135,9 @@ def _rows(study: Specification, job: Job, evaluations: Evaluations) -> list[Row]
             "violations": {
                 name: float(column[i]) for name, column in violations.items() if column[i] > 0
             },
-            "feasible": not any(column[i] > 0 for column in violations.values()),
+            "feasible": i not in evaluations.failures
+            and not any(column[i] > 0 for column in violations.values()),
+            "failure": str(evaluations.failures.get(i, "")),
             "breakdown": _breakdown(evaluations, i),
         }
         for i in range(len(evaluations.designs))

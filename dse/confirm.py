@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from dse.batch import jobs as study_jobs
 from dse.executors import Job, executor, run_job
 from evaluators.accounting import PUBLISHED
 from evaluators.errors import InputError
-from evaluators.protocol import EINSUM_METRICS, METRICS, Evaluations, evaluator
+from evaluators.protocol import EINSUM_METRICS, METRICS, Evaluations, Runs, evaluator
 from evaluators.workload import seq_len_label
 from studies.paper import points
 
@@ -41,7 +42,7 @@ class Deviation:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Evaluate, compare and print; return 1 where a metric differs."""
+    """Evaluate, compare and print; return 1 where a metric differs or a run failed."""
     jobs = list(_jobs(options))[: options.limit]
     if not jobs:
         raise InputError(f"{options.study} has no feasible design to confirm")
@@ -52,24 +53,39 @@ def run(options: argparse.Namespace) -> int:
     middle = time.perf_counter()
     ours = [run_job(job) for job in jobs]
     seconds = {"timeloop": middle - start, "analytical": time.perf_counter() - middle}
-    deviations = compare(jobs, ours, theirs)
+    failures = {
+        _place(job): str(error)
+        for job, each in zip(jobs, theirs, strict=True)
+        for error in each.failures.values()
+    }
+    whole = [not each.failures for each in theirs]
+    deviations = compare(
+        list(compress(jobs, whole)), list(compress(ours, whole)), list(compress(theirs, whole))
+    )
+    runs = sum((each.runs for each in theirs), start=Runs())
+    agree = all(each.relative <= TOLERANCE for each in deviations)
     if options.json:
         summary = {
             "designs": len(jobs),
             "tolerance": TOLERANCE,
             "deviations": [vars(each) for each in deviations],
+            "failures": failures,
+            "runs": vars(runs),
             "seconds": seconds,
         }
         print(json.dumps(summary, indent=1))
     else:
         rows = [[each.metric, text.error(each.relative), each.where] for each in deviations]
         print(text.table(["metric", "largest deviation", "at"], rows, left=1))
-        agree = all(each.relative <= TOLERANCE for each in deviations)
+        for place, failure in failures.items():
+            print(f"{place} failed: {failure}")
         print(
-            f"{len(jobs)} designs: timeloop and analytical {'agree' if agree else 'differ'}; "
-            f"timeloop took {seconds['timeloop']:.1f} s, analytical {seconds['analytical']:.3f} s"
+            f"{sum(whole)} designs: timeloop and analytical {'agree' if agree else 'differ'}"
+            + (f", {len(failures)} failed" if failures else "")
+            + f"; timeloop took {seconds['timeloop']:.1f} s ({runs}), "
+            f"analytical {seconds['analytical']:.3f} s"
         )
-    return 0 if all(each.relative <= TOLERANCE for each in deviations) else 1
+    return 0 if agree and not failures else 1
 
 
 def compare(

@@ -24,24 +24,29 @@ READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
 }
 """How a table is read, by the suffix of its name."""
 
-RECOMPUTED = ("study", "evaluator", *METRICS, "feasible", "reason")
+RECOMPUTED = ("study", "evaluator", *METRICS, "feasible", "failed", "reason")
 """Columns that results have; in a table of designs they are replaced."""
 
 MISSING = -1
 _EXACT = 2**53
 
 
-def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> str:
+def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, bool]:
     """Evaluate a table of designs and write the same rows with their results.
 
-    Returns one sentence that says what was done. Raises `InputError` for a table that cannot be
-    read or has a value that no design can have; then nothing is written.
+    Returns one sentence that says what was done, and whether no evaluation failed. Raises
+    `InputError` for a table that cannot be read or has a value that no design can have; then
+    nothing is written.
     """
     _suffix(out)
     results = evaluate_table(read(designs), str(designs), engine)
     write_atomically(out, content(results, out))
-    feasible = int(results["feasible"].sum())
-    return f"{len(results)} designs evaluated, {feasible} of them feasible; results are in {out}"
+    feasible, failed = (int(results[name].sum()) for name in ("feasible", "failed"))
+    return (
+        f"{len(results)} designs evaluated, {feasible} of them feasible"
+        + (f", {failed} failed" if failed else "")
+        + f"; results are in {out}"
+    ), not failed
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -59,7 +64,7 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def evaluate_table(table: pd.DataFrame, where: str, engine: Evaluator) -> pd.DataFrame:
-    """Evaluate every row: the complete design, the metrics, `feasible` and a `reason` if not.
+    """Evaluate every row: the complete design, the metrics, `feasible`, `failed`, and a `reason`.
 
     Rows keep their order. Missing columns and empty cells take the paper's value.
     """
@@ -108,13 +113,15 @@ def _evaluated(
 ) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
     """Yield rows of a batch and their result columns."""
     for rows, evaluations in evaluate_pinned(setting, designs, engine):
+        failed = np.isin(np.arange(len(rows)), list(evaluations.failures))
         yield (
             rows,
             {
                 **setting.labels(engine),
                 **evaluations.designs.columns(),
                 **evaluations.metrics,
-                "feasible": evaluations.feasible,
+                "feasible": evaluations.feasible & ~failed,
+                "failed": failed,
                 "reason": np.array(reasons(setting, evaluations, engine), dtype=object),
             },
         )

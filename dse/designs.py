@@ -105,8 +105,11 @@ def with_paper_binding(
 
 
 def reasons(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> list[str]:
-    """Say of every design why it is infeasible, by the first constraint it violates; '' if not."""
-    sentences = [""] * len(evaluations.designs)
+    """Say of every design why it has no metrics; '' where it has.
+
+    That is the first constraint that it violates, or what stopped its evaluation.
+    """
+    sentences = [str(evaluations.failures.get(row, "")) for row in range(len(evaluations.designs))]
     for row in np.flatnonzero(~evaluations.feasible):
         constraint, magnitude = next(
             (name, int(magnitudes[row]))

@@ -17,7 +17,7 @@ from dse.designs import (
 )
 from evaluators.design import PARAMETERS, Designs
 from evaluators.errors import InputError
-from evaluators.protocol import EINSUM_METRICS, Evaluations, Evaluator, evaluator
+from evaluators.protocol import EINSUM_METRICS, Evaluations, Evaluator, Runs, evaluator
 
 
 def run(options: argparse.Namespace) -> int:
@@ -33,8 +33,9 @@ def run(options: argparse.Namespace) -> int:
                 "--designs FILE and --out FILE go together and take no other option of a design; "
                 "give those as columns of the file"
             )
-        print(evaluate_file(options.designs, options.out, engine))
-        return 0
+        said, complete = evaluate_file(options.designs, options.out, engine)
+        print(said)
+        return 0 if complete else 1
     if "model" in given and "shape" in given:
         raise InputError("--model and --shape both describe the transformer; give one of them")
     setting = Setting.parse(
@@ -49,11 +50,14 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(as_json(setting, evaluations, engine), indent=1))
     else:
         print(account(setting, evaluations))
+        if evaluations.runs != Runs():
+            print(f"\n{engine.name}: {evaluations.runs}")
     return 0
 
 
 def _evaluate_one(setting: Setting, design: Designs, engine: Evaluator) -> Evaluations:
-    ((_, evaluations),) = evaluate_pinned(setting, design, engine, breakdown=True)
+    ((_, results),) = evaluate_pinned(setting, design, engine, breakdown=True)
+    evaluations = results.whole()
     if design.binding and evaluations.violations["no_binding"][0] > 0:
         raise InputError(
             f"the binding cuts no even tiles on an array of {design.array_rows[0]} x "

@@ -14,6 +14,7 @@ from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from itertools import accumulate
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from evaluators.accounting import Accounting
 from evaluators.design import Designs
 from evaluators.errors import EvaluationError, InputError
-from evaluators.protocol import EinsumEvaluation, Evaluations, evaluator
+from evaluators.protocol import EinsumEvaluation, Evaluations, Runs, evaluator
 from evaluators.workload import Workload, seq_len_label
 
 RETRIES = 3
@@ -102,6 +103,7 @@ def split(job: Job, rows: int) -> list[Job]:
 def join(parts: Sequence[Evaluations]) -> Evaluations:
     """Put the evaluations of the one or more jobs that `split` made back into one batch."""
     first = parts[0]
+    starts = accumulate((len(part.designs) for part in parts), initial=0)
     columns = _joined([part.designs.columns() for part in parts])
     return Evaluations(
         designs=Designs(**columns, binding=_joined([part.designs.binding for part in parts])),
@@ -113,6 +115,12 @@ def join(parts: Sequence[Evaluations]) -> Evaluations:
             )
             for name, einsum in first.einsums.items()
         },
+        failures={
+            start + row: error
+            for start, part in zip(starts, parts, strict=False)
+            for row, error in part.failures.items()
+        },
+        runs=sum((part.runs for part in parts), start=Runs()),
     )
 
 

@@ -167,11 +167,11 @@ def _standings(searched: Searched) -> tuple[list[dict[str, Any]], list[str]]:
 
 def _standing(searched: Searched, pin: Pin) -> dict[str, Any]:
     study = searched.study
-    (rows,) = evaluate(study, pin.columns, Serial())
+    (rows,), _ = evaluate(study, pin.columns, Serial())
     result = outcome(study, rows)
     standing: dict[str, Any] = {"point": pin.id, "feasible": result.objectives is not None}
     if result.objectives is None:
-        return standing | {"violations": result.violations}
+        return standing | {"violations": result.violations, "failure": result.failure}
     objectives = objective_columns(study)
     point = dict(zip(objectives, result.objectives, strict=True))
     better = dominators(searched.reference, point, objectives)

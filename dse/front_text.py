@@ -98,6 +98,8 @@ def _paper_points(report: dict[str, Any]) -> list[str]:
 
 def _paper_point(point: dict[str, Any], objectives: Sequence[str]) -> list[str]:
     if not point["feasible"]:
+        if point["failure"]:
+            return [f"  {point['point']} failed: {point['failure']}"]
         short = ", ".join(f"{name} {value:.4g}" for name, value in point["violations"].items())
         return [f"  {point['point']} is infeasible: {short}"]
     values = ", ".join(f"{name} {point[name]:.4g}" for name in objectives)

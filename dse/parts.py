@@ -20,7 +20,7 @@ from analysis.results import BREAKDOWN, EVALUATIONS
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
 _EINSUM = pa.struct([BREAKDOWN.field(name) for name in BREAKDOWN.names[4:10]])
 
@@ -37,11 +37,14 @@ PART = pa.schema(
         ("binding", pa.map_(pa.string(), pa.int64())),
         ("feasible", pa.bool_()),
         ("violations", pa.map_(pa.string(), pa.float64())),
+        ("failure", pa.string()),
         ("breakdown", pa.list_(_EINSUM)),
     ]
 )
 """Columns of a part: `design` numbers the design in its space; a repeated one was evaluated before;
-a design's automatic parameters are resolved; `violations` has what is violated, by constraint."""
+a design's automatic parameters are resolved; `violations` has what is violated, by constraint;
+`failure` says what stopped the evaluation of a design that has no metrics for no fault of its own,
+'' for nothing."""
 
 
 @dataclass(frozen=True)

@@ -23,32 +23,45 @@ from dse.executors import Executor
 from dse.parts import Part, Parts
 from dse.samplers import columns, distributions, params_of, sampler
 from evaluators.errors import InputError
+from evaluators.protocol import Runs
 from studies.pins import pins
 from studies.specification import Specification
 
 _BATCH = "batch"
 _PIN = "pin"
+FAILURE = "failure"
+"""The user attribute of a failed trial that says what stopped its evaluation."""
+
 GRID = "grid"
 """Walks the space in its own order; Optuna draws nothing."""
 
 
 @dataclass
 class Progress:
-    """Where a study stands: counts of finished trials, and the objectives of the feasible ones."""
+    """Where a study stands.
+
+    Attributes:
+        finished, repeated: counts of trials.
+        objectives: those of the feasible trials.
+        failures: trial -> what stopped its evaluation.
+        runs: results of programs that the trials took since the study was taken up.
+
+    """
 
     finished: int = 0
-    infeasible: int = 0
     repeated: int = 0
     objectives: list[tuple[float, ...]] = field(default_factory=list)
+    failures: dict[int, str] = field(default_factory=dict)
+    runs: Runs = field(default_factory=Runs)
 
     def count(self, result: Outcome, *, repeated: bool) -> None:
         """Count one finished trial."""
+        if result.failure:
+            self.failures[self.finished] = result.failure
+        elif result.objectives is not None:
+            self.objectives.append(result.objectives)
         self.finished += 1
         self.repeated += repeated
-        if result.objectives is None:
-            self.infeasible += 1
-        else:
-            self.objectives.append(result.objectives)
 
 
 class Runner:
@@ -133,6 +146,7 @@ class Runner:
                 result = outcome(self._study, rows)
                 self._memory.add_trial(
                     create_trial(
+                        state=TrialState.FAIL if result.failure else TrialState.COMPLETE,
                         values=_values(result, len(self._study.objectives)),
                         params=trial.params,
                         distributions=self._distributions,
@@ -225,7 +239,9 @@ class Runner:
         if new:
             places = list(new.values())
             chosen = {name: column[places] for name, column in values.items()}
-            self._known.update(zip(new, evaluate(self._study, chosen, self._executor), strict=True))
+            rows, runs = evaluate(self._study, chosen, self._executor)
+            self._known.update(zip(new, rows, strict=True))
+            self.progress.runs += runs
         batch = []
         for place, number in enumerate(numbers):
             trial = first + place
@@ -266,16 +282,22 @@ class Runner:
 
 
 def _tell(study: optuna.Study, trial: FrozenTrial, result: Outcome) -> None:
+    handle = optuna.trial.Trial(study, trial._trial_id)
+    if result.failure:
+        handle.set_user_attr(FAILURE, result.failure)
+        study.tell(trial.number, state=TrialState.FAIL)
+        return
     if result.violations:
-        handle = optuna.trial.Trial(study, trial._trial_id)
         for name, magnitude in result.violations.items():
             if name not in trial.constraints:
                 handle.set_constraint(name, magnitude)
     study.tell(trial.number, _values(result, len(study.directions)))
 
 
-def _values(result: Outcome, count: int) -> list[float]:
-    """Return what Optuna is told: log10 of the objectives; no finite value where infeasible."""
+def _values(result: Outcome, count: int) -> list[float] | None:
+    """Return what Optuna is told: log10 of the objectives, infinity where infeasible."""
+    if result.failure:
+        return None
     if result.objectives is None:
         return [float("inf")] * count
     return [float(value) for value in np.log10(result.objectives)]

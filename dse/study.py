@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import platform
 import shlex
 import signal
@@ -27,7 +28,7 @@ from dse.storage import driver, without_password
 from evaluators.accounting import Accounting
 from evaluators.errors import EvaluationError, InputError
 from evaluators.files import write_atomically
-from evaluators.protocol import evaluator
+from evaluators.protocol import Runs, evaluator
 from studies import toml
 from studies.builtin import builtin
 from studies.pins import pins
@@ -103,7 +104,7 @@ def drive(study: Specification, options: argparse.Namespace) -> int:
     except EvaluationError as error:
         raise InputError(f"{error}; {_resuming(study, options)}") from error
     print(summary(study, progress, folder))
-    return 0 if progress.objectives else 1
+    return 0 if progress.objectives and not progress.failures else 1
 
 
 def _run_batches(study: Specification, folder: Path, options: argparse.Namespace) -> Progress:
@@ -134,10 +135,17 @@ def summary(study: Specification, progress: Progress, folder: Path) -> str:
     """Say what came of a study."""
     lines = [
         f"{study.name}: {progress.finished} trials, "
-        f"{progress.finished - progress.infeasible} feasible, {progress.repeated} repeated"
+        f"{len(progress.objectives)} feasible, {progress.repeated} repeated"
+        + (f", {len(progress.failures)} failed" if progress.failures else "")
     ]
+    if progress.runs != Runs():
+        lines.append(f"{study.evaluator}: {progress.runs}")
+    for trial, failure in itertools.islice(progress.failures.items(), 1):
+        lines.append(f"trial {trial} failed: {failure}")
     closing = f"results are in {folder}"
-    if not progress.objectives:
+    if len(progress.failures) == progress.finished:
+        lines.append("no design could be evaluated")
+    elif not progress.objectives:
         lines.append("no design is feasible; widen the space or the constraints")
     else:
         front = np.unique(_front(progress), axis=0)
@@ -208,7 +216,7 @@ class _Bar:
             if self._reference is None:
                 self._reference = np.log10(values.max(axis=0) * 1.1)
             front = values[non_dominated(values)]
-            share = 1 - progress.infeasible / progress.finished
+            share = len(progress.objectives) / progress.finished
             volume = hypervolume(np.log10(front), self._reference)
             self._bar.set_postfix_str(
                 f"feasible {share:.0%}, front {len(front)}, hypervolume {volume:.4g}"

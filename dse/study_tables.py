@@ -39,8 +39,8 @@ def trials(study: Specification, folder: Path) -> pd.DataFrame:
     """Return the evaluated trials of a study, one row each, by number.
 
     Columns: trial, pin, design, repeated, configuration, the parameters as resolved, the binding,
-    `feasible` under all constraints, `violations`, and the objectives with their units (NaN where
-    infeasible).
+    `feasible` under all constraints, `violations`, `failed`, and the objectives with their units
+    (NaN where infeasible or failed).
     """
     frame = Parts(folder / "evaluations", study.digest()).frame()
     rows = []
@@ -58,7 +58,7 @@ def trials(study: Specification, folder: Path) -> pd.DataFrame:
             | {name: first[name] for name in ("pin", "design", "repeated", "configuration")}
             | {name: first[name] for name in PARAMETERS}
             | {"binding": first["binding"], "feasible": result.objectives is not None}
-            | {"violations": result.violations}
+            | {"violations": result.violations, "failed": bool(result.failure)}
             | dict(zip(objective_columns(study), values, strict=True))
         )
     return pd.DataFrame(rows)
@@ -74,7 +74,9 @@ def front(study: Specification, table: pd.DataFrame) -> pd.DataFrame:
     if table.empty:
         return table
     feasible = table[table["feasible"]].drop_duplicates("design")
-    return pareto_front(feasible.drop(columns=["binding", "violations"]), objective_columns(study))
+    return pareto_front(
+        feasible.drop(columns=["binding", "violations", "failed"]), objective_columns(study)
+    )
 
 
 def show_list(options: argparse.Namespace) -> int:
@@ -115,6 +117,7 @@ def show(options: argparse.Namespace) -> int:
         "budget": study.trials,
         "feasible": int(table["feasible"].sum()) if len(table) else 0,
         "repeated": int(table["repeated"].sum()) if len(table) else 0,
+        "failed": int(table["failed"].sum()) if len(table) else 0,
         "front": len(front(study, table)),
         "pinned": {pin.id: pin.id in done for pin in inside},
         "not pinned, outside the space": outside,
@@ -123,7 +126,7 @@ def show(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(summary, indent=1))
         return 0
-    for key in ("study", "space", "trials", "budget", "feasible", "repeated", "front"):
+    for key in ("study", "space", "trials", "budget", "feasible", "repeated", "failed", "front"):
         print(f"{key:9} {summary[key]}")
     for name, evaluated in summary["pinned"].items():
         print(f"pinned    {name} {'evaluated' if evaluated else 'waiting'}")

@@ -90,7 +90,8 @@ def _evaluate(study: Specification, start: int, stop: int, workers: Executor) ->
     places, chunks = zip(
         *jobs(study, study.space.rows(start, stop), _PIECE, breakdown=False), strict=True
     )
-    for rows, job, evaluations in zip(places, chunks, workers.evaluate(chunks), strict=True):
+    for rows, job, results in zip(places, chunks, workers.evaluate(chunks), strict=True):
+        evaluations = results.whole()
         workload = study.workloads.index(job.workload)
         for name, column in evaluations.metrics.items():
             metrics[name][rows, workload] = column

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from evaluators.accounting import Accounting
 from evaluators.design import Designs
-from evaluators.errors import InputError
+from evaluators.errors import EvaluationError, InputError
 from evaluators.workload import Workload
 
 Float64s = NDArray[np.float64]
@@ -61,6 +61,29 @@ class EinsumEvaluation:
 
 
 @dataclass(frozen=True)
+class Runs:
+    """Results of programs outside this process that an evaluation took.
+
+    Attributes:
+        made: those that a program was run for.
+        cached: those that an earlier run had left.
+
+    """
+
+    made: int = 0
+    cached: int = 0
+
+    def __add__(self, other: Runs) -> Runs:
+        return Runs(self.made + other.made, self.cached + other.cached)
+
+    def __sub__(self, other: Runs) -> Runs:
+        return Runs(self.made - other.made, self.cached - other.cached)
+
+    def __str__(self) -> str:
+        return f"{self.made} runs, {self.cached} results from the cache"
+
+
+@dataclass(frozen=True)
 class Evaluations:
     """A batch of n designs, evaluated on one workload.
 
@@ -69,6 +92,8 @@ class Evaluations:
         metrics: `METRICS` by name, shape (n,), NaN where infeasible.
         violations: constraint -> magnitude in its natural unit, shape (n,); feasible where <= 0.
         einsums: the breakdown by Einsum in the cascade's order; empty unless asked for.
+        failures: row -> what stopped its evaluation; its metrics are NaN.
+        runs: results of programs that the evaluator took.
 
     """
 
@@ -76,6 +101,8 @@ class Evaluations:
     metrics: Mapping[str, Float64s]
     violations: Mapping[str, NDArray[np.int64]]
     einsums: Mapping[str, EinsumEvaluation]
+    failures: Mapping[int, EvaluationError] = field(default_factory=dict)
+    runs: Runs = Runs()
 
     @property
     def feasible(self) -> NDArray[np.bool_]:
@@ -85,11 +112,25 @@ class Evaluations:
             feasible &= magnitude <= 0
         return feasible
 
+    def whole(self) -> Evaluations:
+        """Return these evaluations; raise the first failure where one failed."""
+        for _, error in sorted(self.failures.items()):
+            raise error
+        return self
+
 
 class Evaluator(Protocol):
-    """Design x workload -> evaluation."""
+    """Design x workload -> evaluation.
+
+    Attributes:
+        name: what results are labelled with.
+        one_by_one: takes the designs of a batch one after the other, so that workers share a
+            batch best by a design each.
+
+    """
 
     name: str
+    one_by_one: bool
 
     def evaluate(
         self,
@@ -101,6 +142,8 @@ class Evaluator(Protocol):
         breakdown: bool = False,
     ) -> Evaluations:
         """Evaluate a batch; infeasible designs get NaN and their violations, not an exception.
+
+        Nor does a design whose evaluation failed raise: it is among the `failures`.
 
         Raises:
             InputError: for an unknown configuration, or a workload too large to count.

@@ -21,6 +21,7 @@ from evaluators.analytical.feasibility import sentence
 from evaluators.analytical.loopnest import LoopNest
 from evaluators.analytical.schedule import Times
 from evaluators.design import Designs
+from evaluators.errors import EvaluationError
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
 from evaluators.workload import Workload
 
@@ -43,11 +44,12 @@ class AnalyticalEvaluator:
 
     Args:
         sources: where the counts and the tables come from, our own by default.
-        chunk: designs evaluated at a time.
+        chunk: designs evaluated at a time; where a source fails, all of them have failed.
 
     """
 
     name = "analytical"
+    one_by_one = False
 
     def __init__(self, sources: Sources = _own, chunk: int = CHUNK) -> None:
         self._sources = sources
@@ -78,10 +80,15 @@ class AnalyticalEvaluator:
             if breakdown
         }
         unknown = np.zeros(n, dtype=np.int64)
+        failures: dict[int, EvaluationError] = {}
         for rows in _chunks(feasible, self._chunk):
             chunk = designs.take(rows)
-            sources = self._sources(config, chunk, accounting)
-            batch = _Batch(config, workload, chunk, accounting, *sources)
+            try:
+                sources = self._sources(config, chunk, accounting)
+                batch = _Batch(config, workload, chunk, accounting, *sources)
+            except EvaluationError as error:
+                failures |= dict.fromkeys(np.arange(n)[rows].tolist(), error)
+                continue
             known = ~np.isnan(batch.parts.buffer.area_um2)
             unknown[rows] = ~known
             for name, values in batch.metrics().items():
@@ -89,7 +96,8 @@ class AnalyticalEvaluator:
             for name, part in einsums.items():
                 for field, values in batch.breakdown(name).items():
                     getattr(part, field)[rows] = np.where(known, values, np.nan)
-        return Evaluations(designs, metrics, violations | {"sram_unknown": unknown}, einsums)
+        violations = violations | {"sram_unknown": unknown}
+        return Evaluations(designs, metrics, violations, einsums, failures)
 
     def reason(
         self,

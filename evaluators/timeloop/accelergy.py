@@ -7,6 +7,7 @@ for its reference tables alone; what the counts cost is the accounting's to add 
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping as Table
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,8 +163,9 @@ def accelergy_input(chip: Node, *, scaled_registers: bool) -> dict[str, Any]:
     }
 
 
-def parse_tables(energies: str, areas: str, where: str) -> Tables:
-    """Read Accelergy's ERT.yaml and ART.yaml; `EvaluationError` where they are not such tables."""
+def parse_tables(made: Table[str, str]) -> Tables:
+    """Read `OUTPUTS` by name; `EvaluationError` where they are no such tables."""
+    energies, areas = (made[name] for name in OUTPUTS)
     try:
         energy_rows = yaml.safe_load(energies)["ERT"]["tables"]
         area_rows = yaml.safe_load(areas)["ART"]["tables"]
@@ -175,7 +177,7 @@ def parse_tables(energies: str, areas: str, where: str) -> Tables:
             area_um2={_component(row): float(row["area"]) for row in area_rows},
         )
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        raise EvaluationError(f"{where}: no reference tables of Accelergy ({error})") from error
+        raise EvaluationError(f"no reference tables of Accelergy: {error}") from error
 
 
 def _tables(run: Run, chip: Node, *, scaled_registers: bool) -> Tables:
@@ -185,9 +187,7 @@ def _tables(run: Run, chip: Node, *, scaled_registers: bool) -> Tables:
         INPUT: as_yaml(accelergy_input(chip, scaled_registers=scaled_registers)),
         f"{LIBRARY}/custom_divide.csv": _DIVIDER,
     }
-    made = run(inputs, (*ARGUMENTS, *exact))
-    energies, areas = (made[name] for name in OUTPUTS)
-    return parse_tables(energies, areas, "Accelergy")
+    return parse_tables(run(inputs, (*ARGUMENTS, *exact)))
 
 
 def _component(row: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from evaluators.files import write_atomically
+from evaluators.protocol import Runs
 
 FOLDER_VARIABLE = "DSE_TIMELOOP_CACHE"
 """The environment variable that names another folder."""
@@ -30,15 +31,13 @@ class Cache:
         folder: where the entries are; made when the first is written.
 
     Attributes:
-        hits: results that were there.
-        runs: results that had to be made.
+        runs: the results that it gave: how many were there, and how many had to be made.
 
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.hits = 0
-        self.runs = 0
+        self.runs = Runs()
 
     def get(
         self, version: str, inputs: Mapping[str, str], make: Callable[[], dict[str, str]]
@@ -57,10 +56,10 @@ class Cache:
         entry = self._entry(version, inputs)
         known = _read(entry)
         if known is not None:
-            self.hits += 1
+            self.runs += Runs(cached=1)
             return known
         outputs = make()
-        self.runs += 1
+        self.runs += Runs(made=1)
         text = json.dumps(outputs)
         write_atomically(entry, f"{_digest(text)}\n{text}".encode())
         return outputs

@@ -7,6 +7,9 @@ Accelergy prices every component. Both are programs, run one at a time and cache
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from evaluators.accounting import Accounting
 from evaluators.analytical.architecture import Storage
 from evaluators.analytical.columns import Factors
@@ -38,6 +41,7 @@ class TimeloopEvaluator:
     """
 
     name = "timeloop"
+    one_by_one = True
 
     def __init__(self, cache: Cache | None = None, time_limit_s: float = TIME_LIMIT_S) -> None:
         self.cache = cache or Cache(default_folder())
@@ -55,16 +59,19 @@ class TimeloopEvaluator:
     ) -> Evaluations:
         """Evaluate a batch, see `evaluators.protocol.Evaluator.evaluate`.
 
+        A run that fails, or whose output cannot be read, is its design's `TimeloopFailure`.
+
         Raises:
             InputError: also where Timeloop or Accelergy is not installed, as `TimeloopMissing`.
-            EvaluationError: a run failed, as `TimeloopFailure`, or its output cannot be read.
 
         """
         for program in (programs.MODEL, programs.ACCELERGY):
             programs.find(program)
-        return self._engine.evaluate(
+        before = self.cache.runs
+        evaluations = self._engine.evaluate(
             configuration, workload, designs, accounting, breakdown=breakdown
         )
+        return replace(evaluations, runs=self.cache.runs - before)
 
     def reason(
         self,
@@ -89,18 +96,25 @@ class TimeloopEvaluator:
 
     def _model(self, request: inputs.Request) -> stats.Statistics:
         files = {INPUT: inputs.flat_input(request), TABLES: inputs.unit_tables(request)}
-        made = self._made([programs.MODEL, INPUT, TABLES], files, (STATISTICS,))
-        return stats.parse(made[STATISTICS], f"{request.mapping.einsum.name}: {STATISTICS}")
+
+        def statistics(made: dict[str, str]) -> stats.Statistics:
+            return stats.parse(made[STATISTICS], f"{request.mapping.einsum.name}: {STATISTICS}")
+
+        command = [programs.MODEL, INPUT, TABLES]
+        return statistics(self._made(command, files, (STATISTICS,), statistics))
 
     def _accelergy(self, files: dict[str, str], arguments: tuple[str, ...]) -> dict[str, str]:
         command = [programs.ACCELERGY, *arguments]
-        return self._made(command, files, accelergy.OUTPUTS, accelergy.ENVIRONMENT)
+        return self._made(
+            command, files, accelergy.OUTPUTS, accelergy.parse_tables, accelergy.ENVIRONMENT
+        )
 
     def _made(
         self,
         command: list[str],
         files: dict[str, str],
         outputs: tuple[str, ...],
+        check: Callable[[dict[str, str]], object],
         environment: dict[str, str] | None = None,
     ) -> dict[str, str]:
         """Return a command's output files, from the cache where they are there."""
@@ -112,6 +126,7 @@ class TimeloopEvaluator:
                 [str(program), *arguments],
                 files,
                 outputs,
+                check=check,
                 environment=environment,
                 time_limit_s=self._time_limit_s,
             )

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from evaluators.errors import EvaluationError
@@ -49,6 +49,7 @@ def run(
     inputs: Mapping[str, str],
     outputs: Sequence[str],
     *,
+    check: Callable[[dict[str, str]], object] = len,
     environment: Mapping[str, str] | None = None,
     time_limit_s: float = TIME_LIMIT_S,
 ) -> dict[str, str]:
@@ -61,12 +62,13 @@ def run(
         command: the program and its arguments; its working folder is where the files are.
         inputs: file name, perhaps in a folder, -> text that it finds there.
         outputs: names of the files it must make; returned by name with their text.
+        check: reads these; an `EvaluationError` of it fails the run. By default all will do.
         environment: variables that it finds beside those of this process.
         time_limit_s: seconds after which it is killed.
 
     Raises:
         TimeloopFailure: it does not start, exceeds its time, exits with a status other than 0, logs
-            an error, or makes no such file.
+            an error, makes no such file, or one that does not pass the check.
 
     """
     folder = Path(tempfile.mkdtemp(prefix="timeloop-"))
@@ -79,6 +81,11 @@ def run(
         if cause:
             raise TimeloopFailure(tuple(command), cause, _last_lines(folder), folder)
         made = {name: (folder / name).read_text(encoding="utf-8") for name in outputs}
+        try:
+            check(made)
+        except EvaluationError as error:
+            cause = f"made what cannot be read ({error})"
+            raise TimeloopFailure(tuple(command), cause, "", folder) from error
     except TimeloopFailure:
         raise
     except BaseException:

@@ -5,6 +5,7 @@ import multiprocessing
 import pytest
 
 from evaluators.errors import InputError
+from evaluators.protocol import Runs
 from evaluators.timeloop.cache import FOLDER_VARIABLE, Cache, default_folder
 
 INPUTS = {"input.yaml": "architecture: 1\n"}
@@ -34,8 +35,8 @@ def test_a_result_is_made_once_and_found_by_every_other_cache(tmp_path):
     assert first.get("model 1", dict(reversed(INPUTS.items())), program) == RESULT
     assert second.get("model 1", INPUTS, program) == RESULT
     assert program.runs == 1
-    assert (first.hits, first.runs) == (1, 1)
-    assert (second.hits, second.runs) == (1, 0)
+    assert first.runs == Runs(made=1, cached=1)
+    assert second.runs == Runs(made=0, cached=1)
 
 
 def test_another_input_or_another_version_is_another_result(tmp_path):
@@ -77,7 +78,7 @@ def test_a_failed_run_leaves_no_entry(tmp_path):
     with pytest.raises(RuntimeError):
         cache.get("model", INPUTS, fails)
     assert not cache.folder.exists()
-    assert (cache.hits, cache.runs) == (0, 0)
+    assert cache.runs == Runs()
 
 
 def fill(folder):

@@ -6,7 +6,7 @@ import pytest
 from evaluators.accounting import CORRECTED, PUBLISHED
 from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.design import Designs
-from evaluators.protocol import EINSUM_METRICS, METRICS, evaluator
+from evaluators.protocol import EINSUM_METRICS, METRICS, Runs, evaluator
 from evaluators.timeloop.cache import Cache
 from evaluators.timeloop.evaluator import TimeloopEvaluator
 from evaluators.timeloop.programs import TimeloopMissing
@@ -42,7 +42,7 @@ def test_the_papers_design_has_the_analytical_metrics(tools, cache, name, accoun
     agree(TimeloopEvaluator(cache).evaluate(*arguments, breakdown=True), ours)
     again = TimeloopEvaluator(Cache(cache.folder))
     agree(again.evaluate(*arguments, breakdown=True), ours)
-    assert again.cache.runs == 0
+    assert again.cache.runs.made == 0
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
@@ -76,8 +76,23 @@ def test_a_run_that_fails_is_the_evaluations_failure(monkeypatch, tmp_path):
         file.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     failing = TimeloopEvaluator(Cache(tmp_path / "cache"))
+    design = paper_design("binding", BERT_1K)
+    tight = design.with_columns(buffer_bytes=np.array([2**16]))
+    both = Designs.of(
+        **{
+            name: np.concatenate([tight.columns()[name], column])
+            for name, column in design.columns().items()
+        }
+    )
+    result = failing.evaluate("binding", BERT_1K, both, PUBLISHED)
+    assert result.feasible.tolist() == [False, True]
+    assert np.isnan(result.metrics["latency_s"]).all()
+    assert list(result.failures) == [1]
+    assert isinstance(result.failures[1], TimeloopFailure)
+    assert result.failures[1].log == "out of luck"
+    assert result.runs == Runs()
     with pytest.raises(TimeloopFailure, match="out of luck"):
-        failing.evaluate("binding", BERT_1K, paper_design("binding", BERT_1K), PUBLISHED)
+        result.whole()
 
 
 def test_a_design_that_does_not_fit_is_infeasible_without_a_run(monkeypatch, tmp_path):
@@ -91,6 +106,7 @@ def test_a_design_that_does_not_fit_is_infeasible_without_a_run(monkeypatch, tmp
     result = timeloop.evaluate("binding", BERT_1K, tight, PUBLISHED)
     assert not result.feasible[0]
     assert np.isnan(result.metrics["latency_s"][0])
-    assert (timeloop.cache.hits, timeloop.cache.runs) == (0, 0)
+    assert result.failures == {}
+    assert timeloop.cache.runs == Runs()
     short = int(result.violations["buffer_short_bytes"][0])
     assert timeloop.reason("binding", "buffer_short_bytes", short, BERT_1K, tight)

@@ -72,6 +72,15 @@ def test_a_failure_keeps_its_folder_and_tells_command_log_and_status(tmp_path, s
         assert told in str(failure)
 
 
+def test_output_that_cannot_be_read_fails_the_run_and_keeps_it(tmp_path, scratch):
+    def check(made):
+        raise EvaluationError(f"no count in {made['out.txt'].strip()}")
+
+    with pytest.raises(TimeloopFailure, match=r"cannot be read \(no count in rubbish") as failed:
+        run([script(tmp_path, "echo rubbish > out.txt")], {}, ["out.txt"], check=check)
+    assert (failed.value.folder / "out.txt").read_text(encoding="ascii") == "rubbish\n"
+
+
 def test_a_failure_survives_the_way_from_a_worker():
     failure = TimeloopFailure(("timeloop-model", "a"), "failed", "log", Path("/folder"))
     copy = pickle.loads(pickle.dumps(failure))
