@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     options = _parser().parse_args(arguments)
     try:
+        _named_evaluator(options)
         code: int = import_module(options.module).run(options)
         sys.stdout.flush()
     except InputError as error:
@@ -97,6 +98,25 @@ def _evaluator(parser: _Parser) -> None:
         metavar="NAME",
         help="analytical, or timeloop where it is installed (default: analytical)",
     )
+    _mapping(parser)
+
+
+def _mapping(parser: _Parser) -> None:
+    parser.add_argument(
+        "--mapping",
+        choices=("optimal", "search"),
+        help="of Einsums that the paper leaves to Timeloop's mapper: the published or the best "
+        "mapping, or what timeloop-mapper finds, for hours perhaps (default: optimal)",
+    )
+
+
+def _named_evaluator(options: argparse.Namespace) -> None:
+    """Let `--mapping search` choose the evaluator `timeloop-mapper`."""
+    if getattr(options, "mapping", None) is None:
+        return
+    if options.evaluator not in ("timeloop", "timeloop-mapper"):
+        raise InputError("--mapping goes with --evaluator timeloop; others search for the best")
+    options.evaluator = "timeloop-mapper" if options.mapping == "search" else "timeloop"
 
 
 def _json(parser: _Parser) -> None:
@@ -268,6 +288,7 @@ def _study(commands: argparse._SubParsersAction[_Parser]) -> None:
         run.add_argument(f"--{name}", type=kind, metavar="N", help=text)
     run.add_argument("--sampler", metavar="NAME", help="tpe, nsga2, nsga3, random, qmc, grid or gp")
     run.add_argument("--evaluator", metavar="NAME", help="analytical or timeloop")
+    _mapping(run)
     run.add_argument(
         "--accounting", metavar="NAME", help="published, corrected, or corrections joined by +"
     )
@@ -322,6 +343,8 @@ def _confirm(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     parser.add_argument("study", metavar="NAME", help="a study that was run, or paper")
     parser.add_argument("--limit", type=_positive, metavar="N", help="the first N designs alone")
+    parser.set_defaults(evaluator="timeloop")
+    _mapping(parser)
     _workers(parser)
     _out(parser)
     _json(parser)

@@ -16,7 +16,7 @@ from dse.batch import jobs as study_jobs
 from dse.executors import Job, executor, run_job
 from evaluators.accounting import PUBLISHED
 from evaluators.errors import InputError
-from evaluators.protocol import EINSUM_METRICS, METRICS, Evaluations, Runs, evaluator
+from evaluators.protocol import EINSUM_METRICS, METRICS, Evaluations, Runs
 from evaluators.workload import seq_len_label
 from studies.paper import points
 
@@ -46,10 +46,9 @@ def run(options: argparse.Namespace) -> int:
     jobs = list(_jobs(options))[: options.limit]
     if not jobs:
         raise InputError(f"{options.study} has no feasible design to confirm")
-    evaluator("timeloop")
     start = time.perf_counter()
     with executor(options.executor, options.workers, options.ray_address) as workers:
-        theirs = workers.evaluate([replace(job, evaluator="timeloop") for job in jobs])
+        theirs = workers.evaluate([replace(job, evaluator=options.evaluator) for job in jobs])
     middle = time.perf_counter()
     ours = [run_job(job) for job in jobs]
     seconds = {"timeloop": middle - start, "analytical": time.perf_counter() - middle}

@@ -166,8 +166,9 @@ class Evaluator(Protocol):
 EVALUATORS = {
     "analytical": "evaluators.analytical.engine:AnalyticalEvaluator",
     "timeloop": "evaluators.timeloop.evaluator:TimeloopEvaluator",
+    "timeloop-mapper": "evaluators.timeloop.evaluator:searching",
 }
-"""Name -> module and class, imported when asked for."""
+"""Name -> module and maker, imported when asked for."""
 
 
 def evaluator(name: str) -> Evaluator:

@@ -30,20 +30,24 @@ CHUNK = 1 << 13
 
 Float64s = NDArray[np.float64]
 
-Sources = Callable[[Configuration, Designs, Accounting], tuple[Count, Storage]]
-"""Says what counts the loop nests of a chunk of designs, and gives the tables of their storage."""
+Sources = Callable[[Configuration, Workload, Designs, Accounting], tuple[Designs, Count, Storage]]
+"""Takes a chunk of feasible, resolved designs; returns it, perhaps with another binding, what
+counts its loop nests, and the tables of its storage."""
 
 
-def _own(config: Configuration, designs: Designs, accounting: Accounting) -> tuple[Count, Storage]:
-    del config
-    return LoopNest, storage(designs, scaled_registers=accounting.repairs(Correction.Q2))
+def _own(
+    config: Configuration, workload: Workload, designs: Designs, accounting: Accounting
+) -> tuple[Designs, Count, Storage]:
+    del config, workload
+    parts = storage(designs, scaled_registers=accounting.repairs(Correction.Q2))
+    return designs, LoopNest, parts
 
 
 class AnalyticalEvaluator:
     """Our own engine: exactly Timeloop's counts, for many designs at once.
 
     Args:
-        sources: where the counts and the tables come from, our own by default.
+        sources: where mappings, counts and tables come from, our own by default.
         chunk: designs evaluated at a time; where a source fails, all of them have failed.
 
     """
@@ -80,23 +84,28 @@ class AnalyticalEvaluator:
             if breakdown
         }
         unknown = np.zeros(n, dtype=np.int64)
+        binding = {name: column.copy() for name, column in designs.binding.items()}
         failures: dict[int, EvaluationError] = {}
         for rows in _chunks(feasible, self._chunk):
-            chunk = designs.take(rows)
             try:
-                sources = self._sources(config, chunk, accounting)
-                batch = _Batch(config, workload, chunk, accounting, *sources)
+                chunk, count, parts = self._sources(
+                    config, workload, designs.take(rows), accounting
+                )
+                batch = _Batch(config, workload, chunk, accounting, count, parts)
             except EvaluationError as error:
                 failures |= dict.fromkeys(np.arange(n)[rows].tolist(), error)
                 continue
             known = ~np.isnan(batch.parts.buffer.area_um2)
             unknown[rows] = ~known
+            for name, column in chunk.binding.items():
+                binding[name][rows] = column
             for name, values in batch.metrics().items():
                 metrics[name][rows] = np.where(known, values, np.nan)
             for name, part in einsums.items():
                 for field, values in batch.breakdown(name).items():
                     getattr(part, field)[rows] = np.where(known, values, np.nan)
         violations = violations | {"sram_unknown": unknown}
+        designs = designs.with_columns(binding=binding)
         return Evaluations(designs, metrics, violations, einsums, failures)
 
     def reason(

@@ -1,8 +1,10 @@
-"""Accelergy's compound components of the 45 nm chips: which primitive parts each is made of.
+"""Accelergy's compound components: which primitive parts each is made of.
 
-Source: spec/components.md, section 2. Parts are 'name = class'; an action is a list of steps
-'part.action', each charged once, or the share of it that stands behind an '@'. An attribute without
-a value of its own is the component's of the same name.
+Those of the 45 nm chips are the published energy and area (spec/components.md, section 2); those of
+the 16 nm chips are only the objective of Timeloop's mapper (spec/mappings.md, section 5). Parts are
+'name = class'; an action is a list of steps 'part.action', each charged once, or the share of it
+that stands behind an '@'. An attribute without a value of its own is the component's of the same
+name.
 """
 
 from __future__ import annotations
@@ -28,6 +30,62 @@ def compound_components(classes: set[str], *, scaled_registers: bool) -> Node:
     known = {each["name"]: each for each in _classes(scaled_registers=scaled_registers)}
     wanted = [known[name] for name in known if name in _closure(classes, known)]
     return {"version": VERSION, "classes": wanted}
+
+
+def search_components() -> Node:
+    """Return the definitions of the 16 nm components that Timeloop's mapper compares by."""
+    given, bits = ["technology", "width", "depth"], _address_bits("depth")
+    actions = {
+        action: f"storage.{does} address_generators[{generator}].{adds}"
+        for action, does, generator, adds in (
+            ("write", "write", "0", "add"),
+            ("read", "read", "1", "add"),
+            ("leak", "leak", "0..1", "leak"),
+            ("update", "write", "0", "add"),
+        )
+    }
+    units = ("intadder", "intmultiplier")
+    return {
+        "version": VERSION,
+        "classes": [
+            _class(
+                "smartbuffer_SRAM",
+                given,
+                [
+                    _part("storage", "SRAM", *given[1:], "n_rw_ports", given[0], _CYCLE),
+                    _part(
+                        "address_generators[0..1]",
+                        "intadder",
+                        _CYCLE,
+                        n_bits=bits,
+                        precision=bits,
+                        width=bits,
+                    ),
+                ],
+                {"n_rw_ports": 1, _CYCLE: _GIVEN},
+                **actions,
+            ),
+            _class(
+                "intmac",
+                ["technology", "multiplier_width", "adder_width", _CYCLE],
+                [
+                    _part("intadder", "aladdin_adder", width="adder_width"),
+                    _part(
+                        "intmultiplier",
+                        "aladdin_adder",
+                        width_a="multiplier_width",
+                        width_b="multiplier_width",
+                    ),
+                ],
+                compute=" ".join(f"{unit}.read" for unit in units),
+                leak=" ".join(f"{unit}.leak" for unit in units),
+            ),
+        ],
+    }
+
+
+def _address_bits(depth: str) -> str:
+    return f"max(1, ceil(log2({depth}))) if {depth} >= 1 else 1"
 
 
 def _closure(classes: set[str], known: dict[str, Node]) -> set[str]:
@@ -117,7 +175,7 @@ def _classes(*, scaled_registers: bool) -> list[Node]:
 def _buffer(name: str, storage: str, shares: tuple[str, str]) -> Node:
     """Return a padded storage with one address generator for reading and one for writing."""
     area_share, action_share = shares
-    bits = "max(1, ceil(log2(real_depth))) if real_depth >= 1 else 1"
+    bits = _address_bits("real_depth")
     dynamic = f"@{action_share}=dynamic_energy_scale"
     write = f"storage.write{dynamic} address_generators[0].add"
     return _class(

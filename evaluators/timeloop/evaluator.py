@@ -1,8 +1,9 @@
 """The evaluator `timeloop`: the analytical engine's accounting on Timeloop's counts.
 
-Automatic parameters, feasibility and the mappings that the paper leaves to Timeloop's mapper are
-the engine's (its optimum is handed to `timeloop-model`); Timeloop counts every loop nest and
-Accelergy prices every component. Both are programs, run one at a time and cached by content.
+Automatic parameters and feasibility are the engine's; Timeloop counts every loop nest and Accelergy
+prices every component. The mappings that the paper leaves to Timeloop's mapper are the published
+ones and the engine's optimum; the evaluator `timeloop-mapper` takes what the mapper finds. All are
+programs, run one at a time and cached by content.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from evaluators.accounting import Accounting
+from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.architecture import Storage
 from evaluators.analytical.columns import Factors
 from evaluators.analytical.configurations import Configuration
@@ -19,8 +20,9 @@ from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.analytical.loopnest import LoopNest
 from evaluators.analytical.mapping import Mapping
 from evaluators.design import Designs
+from evaluators.errors import InputError
 from evaluators.protocol import Evaluations
-from evaluators.timeloop import accelergy, inputs, programs, stats
+from evaluators.timeloop import accelergy, inputs, mapper, programs, stats
 from evaluators.timeloop.cache import Cache, default_folder
 from evaluators.timeloop.counts import TimeloopCounts
 from evaluators.timeloop.run import TIME_LIMIT_S, run
@@ -29,6 +31,9 @@ from evaluators.workload import Workload
 STATISTICS = "timeloop-model.stats.txt"
 INPUT = "input.yaml"
 TABLES = "tables.yaml"
+FOUND = "timeloop-mapper.map.yaml"
+SEARCH_LIMIT_S = 6 * 3600.0
+"""The search of a large problem goes on for hours (spec/mappings.md, section 5.1)."""
 
 
 class TimeloopEvaluator:
@@ -36,16 +41,24 @@ class TimeloopEvaluator:
 
     Args:
         cache: results of earlier runs, in the user's folder by default.
-        time_limit_s: seconds that one run of a program may take.
+        time_limit_s: seconds that one run of a program may take; a search may take longer.
+        searches: have Timeloop's mapper find the mappings that the paper leaves to it.
 
     """
 
-    name = "timeloop"
     one_by_one = True
 
-    def __init__(self, cache: Cache | None = None, time_limit_s: float = TIME_LIMIT_S) -> None:
+    def __init__(
+        self,
+        cache: Cache | None = None,
+        time_limit_s: float = TIME_LIMIT_S,
+        *,
+        searches: bool = False,
+    ) -> None:
+        self.name = "timeloop-mapper" if searches else "timeloop"
         self.cache = cache or Cache(default_folder())
         self._time_limit_s = time_limit_s
+        self._programs = (programs.MODEL, programs.ACCELERGY) + (programs.MAPPER,) * searches
         self._engine = AnalyticalEvaluator(self._sources, chunk=1)
 
     def evaluate(
@@ -62,11 +75,17 @@ class TimeloopEvaluator:
         A run that fails, or whose output cannot be read, is its design's `TimeloopFailure`.
 
         Raises:
-            InputError: also where Timeloop or Accelergy is not installed, as `TimeloopMissing`.
+            InputError: also where Timeloop or Accelergy is not installed, as `TimeloopMissing`, and
+                for a search under correction Q12, which is to map by the optimum.
 
         """
-        for program in (programs.MODEL, programs.ACCELERGY):
+        for program in self._programs:
             programs.find(program)
+        if self._searches(configuration) and accounting.repairs(Correction.Q12):
+            raise InputError(
+                f"correction Q12 gives {configuration} the best mapping instead of a searched one; "
+                "leave out the search, or the correction"
+            )
         before = self.cache.runs
         evaluations = self._engine.evaluate(
             configuration, workload, designs, accounting, breakdown=breakdown
@@ -84,15 +103,22 @@ class TimeloopEvaluator:
         """Explain a violation, see `evaluators.protocol.Evaluator.reason`."""
         return self._engine.reason(configuration, constraint, magnitude, workload, designs)
 
+    def _searches(self, configuration: str) -> bool:
+        return programs.MAPPER in self._programs and configuration in mapper.SEARCHED
+
     def _sources(
-        self, config: Configuration, design: Designs, accounting: Accounting
-    ) -> tuple[Count, Storage]:
+        self, config: Configuration, workload: Workload, design: Designs, accounting: Accounting
+    ) -> tuple[Designs, Count, Storage]:
+        if self._searches(config.name):
+            binding = mapper.searched_binding(config, workload, design, accounting, self._search)
+            design = design.with_columns(binding=binding)
+
         def count(mapping: Mapping, factors: Factors, *, wrapped: bool) -> TimeloopCounts:
             request = inputs.request(config.name, design, mapping, factors)
             exact = None if wrapped else LoopNest(mapping, factors, wrapped=False)
             return TimeloopCounts(mapping, self._model(request), exact)
 
-        return count, accelergy.components(config, design, accounting, self._accelergy)
+        return design, count, accelergy.components(config, design, accounting, self._accelergy)
 
     def _model(self, request: inputs.Request) -> stats.Statistics:
         files = {INPUT: inputs.flat_input(request), TABLES: inputs.unit_tables(request)}
@@ -102,6 +128,17 @@ class TimeloopEvaluator:
 
         command = [programs.MODEL, INPUT, TABLES]
         return statistics(self._made(command, files, (STATISTICS,), statistics))
+
+    def _search(self, request: inputs.Request) -> str:
+        prices = self._accelergy({INPUT: mapper.price_input(request)}, accelergy.ARGUMENTS)
+        made = self._made(
+            [programs.MAPPER, INPUT, *accelergy.OUTPUTS],
+            {INPUT: mapper.mapper_input(request), **prices},
+            (FOUND,),
+            lambda made: mapper.parse_mapping(made[FOUND]),
+            time_limit_s=SEARCH_LIMIT_S,
+        )
+        return made[FOUND]
 
     def _accelergy(self, files: dict[str, str], arguments: tuple[str, ...]) -> dict[str, str]:
         command = [programs.ACCELERGY, *arguments]
@@ -116,6 +153,7 @@ class TimeloopEvaluator:
         outputs: tuple[str, ...],
         check: Callable[[dict[str, str]], object],
         environment: dict[str, str] | None = None,
+        time_limit_s: float | None = None,
     ) -> dict[str, str]:
         """Return a command's output files, from the cache where they are there."""
         name, *arguments = command
@@ -128,7 +166,12 @@ class TimeloopEvaluator:
                 outputs,
                 check=check,
                 environment=environment,
-                time_limit_s=self._time_limit_s,
+                time_limit_s=time_limit_s or self._time_limit_s,
             )
 
         return self.cache.get(" ".join((*command, programs.version(program))), files, make)
+
+
+def searching() -> TimeloopEvaluator:
+    """Return the evaluator `timeloop-mapper`."""
+    return TimeloopEvaluator(searches=True)

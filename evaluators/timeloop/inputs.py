@@ -50,7 +50,7 @@ class Request:
     def trips(self, loops: tuple[Loop, ...]) -> list[str]:
         """Write the trip counts of some loops, every rank once, as 'P=256'."""
         return [
-            f"{rank}={prod(self.factors[loop.factor] for loop in loops if _letter(loop) == rank)}"
+            f"{rank}={prod(self.factors[loop.factor] for loop in loops if letter(loop) == rank)}"
             for rank in self.ranks
         ]
 
@@ -113,19 +113,23 @@ def mapping(request: Request) -> list[Entry]:
 
 def flat_input(request: Request) -> str:
     """Return the flat file of a run as YAML text."""
+    flat = [each for entry in mapping(request) for each in flat_entries(request, entry)]
+    return as_yaml(document(request, mapping=flat, constraints=[]))
+
+
+def document(request: Request, mapping: list[Entry], constraints: list[Entry]) -> Entry:
+    """Return the content of a flat file: the chip, the problem, and flat entries."""
     described = problem(request)
     described["instance"]["densities"] = {}
     described["shape"]["coefficients"] = []
     for space in described["shape"]["data_spaces"]:
         space.setdefault("read_write", False)
-    return as_yaml(
-        {
-            "architecture": chips.architecture(request.chip),
-            "architecture_constraints": {"targets": []},
-            "problem": described,
-            "mapping": [flat for entry in mapping(request) for flat in _flat(request, entry)],
-        }
-    )
+    return {
+        "architecture": chips.architecture(request.chip),
+        "architecture_constraints": {"targets": constraints},
+        "problem": described,
+        "mapping": mapping,
+    }
 
 
 def unit_tables(request: Request) -> str:
@@ -153,7 +157,8 @@ def unit_tables(request: Request) -> str:
     )
 
 
-def _letter(loop: Loop) -> str:
+def letter(loop: Loop) -> str:
+    """Return the letter of a loop's rank."""
     return _LETTERS.get(loop.rank, loop.rank)
 
 
@@ -173,7 +178,7 @@ def _permutation(request: Request, level: Level, above: list[str]) -> list[str]:
             if on_lanes and "N" in resting
             else resting
         )
-    own = [_letter(loop) for loop in reversed(level.loops)]
+    own = [letter(loop) for loop in reversed(level.loops)]
     others = [rank for rank in resting if rank not in own]
     return others + own if not above else own + others
 
@@ -207,14 +212,15 @@ def _level(
     ]
 
 
-def _flat(request: Request, entry: Entry) -> list[Entry]:
-    """Return what the front end makes of an entry of the mapping."""
+def flat_entries(request: Request, entry: Entry) -> list[Entry]:
+    """Return what the front end makes of an entry of the mapping, or of a constraint."""
     if entry["type"] == "dataspace":
         named = {key: entry[key] for key in ("keep", "bypass") if entry[key]}
         return [{"target": entry["target"], "type": "bypass", **named}]
-    flat = entry | {
-        "factors": ",".join(entry["factors"]),
-        "permutation": "".join(entry["permutation"]),
+    separators = {"factors": ",", "permutation": ""}
+    flat = {
+        key: separators[key].join(value) if key in separators else value
+        for key, value in entry.items()
     }
     if entry["type"] == "temporal":
         return [flat]

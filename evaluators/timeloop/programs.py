@@ -11,6 +11,7 @@ from pathlib import Path
 from evaluators.errors import InputError
 
 MODEL = "timeloop-model"
+MAPPER = "timeloop-mapper"
 ACCELERGY = "accelergy"
 INSTALLATION = "https://timeloop.csail.mit.edu"
 

@@ -232,3 +232,14 @@ def test_every_figures_data_follows_from_the_written_results(
         index=["model", "seq_len"], columns="configuration", values="latency_s"
     )
     assert (attention["flat"] / attention["binding"]).mean() == pytest.approx(6.7226, abs=5e-5)
+
+
+@pytest.mark.parametrize("evaluator", [[], ["--evaluator", "analytical"]])
+def test_a_search_of_timeloop_goes_with_timeloop_alone(
+    evaluator: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "--mapping", "search", *evaluator]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("dse evaluate: --mapping goes with --evaluator timeloop")
+    assert captured.err.count("\n") == 1

@@ -1,0 +1,181 @@
+"""Timeloop's search: its input is the recorded one, and what it finds is the design's binding."""
+
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+
+from evaluators.accounting import CORRECTED, PUBLISHED
+from evaluators.analytical.configurations import CONFIGURATIONS
+from evaluators.design import Designs
+from evaluators.errors import EvaluationError, InputError
+from evaluators.protocol import evaluator
+from evaluators.timeloop import mapper, programs
+from evaluators.timeloop.cache import Cache
+from evaluators.timeloop.evaluator import TimeloopEvaluator
+from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from studies.paper import paper_design
+
+BERT_1K = Workload(TRANSFORMERS["BERT"], 1024)
+SMALL = Workload(Transformer("small", 2, 64, 16, 32, 4, 128), 256)
+MACHINE = Designs.of(
+    array_rows=16,
+    array_cols=16,
+    vector_lanes=16,
+    buffer_bytes=2**20,
+    pe_registers=4,
+    lane_registers=16,
+)
+
+
+def recorded_files(linear, request):
+    folder = linear.einsum_folder(request)
+    return (
+        yaml.safe_load((folder / name).read_text(encoding="utf-8"))
+        for name in ("problem+mapping.yaml", "parsed-processed-input.yaml")
+    )
+
+
+def test_the_input_of_a_search_is_the_recorded_one(linear):
+    for request in linear.requests:
+        handed, flat = recorded_files(linear, request)
+        assert mapper.constraints(request) == handed["constraints"]["targets"]
+        ours = yaml.safe_load(mapper.mapper_input(request))
+        assert ours["architecture_constraints"] == flat["architecture_constraints"]
+        assert ours["mapping"] == flat["mapping"] == []
+        for section in ("mapper", "mapspace"):
+            assert ours[section].items() <= flat[section].items()
+
+
+def test_the_prices_of_a_search_are_of_the_recorded_components(linear):
+    for request in linear.requests:
+        _, flat = recorded_files(linear, request)
+        ours = yaml.safe_load(mapper.price_input(request))["compound_components"]["classes"]
+        theirs = {each["name"]: each for each in flat["compound_components"]["classes"]}
+        assert [theirs[each["name"]] for each in ours] == ours
+        used = {node["class"] for node in flat["architecture"]["subtree"][0]["local"]}
+        assert {each["name"] for each in ours} == used & set(theirs)
+
+
+def test_the_recorded_mappings_count_as_our_optimum(linear):
+    def search(request):
+        file = linear.einsum_folder(request) / "timeloop-mapper.map.yaml"
+        return file.read_text(encoding="utf-8")
+
+    binding = mapper.searched_binding(linear.config, BERT_1K, linear.design, PUBLISHED, search)
+    assert binding.keys() == linear.design.binding.keys()
+    assert (binding["FFN2_m1"], binding["FFN2_n1"]) == (1, 3)
+    design = linear.design.with_columns(binding=binding)
+    found = linear.config.nests.activities(BERT_1K, design, PUBLISHED)
+    best = linear.config.nests.activities(BERT_1K, linear.design, PUBLISHED)
+    for name, activity in found.items():
+        assert vars(activity) == vars(best[name])
+
+
+def captured(workload, name="unfused", design=None):
+    """The requests that the searches of a configuration make, and the binding they come to."""
+    requests = []
+
+    def search(request):
+        requests.append(request)
+        inner = "E" if request.mapping.einsum.name == "QK" else "F"
+        kept = "Q, QK" if inner == "E" else "V"
+        return f"""
+mapping:
+- {{target: L3, type: datatype, keep: [{kept}], bypass: []}}
+- {{target: L3, type: temporal, factors: B1 H1 M2 P1 {inner}4, permutation: BHP{inner}M}}
+- {{target: PE, type: spatial, factors: P16, permutation: P}}
+- {{target: DRAM, type: temporal, factors: B2 H4 M8 P16 {inner}8, permutation: {inner}MPHB}}
+"""
+
+    config = CONFIGURATIONS[name]
+    resolved = config.nests.resolve(workload, design or MACHINE, PUBLISHED)
+    return requests, mapper.searched_binding(config, workload, resolved, PUBLISHED, search)
+
+
+def test_unfused_attention_leaves_open_what_the_artifact_did():
+    """spec/mappings.md, section 5.1."""
+    (first, second), _ = captured(BERT_1K, design=paper_design("unfused", BERT_1K))
+    for request, inner, tensors in ((first, "E", "Q K QK"), (second, "F", "A V AV")):
+        targets = {(each["target"], each["type"]): each for each in mapper.constraints(request)}
+        assert targets["DRAM", "temporal"]["permutation"] == [inner, "M", "P", "H", "B"]
+        assert "factors" not in targets["DRAM", "temporal"]
+        assert targets["DRAM", "dataspace"]["keep"] == tensors.split()
+        assert targets["L3", "temporal"] == {
+            "target": "L3",
+            "type": "temporal",
+            "factors": ["B=1", "H=1"],
+        }
+        assert ("L3", "dataspace") not in targets
+        assert "P=256" in targets["PE_col", "spatial"]["factors"]
+        assert "M=256" in targets["PE", "spatial"]["factors"]
+        assert set(targets["reg_file", "temporal"]["factors"]) == {
+            f"{rank}=1" for rank in request.ranks
+        }
+        assert targets["reg_file", "dataspace"]["keep"] == tensors.split()
+        local = yaml.safe_load(mapper.mapper_input(request))["architecture"]["subtree"][0]["local"]
+        buffer = next(node for node in local if node["name"].startswith("L3"))["attributes"]
+        assert buffer["depth"] * buffer["width"] == 65536 * 256 * 16
+
+
+def test_a_mapping_of_attention_becomes_its_columns():
+    _, binding = captured(SMALL)
+    chosen = {name: int(column[0]) for name, column in binding.items()}
+    assert chosen == {
+        "qk_p2": 16,
+        "qk_m2": 8,
+        "qk_e2": 8,
+        "qk_order": 3,  # outermost first: M, E, P
+        "qk_keeps_q": 1,
+        "qk_keeps_k": 0,
+        "qk_keeps_qk": 1,
+        "av_p2": 16,
+        "av_m2": 8,
+        "av_f2": 8,
+        "av_order": 3,
+        "av_keeps_a": 0,
+        "av_keeps_v": 1,
+        "av_keeps_av": 0,
+    }
+
+
+@pytest.mark.parametrize("text", ["", "mapping: 1", "[", "mapping: [{target: DRAM}]"])
+def test_what_is_no_mapping_is_named(text):
+    with pytest.raises(EvaluationError, match="no mapping of Timeloop"):
+        mapper.parse_mapping(text)
+
+
+def test_a_mapping_that_lacks_a_level_is_named(linear):
+    with pytest.raises(EvaluationError, match="says nothing of L3"):
+        mapper.searched_binding(
+            linear.config, BERT_1K, linear.design, PUBLISHED, lambda request: "mapping: []"
+        )
+
+
+def test_a_search_and_the_optimum_instead_of_it_exclude_each_other(tmp_path, monkeypatch):
+    for name in (programs.MODEL, programs.MAPPER, programs.ACCELERGY):
+        file = tmp_path / name
+        file.write_text("#!/bin/sh\nexit 1\n", encoding="ascii")
+        file.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="Q12"):
+        evaluator("timeloop-mapper").evaluate("unfused", SMALL, MACHINE, CORRECTED)
+
+
+@pytest.mark.parametrize("name", mapper.SEARCHED)
+def test_what_timeloop_finds_is_never_better_than_our_optimum(tools, tmp_path, name):
+    if shutil.which(programs.MAPPER) is None:
+        pytest.skip("timeloop-mapper is not installed here")
+    ours = evaluator("analytical").evaluate(name, SMALL, MACHINE, PUBLISHED)
+    searching = TimeloopEvaluator(Cache(tmp_path), searches=True)
+    theirs = searching.evaluate(name, SMALL, MACHINE, PUBLISHED).whole()
+    assert theirs.metrics["traffic_bytes"] >= ours.metrics["traffic_bytes"]
+    np.testing.assert_allclose(
+        theirs.metrics["compute_2d_s"], ours.metrics["compute_2d_s"], rtol=1e-12
+    )
+    counted = evaluator("analytical").evaluate(name, SMALL, theirs.designs, PUBLISHED)
+    if name == "unfused":  # a given mapping is evaluated as it is
+        for metric, column in counted.metrics.items():
+            np.testing.assert_allclose(column, theirs.metrics[metric], rtol=1e-12)
+    assert searching.evaluate(name, SMALL, MACHINE, PUBLISHED).runs.made == 0
