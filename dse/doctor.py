@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from typing import Any
 
 from dse import text
 from evaluators.components.cacti import HOW_TO_INSTALL
+from evaluators.timeloop import programs
 
 TIME_LIMIT_S = 30.0
 """For one self-test; each takes about a second on an idle machine."""
@@ -33,7 +35,7 @@ _NOTE_WIDTH = 48
 _AT_ONCE = max(2, os.cpu_count() or 1)
 _PLUG_INS = Path("share", "accelergy", "estimation_plug_ins")
 _PROJECT = "pip install attention-dse"
-_TIMELOOP = "https://timeloop.csail.mit.edu"
+_TIMELOOP = programs.INSTALLATION
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Finding:
 
     Attributes:
         part: the part.
-        version: its version, or where it is; None if it is missing.
+        version: its version, its build, or where it is; None if it is missing.
         works: whether its self-test passed; None if there was none.
         note: what the self-test said.
 
@@ -90,6 +92,8 @@ def _package(name: str, test: str, gives: str, module: str = "", **options: Any)
         name, test, gives, modules=(module or name.lower(),), distributions=(name,), **options
     )
 
+
+PLUG_INS = Part("Accelergy plug-ins", "", "estimates for Accelergy's components", _TIMELOOP)
 
 PARTS = (
     Part("attention-dse", "engine", "the models", required=True, distributions=("attention-dse",)),
@@ -140,7 +144,7 @@ PARTS = (
     Part(
         "Timeloop front end",
         "timeloop_front_end",
-        "Timeloop's input written from Python",
+        "a check of the input that we print for Timeloop",
         _TIMELOOP,
         modules=("pytimeloop", "timeloopfe"),
         distributions=("pytimeloop", "timeloopfe"),
@@ -153,7 +157,7 @@ PARTS = (
         distributions=("accelergy",),
         program="accelergy",
     ),
-    Part("Accelergy plug-ins", "", "estimates for Accelergy's components", _TIMELOOP),
+    PLUG_INS,
 )
 
 
@@ -170,6 +174,8 @@ def run(options: argparse.Namespace) -> int:
 
 def examine(part: Part) -> Finding:
     """Find a part and run its self-test."""
+    if part == PLUG_INS:
+        return _plug_ins()
     version = _version(part)
     if version is None or not part.test:
         return Finding(part, version, None, "")
@@ -259,7 +265,7 @@ def _section(title: str, entries: list[str]) -> list[str]:
 
 def _verdict(finding: Finding) -> str:
     if finding.works is None:
-        return "-"
+        return finding.note or "-"
     return f"ok: {textwrap.shorten(finding.note, _NOTE_WIDTH)}" if finding.works else "FAILED"
 
 
@@ -270,9 +276,7 @@ def _python() -> Finding:
 
 
 def _version(part: Part) -> str | None:
-    """Return a part's version, or where it is; None if it is missing."""
-    if not (part.modules or part.program or part.distributions):
-        return _plug_ins()
+    """Return a part's version, its build, or where it is; None if it is missing."""
     path = shutil.which(part.program) if part.program else None
     there = path or any(util.find_spec(module) for module in part.modules)
     for distribution in part.distributions:
@@ -280,12 +284,16 @@ def _version(part: Part) -> str | None:
             return metadata.version(distribution)
         except metadata.PackageNotFoundError:
             continue
-    return (path or "of unknown version") if there else None
+    if path and part.program == programs.ACCELERGY:
+        return programs.packages(Path(path)).get(part.program, path)
+    return (programs.version(Path(path)) if path else "of unknown version") if there else None
 
 
-def _plug_ins() -> str | None:
-    """Return the names of Accelergy's plug-ins below this Python and Accelergy's own."""
+def _plug_ins() -> Finding:
+    """Find Accelergy's plug-ins below this Python and Accelergy's own; its test tries them."""
     program = shutil.which("accelergy")
     prefixes = {Path(sys.prefix), *([Path(program).resolve().parents[1]] if program else [])}
     folders = [folder for prefix in prefixes for folder in (prefix / _PLUG_INS).glob("*")]
-    return ", ".join(sorted({folder.name for folder in folders if folder.is_dir()})) or None
+    names = sorted({folder.name for folder in folders if folder.is_dir()} - {"dummy_tables"})
+    short = [re.sub("^accelergy-|-plug-?in$", "", name) for name in names]
+    return Finding(PLUG_INS, f"{len(names)} found" if names else None, None, ", ".join(short))

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 # A problem of 4 x 2 x 3 on two levels of storage and two units, with energies, so that Timeloop
 # asks no Accelergy for them.
@@ -233,28 +234,62 @@ def timeloop_mapper() -> str:
 
 
 def timeloop_front_end() -> str:
-    """The import, as `pytimeloop.timeloopfe.v4` or the older `timeloopfe.v4`."""
-    try:
-        importlib.import_module("pytimeloop.timeloopfe.v4")
-    except ModuleNotFoundError:
-        importlib.import_module("timeloopfe.v4")
-        return "imports as timeloopfe.v4"
-    return "imports as pytimeloop.timeloopfe.v4"
+    """What it makes of one loop nest, QK of +Binding, against the input that we print."""
+    import yaml  # noqa: PLC0415
+
+    from evaluators.accounting import PUBLISHED  # noqa: PLC0415
+    from evaluators.timeloop import front_end, inputs  # noqa: PLC0415
+
+    config, workload, design = _paper_point()
+    request = inputs.requests(config, workload, design, PUBLISHED)[0]
+    flat = front_end.flatten(front_end.front_end_input(request))
+    ours = yaml.safe_load(inputs.flat_input(request))
+    for section in ("problem", "mapping"):
+        _expect(ours[section], flat[section], f"the {section}")
+    return f"{front_end.find()} makes of our input what we print"
+
+
+def _paper_point() -> Any:
+    """Return the paper's +Binding, BERT at 1K tokens, and its resolved design."""
+    from evaluators.accounting import PUBLISHED  # noqa: PLC0415
+    from evaluators.analytical.configurations import CONFIGURATIONS  # noqa: PLC0415
+    from evaluators.protocol import evaluator  # noqa: PLC0415
+    from evaluators.workload import TRANSFORMERS, Workload  # noqa: PLC0415
+    from studies.paper import paper_design  # noqa: PLC0415
+
+    workload = Workload(TRANSFORMERS["BERT"], 1024)
+    design = paper_design("binding", workload)
+    resolved = evaluator("analytical").evaluate("binding", workload, design, PUBLISHED).designs
+    return CONFIGURATIONS["binding"], workload, resolved
 
 
 def accelergy() -> str:
-    """The program's help; the import, where this Python has it."""
-    subprocess.run(
-        ["accelergy", "--help"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=_RUN_LIMIT_S,
-        check=True,
-    )
-    if importlib.util.find_spec("accelergy") is None:
-        return "starts; not a package of this Python"
-    importlib.import_module("accelergy")
-    return "starts and imports"
+    """Its tables of the paper's +Binding against our components; its plug-ins make them."""
+    import numpy as np  # noqa: PLC0415
+
+    from evaluators.accounting import PUBLISHED  # noqa: PLC0415
+    from evaluators.analytical.architecture import storage  # noqa: PLC0415
+    from evaluators.timeloop import accelergy as tables  # noqa: PLC0415
+    from evaluators.timeloop.run import run  # noqa: PLC0415
+
+    def made(files: dict[str, str], arguments: tuple[str, ...]) -> dict[str, str]:
+        return run(
+            ["accelergy", *arguments],
+            files,
+            tables.OUTPUTS,
+            environment=tables.ENVIRONMENT,
+            time_limit_s=_RUN_LIMIT_S,
+        )
+
+    config, _, design = _paper_point()
+    theirs = tables.components(config, design, PUBLISHED, made)
+    ours = storage(design, scaled_registers=False)
+    for name in ("buffer", "pe", "lane"):
+        for column, value in vars(getattr(ours, name)).items():
+            found = getattr(getattr(theirs, name), column)
+            if not np.allclose(found, value, rtol=1e-12, atol=0):
+                raise Wrong(f"{column} of {name} is {found[0]:.10g}, not {value[0]:.10g}")
+    return "prices +Binding's chip as we do"
 
 
 def _run_program(program: str, file: Path, output: str) -> str:

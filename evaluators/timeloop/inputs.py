@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from evaluators.accounting import Accounting
 from evaluators.analytical.columns import Factors
+from evaluators.analytical.configurations import Configuration
+from evaluators.analytical.loopnest import LoopNest
 from evaluators.analytical.mapping import Level, Loop, Mapping
 from evaluators.design import Designs
 from evaluators.timeloop import chip as chips
 from evaluators.timeloop.chip import Chip
 from evaluators.timeloop.nodes import TOP, VERSION
 from evaluators.timeloop.text import as_yaml
+from evaluators.workload import Workload
 
 _LETTERS = {"M1": "M", "M0": "N"}
 _RESTING = "EFKNMPHB"
@@ -65,6 +69,20 @@ def request(configuration: str, design: Designs, mapping: Mapping, factors: Fact
         },
         chip=chips.chip(configuration, design, mapping, factors),
     )
+
+
+def requests(
+    config: Configuration, workload: Workload, design: Designs, accounting: Accounting
+) -> list[Request]:
+    """Return all loop nests of a resolved design, a batch of one, that are to be counted."""
+    asked: list[Request] = []
+
+    def count(mapping: Mapping, factors: Factors, *, wrapped: bool) -> LoopNest:
+        asked.append(request(config.name, design, mapping, factors))
+        return LoopNest(mapping, factors, wrapped=wrapped)
+
+    config.nests.activities(workload, design, accounting, count)
+    return asked
 
 
 def problem(request: Request) -> Entry:

@@ -18,12 +18,8 @@ import yaml
 from numpy.typing import NDArray
 
 from evaluators.accounting import Accounting
-from evaluators.analytical.columns import Factors
 from evaluators.analytical.configurations import Configuration
-from evaluators.analytical.counting import Counts
 from evaluators.analytical.linear import layers
-from evaluators.analytical.loopnest import LoopNest
-from evaluators.analytical.mapping import Mapping
 from evaluators.analytical.mappings import LINEAR_MAPPING, UNFUSED_ORDERS
 from evaluators.analytical.unfused import mapping_columns
 from evaluators.design import Designs
@@ -39,7 +35,6 @@ from evaluators.workload import Workload
 SEARCHED = ("unfused", "linear_flat", "linear_fusemax")
 """The configurations of which Timeloop's mapper maps some Einsums."""
 
-_EINSUMS = (*UNFUSED_ORDERS, LINEAR_MAPPING.einsum.name)
 _SETTINGS: Entry = {
     "version": VERSION,
     "optimization_metrics": ["edp"],
@@ -92,20 +87,13 @@ def searched_binding(
         EvaluationError: a search failed, or its mapping cannot be read.
 
     """
-    requests: list[Request] = []
-
-    def count(mapping: Mapping, factors: Factors, *, wrapped: bool) -> Counts:
-        if mapping.einsum.name in _EINSUMS:
-            requests.append(inputs.request(config.name, design, mapping, factors))
-        return LoopNest(mapping, factors, wrapped=wrapped)
-
-    config.nests.activities(workload, design, accounting, count)
     chosen: dict[str, int] = {}
-    for request in requests:
-        found = parse_mapping(search(request))
-        if request.mapping.einsum.name in UNFUSED_ORDERS:
-            chosen |= _attention(request.mapping.einsum.name, found)
-        else:
+    for request in inputs.requests(config, workload, design, accounting):
+        einsum = request.mapping.einsum.name
+        if einsum in UNFUSED_ORDERS:
+            chosen |= _attention(einsum, parse_mapping(search(request)))
+        elif request.mapping == LINEAR_MAPPING:
+            found = parse_mapping(search(request))
             chosen |= _layers(workload, inputs.problem(request)["instance"], found)
     return {name: np.array([value]) for name, value in chosen.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import subprocess
 from functools import cache
@@ -16,8 +17,9 @@ ACCELERGY = "accelergy"
 INSTALLATION = "https://timeloop.csail.mit.edu"
 
 _VERSIONS = """
+import json
 from importlib.metadata import distributions
-print(sorted({f"{d.name} {d.version}" for d in distributions() if "accelergy" in d.name.lower()}))
+print(json.dumps({d.name: d.version for d in distributions() if "accelergy" in d.name.lower()}))
 """
 
 
@@ -48,9 +50,9 @@ def version(program: Path) -> str:
     digest = hashlib.sha256()
     for file in files:
         digest.update(hashlib.sha256(file.read_bytes()).digest())
-    build = f"build {digest.hexdigest()[:12]}"
-    packages = _packages(program) if program.name == ACCELERGY else ""
-    return f"{packages} {build}" if packages else build
+    known = packages(program) if program.name == ACCELERGY else {}
+    each = [f"{name} {number}" for name, number in sorted(known.items())]
+    return ", ".join([*each, f"build {digest.hexdigest()[:12]}"])
 
 
 def _libraries(program: Path) -> list[Path]:
@@ -58,13 +60,16 @@ def _libraries(program: Path) -> list[Path]:
     return [file for file in folder.glob("*timeloop*") if file.is_file()]
 
 
-def _packages(program: Path) -> str:
-    """Return the versions of Accelergy and its plug-ins in the Python that runs it."""
+def packages(program: Path) -> dict[str, str]:
+    """Return the versions of Accelergy and its plug-ins in the Python that runs the program.
+
+    Empty where it is no Python script.
+    """
     with program.open("rb") as script:
         first = script.readline().decode("utf-8", errors="replace").strip()
     interpreter = first.removeprefix("#!").split()
     if not first.startswith("#!") or "python" not in Path(interpreter[-1]).name:
-        return ""
+        return {}
     try:
         answer = subprocess.run(
             [*interpreter, "-c", _VERSIONS],
@@ -73,6 +78,7 @@ def _packages(program: Path) -> str:
             timeout=60,
             check=True,
         )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return answer.stdout.strip()
+        known: dict[str, str] = json.loads(answer.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return {}
+    return known

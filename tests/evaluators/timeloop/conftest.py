@@ -9,7 +9,6 @@ import pytest
 
 from evaluators.accounting import PUBLISHED
 from evaluators.analytical.configurations import CONFIGURATIONS, Configuration
-from evaluators.analytical.loopnest import LoopNest
 from evaluators.design import Designs
 from evaluators.timeloop import inputs, programs
 from evaluators.timeloop.inputs import Request
@@ -57,13 +56,7 @@ def point(name: str, runs: Path) -> Point:
     width = WORKLOAD.transformer.query_width
     design = config.architecture.resolve_registers(paper_design(name, WORKLOAD), width)
     design = config.nests.resolve(WORKLOAD, design, PUBLISHED)
-    requests = []
-
-    def count(mapping, factors, *, wrapped):
-        requests.append(inputs.request(name, design, mapping, factors))
-        return LoopNest(mapping, factors, wrapped=wrapped)
-
-    config.nests.activities(WORKLOAD, design, PUBLISHED, count)
+    requests = inputs.requests(config, WORKLOAD, design, PUBLISHED)
     return Point(config, runs / FOLDERS[name], design, requests)
 
 

@@ -37,12 +37,12 @@ def tables_of(point):
 def replayed(point):
     """The evaluator whose counts and tables are those of the recorded runs."""
 
-    def sources(config, design, accounting):
+    def sources(config, workload, design, accounting):
         def count(mapping, factors, *, wrapped):
             request = inputs.request(config.name, design, mapping, factors)
             return TimeloopCounts(mapping, point.statistics(request), None)
 
-        return count, accelergy.components(config, design, accounting, tables_of(point))
+        return design, count, accelergy.components(config, design, accounting, tables_of(point))
 
     return AnalyticalEvaluator(sources, chunk=1)
 
@@ -100,14 +100,14 @@ def test_what_overflowed_in_timeloop_is_put_right_where_the_correction_asks_for_
     workload = Workload(TRANSFORMERS["XLM"], 2**20)
     overflows = 0
 
-    def sources(config, design, accounting):
+    def sources(config, workload, design, accounting):
         def count(mapping, factors, *, wrapped):
             nonlocal overflows
             exact, lossy = (LoopNest(mapping, factors, wrapped=each) for each in (False, True))
             overflows += printed(exact) != printed(lossy)
             return TimeloopCounts(mapping, printed(lossy), None if wrapped else exact)
 
-        return count, storage(design, scaled_registers=True)
+        return design, count, storage(design, scaled_registers=True)
 
     arguments = (name, workload, paper_design(name, workload), CORRECTED)
     ours = AnalyticalEvaluator().evaluate(*arguments)

@@ -1,0 +1,56 @@
+"""Timeloop's front end makes of our tables the flat file that we print."""
+
+import sys
+
+import pytest
+import yaml
+
+from evaluators.errors import EvaluationError, InputError
+from evaluators.timeloop import front_end, inputs
+
+
+@pytest.fixture
+def installed():
+    try:
+        front_end.find()
+    except InputError as error:
+        pytest.skip(str(error))
+
+
+def in_any_order_of_actions(flat):
+    for node in flat["architecture"]["subtree"][0]["local"]:
+        node.get("required_actions", []).sort()
+    return flat
+
+
+def test_the_front_end_makes_the_flat_file(installed, recorded):
+    for request in recorded.requests:
+        theirs = in_any_order_of_actions(front_end.flatten(front_end.front_end_input(request)))
+        ours = in_any_order_of_actions(yaml.safe_load(inputs.flat_input(request)))
+        assert {name: theirs[name] for name in ours} == ours
+
+
+def test_what_the_front_end_refuses_is_one_sentence(installed):
+    with pytest.raises(EvaluationError, match="refuses its input: "):
+        front_end.flatten("architecture: 1\n")
+
+
+def test_without_the_front_end_one_sentence_says_where_it_is(monkeypatch):
+    for package in front_end.PACKAGES:
+        monkeypatch.setitem(sys.modules, f"{package}.v4", None)
+    with pytest.raises(InputError, match=r"front end is not installed.*timeloop\.csail\.mit\.edu"):
+        front_end.find()
+
+
+def test_containers_nest_as_the_recorded_meshes_do(recorded):
+    """Columns lie along X, rows along Y: the product is the mesh of what lies inside."""
+    for request in recorded.requests:
+        nodes = front_end.front_end_input(request)
+        spatial = [line.split(": ") for line in nodes.splitlines() if "mesh" in line]
+        sides = {name.strip(): int(size) for name, size in spatial}
+        text = (recorded.einsum_folder(request) / "parsed-processed-input.yaml").read_text("utf-8")
+        local = yaml.safe_load(text)["architecture"]["subtree"][0]["local"]
+        innermost = local[-1]["attributes"]
+        assert {"meshX": 1, "meshY": 1} | sides == {
+            side: innermost[side] for side in ("meshX", "meshY")
+        }
