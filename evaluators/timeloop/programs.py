@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -44,20 +45,24 @@ def version(program: Path) -> str:
     """Identify the build of a program, for the key of its results and for people.
 
     Timeloop's programs print no version: their content, and that of their libraries beside them,
-    stands for it. Accelergy is a Python package; its plug-ins are part of it.
+    stands for it. Accelergy is a Python package; its plug-ins with their tables are part of it.
     """
-    files = sorted({program.resolve(), *_libraries(program.resolve())})
     digest = hashlib.sha256()
-    for file in files:
+    for file in [program.resolve(), *sorted(_belongings(program.resolve()))]:
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     known = packages(program) if program.name == ACCELERGY else {}
     each = [f"{name} {number}" for name, number in sorted(known.items())]
     return ", ".join([*each, f"build {digest.hexdigest()[:12]}"])
 
 
-def _libraries(program: Path) -> list[Path]:
-    folder = program.parent.parent / "lib"
-    return [file for file in folder.glob("*timeloop*") if file.is_file()]
+def _belongings(program: Path) -> Iterator[Path]:
+    """Yield the files beside a program that its results depend on."""
+    prefix = program.parent.parent
+    if program.name == ACCELERGY:
+        files = (prefix / "share" / "accelergy").rglob("*")
+    else:
+        files = (prefix / "lib").glob("*timeloop*")
+    yield from (file for file in files if file.is_file() and file.suffix != ".pyc")
 
 
 def packages(program: Path) -> dict[str, str]:

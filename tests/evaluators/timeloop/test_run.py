@@ -158,6 +158,18 @@ def test_accelergys_version_names_its_packages(tmp_path):
     assert re.fullmatch(r"(\S+ \S+, )*build \w{12}", programs.version(program))
 
 
+def test_another_table_of_a_plug_in_is_another_version_of_accelergy(tmp_path):
+    program = tmp_path / "bin" / "accelergy"
+    table = tmp_path / "share" / "accelergy" / "estimation_plug_ins" / "library" / "custom.csv"
+    for file in (program, table):
+        file.parent.mkdir(parents=True)
+        file.write_text("energy\n1\n", encoding="ascii")
+    before = programs.version(program)
+    table.write_text("energy\n2\n", encoding="ascii")
+    programs.version.cache_clear()
+    assert programs.version(program) != before
+
+
 def test_another_build_has_another_version(tmp_path):
     versions = set()
     for name, content in (("a", "one"), ("b", "two"), ("c", "one")):
