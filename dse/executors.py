@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections import Counter, deque
 from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
@@ -31,6 +32,8 @@ from evaluators.workload import Workload, seq_len_label
 
 RETRIES = 3
 """How often a job is evaluated again after a worker died of it."""
+
+_GRACE_S = 5.0
 
 NAMES = ("serial", "processes", "ray")
 """The executors that `executor` makes."""
@@ -262,14 +265,21 @@ class Processes:
             return None
 
     def _stop(self, connection: Connection) -> None:
+        """End a process; it has a moment to end the programs that it runs."""
         process = self._pool.pop(connection)
+        process.terminate()
+        process.join(_GRACE_S)
         process.kill()
         process.join()
         connection.close()
 
 
 def _serve(connection: Connection) -> None:
-    """Answer each job from the pipe with its outcome, until the pipe's other end is closed."""
+    """Answer each job from the pipe with its outcome, until the pipe's other end is closed.
+
+    SIGTERM ends it as an exception does, so that it leaves no program of an evaluation running.
+    """
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with suppress(EOFError, ConnectionError):
         while True:
             connection.send(outcome(connection.recv()))

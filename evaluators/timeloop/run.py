@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -17,6 +18,9 @@ TIME_LIMIT_S = 600.0
 """`timeloop-model` takes about a second, Accelergy with CACTI up to minutes."""
 
 LOG = "log.txt"
+
+_PR_SET_PDEATHSIG = 1
+_PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
 _LAST_LINES = 20
 _LAST_BYTES = 1 << 16
 
@@ -109,6 +113,7 @@ def _watch(
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509  # one system call, no lock
             )
         except OSError as error:
             return f"does not start ({error.strerror})"
@@ -121,6 +126,12 @@ def _watch(
     if status < 0:
         return f"was ended by signal {-status}"
     return f"exited with status {status}" if status else None
+
+
+def _die_with_parent() -> None:
+    """Have the kernel kill this process when the one that started it is killed (Linux)."""
+    if _PRCTL is not None:
+        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -34,6 +34,7 @@ from evaluators.design import Designs
 from evaluators.errors import EvaluationError, InputError
 from evaluators.protocol import Evaluations, evaluator
 from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from studies.paper import paper_design
 
 WORKLOAD = Workload(TRANSFORMERS["BERT"], 1 << 18)
 
@@ -328,6 +329,35 @@ def test_a_driver_that_ends_leaves_no_process(
         assert wait_until(lambda: all("Agent" in each for each in started_in(tmp_path).values()))
         for agent in started_in(tmp_path):
             os.kill(agent, signal.SIGKILL)
+
+
+@needs_proc
+@pytest.mark.parametrize("name", EXECUTORS)
+def test_an_interrupt_ends_the_program_that_an_evaluation_runs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = tmp_path / "pid"
+    for program in ("accelergy", "timeloop-model"):
+        file = tmp_path / program
+        file.write_text(
+            f"#!/bin/sh\necho $$ > {started}.new\nmv {started}.new {started}\nsleep 600"
+        )
+        file.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    design = paper_design("binding", WORKLOAD)
+    waiting = Job("timeloop", "binding", WORKLOAD, design, PUBLISHED)
+
+    def interrupt() -> None:
+        if wait_until(started.exists, 60):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    watcher = threading.Thread(target=interrupt)
+    watcher.start()
+    with pytest.raises(KeyboardInterrupt), executor(name, None, None) as made:
+        made.evaluate([waiting])
+    watcher.join()
+    pid = int(started.read_text())
+    assert wait_until(lambda: not Path(f"/proc/{pid}/cmdline").exists())
 
 
 # Ray alone.

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -137,6 +138,20 @@ def test_an_interruption_leaves_no_process_and_no_folder(tmp_path, scratch):
     watcher.join()
     assert all(eventually(lambda pid=pid: ended(pid)) for pid in pids(started))
     assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel ends it on Linux alone")
+def test_a_killed_evaluation_leaves_no_program_running(tmp_path):
+    started = tmp_path / "pid"
+    program = script(
+        tmp_path, f"echo $$ > {started}.new", f"mv {started}.new {started}", "sleep 600"
+    )
+    own = f"from evaluators.timeloop.run import run; run([{program!r}], {{}}, [])"
+    with subprocess.Popen([sys.executable, "-c", own]) as evaluation:
+        assert eventually(started.exists)
+        evaluation.kill()
+    (pid,) = pids(started)
+    assert eventually(lambda: ended(pid))
 
 
 def test_what_a_program_leaves_running_is_ended(tmp_path):
