@@ -34,7 +34,6 @@ from evaluators.design import Designs
 from evaluators.errors import EvaluationError, InputError
 from evaluators.protocol import Evaluations, evaluator
 from evaluators.workload import TRANSFORMERS, Transformer, Workload
-from studies.paper import paper_design
 
 WORKLOAD = Workload(TRANSFORMERS["BERT"], 1 << 18)
 
@@ -331,6 +330,22 @@ def test_a_driver_that_ends_leaves_no_process(
             os.kill(agent, signal.SIGKILL)
 
 
+TIMELOOP_DRIVER = """
+import signal
+import sys
+from dse.executors import Job, executor
+from evaluators.accounting import PUBLISHED
+from evaluators.workload import TRANSFORMERS, Workload
+from studies.paper import paper_design
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+workload = Workload(TRANSFORMERS["BERT"], 1024)
+job = Job("timeloop", "binding", workload, paper_design("binding", workload), PUBLISHED)
+with executor(sys.argv[1], None, None) as made:
+    made.evaluate([job])
+"""
+
+
 @needs_proc
 @pytest.mark.parametrize("name", EXECUTORS)
 def test_an_interrupt_ends_the_program_that_an_evaluation_runs(
@@ -344,18 +359,13 @@ def test_an_interrupt_ends_the_program_that_an_evaluation_runs(
         )
         file.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    design = paper_design("binding", WORKLOAD)
-    waiting = Job("timeloop", "binding", WORKLOAD, design, PUBLISHED)
-
-    def interrupt() -> None:
-        if wait_until(started.exists, 60):
-            os.kill(os.getpid(), signal.SIGINT)
-
-    watcher = threading.Thread(target=interrupt)
-    watcher.start()
-    with pytest.raises(KeyboardInterrupt), executor(name, None, None) as made:
-        made.evaluate([waiting])
-    watcher.join()
+    driver = subprocess.Popen(
+        [sys.executable, "-c", TIMELOOP_DRIVER, name], stderr=subprocess.PIPE, text=True
+    )
+    assert wait_until(started.exists, 60)
+    driver.send_signal(signal.SIGINT)
+    _, complaints = driver.communicate(timeout=30)
+    assert complaints.rstrip().endswith("KeyboardInterrupt")
     pid = int(started.read_text())
     assert wait_until(lambda: not Path(f"/proc/{pid}/cmdline").exists())
 
