@@ -38,7 +38,7 @@ ENVIRONMENT = {"DSE_ACCELERGY_COMPONENT_LIBRARIES": LIBRARY}
 Run = Callable[[dict[str, str], tuple[str, ...]], dict[str, str]]
 """Runs Accelergy with arguments on input files, name -> text, and returns `OUTPUTS` with theirs."""
 
-_UNITS = {
+UNITS = {
     "max": ("max", "mac_max", ("compare_width",)),
     "add": ("add", "fpmac_adder", ("adder_width",)),
     "mac": ("mac", "fpmac", ("multiplier_width", "adder_width")),
@@ -94,8 +94,7 @@ def components(config: Configuration, design: Designs, accounting: Accounting, r
     """
     scaled = accounting.repairs(Correction.Q2)
     array, lanes = (
-        _tables(run, chip, scaled_registers=scaled)
-        for chip in (array_chip(config, design), lanes_chip(config, design))
+        _tables(run, chip, scaled_registers=scaled) for chip in chips(config, design).values()
     )
     register_decimals = _EXACT_DECIMALS if scaled else ENERGY_DECIMALS
     return Storage(
@@ -106,10 +105,15 @@ def components(config: Configuration, design: Designs, accounting: Accounting, r
         dram_pj=array.energy("DRAM", "read", ENERGY_DECIMALS),
         units={
             unit: Unit(lanes.energy(name, "compute", ENERGY_DECIMALS), lanes.area(name))
-            for unit, (name, _, _) in _UNITS.items()
+            for unit, (name, _, _) in UNITS.items()
             if unit in _lane_units(config)
         },
     )
+
+
+def chips(config: Configuration, design: Designs) -> dict[str, Node]:
+    """Return the two chips of a design by their array."""
+    return {"2d": array_chip(config, design), "1d": lanes_chip(config, design)}
 
 
 def array_chip(config: Configuration, design: Designs) -> Node:
@@ -181,13 +185,22 @@ def parse_tables(made: Table[str, str]) -> Tables:
 
 
 def _tables(run: Run, chip: Node, *, scaled_registers: bool) -> Tables:
-    """Ask Accelergy for a chip; correction Q2 also leaves register files unrounded."""
-    exact = ("--precision", str(_EXACT_DECIMALS)) if scaled_registers else ()
-    inputs = {
+    """Ask Accelergy for a chip."""
+    inputs = input_files(chip, scaled_registers=scaled_registers)
+    return parse_tables(run(inputs, (*ARGUMENTS, *precision(scaled_registers=scaled_registers))))
+
+
+def input_files(chip: Node, *, scaled_registers: bool) -> dict[str, str]:
+    """Return the files that Accelergy needs for a chip: name -> text."""
+    return {
         INPUT: as_yaml(accelergy_input(chip, scaled_registers=scaled_registers)),
         f"{LIBRARY}/custom_divide.csv": _DIVIDER,
     }
-    return parse_tables(run(inputs, (*ARGUMENTS, *exact)))
+
+
+def precision(*, scaled_registers: bool) -> tuple[str, ...]:
+    """Return the arguments by which correction Q2 leaves register files unrounded."""
+    return ("--precision", str(_EXACT_DECIMALS)) if scaled_registers else ()
 
 
 def _component(row: dict[str, Any]) -> str:
@@ -210,7 +223,7 @@ def _storage(tables: Tables, name: str, decimals: int) -> tuple[Any, Any, Any]:
 
 def _lane_units(config: Configuration) -> tuple[str, ...]:
     """Return a lane's units in the artifact's order; an adder beside that of the mac."""
-    return tuple(unit for unit in _UNITS if unit in {*config.architecture.lane_units, "add"})
+    return tuple(unit for unit in UNITS if unit in {*config.architecture.lane_units, "add"})
 
 
 def _chip(local: list[Node]) -> Node:
@@ -225,6 +238,6 @@ def _register_file(mesh: tuple[int, int], rows: int, **attributes: int) -> Node:
 
 def _units(names: tuple[str, ...], mesh: tuple[int, int]) -> list[Node]:
     return [
-        nodes.unit(_UNITS[name][0], _UNITS[name][1], mesh, **dict.fromkeys(_UNITS[name][2], 16))
+        nodes.unit(UNITS[name][0], UNITS[name][1], mesh, **dict.fromkeys(UNITS[name][2], 16))
         for name in names
     ]

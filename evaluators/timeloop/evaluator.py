@@ -14,7 +14,7 @@ from dataclasses import replace
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.architecture import Storage
 from evaluators.analytical.columns import Factors
-from evaluators.analytical.configurations import Configuration
+from evaluators.analytical.configurations import Configuration, configuration
 from evaluators.analytical.counting import Count
 from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.analytical.loopnest import LoopNest
@@ -22,7 +22,7 @@ from evaluators.analytical.mapping import Mapping
 from evaluators.design import Designs
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations
-from evaluators.timeloop import accelergy, inputs, mapper, programs, stats
+from evaluators.timeloop import accelergy, estimation, inputs, mapper, programs, stats
 from evaluators.timeloop.cache import Cache, default_folder
 from evaluators.timeloop.counts import TimeloopCounts
 from evaluators.timeloop.run import TIME_LIMIT_S, run
@@ -31,6 +31,7 @@ from evaluators.workload import Workload
 STATISTICS = "timeloop-model.stats.txt"
 INPUT = "input.yaml"
 TABLES = "tables.yaml"
+COUNTS = "action_counts.yaml"
 FOUND = "timeloop-mapper.map.yaml"
 SEARCH_LIMIT_S = 6 * 3600.0
 """The search of a large problem goes on for hours (spec/mappings.md, section 5.1)."""
@@ -91,6 +92,57 @@ class TimeloopEvaluator:
             configuration, workload, designs, accounting, breakdown=breakdown
         )
         return replace(evaluations, runs=self.cache.runs - before)
+
+    def estimated_energy_pj(
+        self,
+        configuration_name: str,
+        workload: Workload,
+        designs: Designs,
+        accounting: Accounting,
+    ) -> float:
+        """Return Accelergy's own estimate from the action counts of a design, a batch of one.
+
+        Args:
+            configuration_name: name of the configuration.
+            workload: what the design runs.
+            designs: the design, feasible and resolved as `evaluate` returns it.
+            accounting: how counts become energy.
+
+        Raises:
+            EvaluationError: a run failed.
+
+        """
+        config = configuration(configuration_name)
+        _, count, parts = self._sources(config, workload, designs, accounting)
+
+        def price(prices: Storage) -> Evaluations:
+            engine = AnalyticalEvaluator(lambda *_: (designs, count, prices), chunk=1)
+            return engine.evaluate(
+                configuration_name, workload, designs, accounting, breakdown=True
+            ).whole()
+
+        scaled = accounting.repairs(Correction.Q2)
+        arguments = (accelergy.INPUT, COUNTS, "--outdir", ".", "--output_files")
+        counts = estimation.action_counts(parts, price)
+        return sum(
+            estimation.parse_estimate(
+                self._made(
+                    [
+                        programs.ACCELERGY,
+                        *arguments,
+                        "energy_estimation",
+                        *accelergy.precision(scaled_registers=scaled),
+                    ],
+                    accelergy.input_files(chip, scaled_registers=scaled)
+                    | {COUNTS: estimation.counts_input(counts[array])},
+                    (estimation.OUTPUT,),
+                    lambda made: estimation.parse_estimate(made[estimation.OUTPUT]),
+                    accelergy.ENVIRONMENT,
+                )[estimation.OUTPUT]
+            )
+            for array, chip in accelergy.chips(config, designs).items()
+            if estimation.busy(counts[array])
+        )
 
     def reason(
         self,

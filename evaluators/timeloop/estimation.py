@@ -1,0 +1,109 @@
+"""Accelergy's own estimate of a design's energy, from the action counts of its components.
+
+The energy of an evaluation is linear in the prices: under a price of 1 for one action, and of 0 for
+all others, it is the count of that action. So the accounting itself tells the counts, whatever its
+corrections, and nothing of it is written here again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import yaml
+
+from evaluators.analytical.architecture import Storage
+from evaluators.errors import EvaluationError
+from evaluators.protocol import Evaluations
+from evaluators.timeloop.accelergy import UNITS
+from evaluators.timeloop.nodes import TOP, VERSION
+from evaluators.timeloop.text import as_yaml
+
+OUTPUT = "energy_estimation.yaml"
+
+Price = Callable[[Storage], Evaluations]
+"""Evaluates a design, a batch of one with its breakdown, under some prices."""
+
+Counts = dict[str, dict[str, float]]
+"""Component -> action -> count."""
+
+
+def action_counts(parts: Storage, price: Price) -> dict[str, Counts]:
+    """Return what every component does in all Einsums: array, '2d' or '1d' -> counts.
+
+    Memories are of the 2D array's chip, as `accelergy.array_chip` has them.
+    """
+    free = _free(parts)
+    counts: dict[str, Counts] = {"2d": {}, "1d": {}}
+
+    def note(array: str, component: str, action: str, priced: Storage, *arrays: str) -> None:
+        einsums = price(priced).einsums.values()
+        count = sum(float(each.energy_pj[0]) for each in einsums if each.array in arrays)
+        counts[array].setdefault(component, {})[action] = count
+
+    note("2d", "DRAM", "read", replace(free, dram_pj=1.0), "2d", "1d")
+    for array, component, name in (
+        ("2d", "global_buffer", "buffer"),
+        ("2d", "reg_file", "pe"),
+        ("1d", "reg_file", "lane"),
+    ):
+        for action in ("read", "write"):
+            storage = replace(getattr(free, name), **{f"{action}_pj": np.ones(1)})
+            note(array, component, action, replace(free, **{name: storage}), "2d", "1d")
+    for unit, value in free.units.items():
+        priced = replace(free, units={**free.units, unit: replace(value, energy_pj=1.0)})
+        for array in counts:
+            note(array, UNITS[unit][0], "compute", priced, array)
+    return counts
+
+
+def busy(counts: Counts) -> Counts:
+    """Return the components that do anything."""
+    return {name: actions for name, actions in counts.items() if any(actions.values())}
+
+
+def counts_input(counts: Counts) -> str:
+    """Return the action counts of a chip as Accelergy reads them; what does nothing is left out."""
+    return as_yaml(
+        {
+            "action_counts": {
+                "version": VERSION,
+                "local": [
+                    {
+                        "name": f"{TOP}.{component}[1]",
+                        "action_counts": [
+                            {"name": action, "counts": count} for action, count in actions.items()
+                        ],
+                    }
+                    for component, actions in busy(counts).items()
+                ],
+            }
+        }
+    )
+
+
+def parse_estimate(text: str) -> float:
+    """Return the energy of a chip in pJ; `EvaluationError` where the text is no estimate."""
+    try:
+        return float(yaml.safe_load(text)["energy_estimation"]["Total"])
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise EvaluationError(f"no energy estimation of Accelergy: {error}") from error
+
+
+def _free(parts: Storage) -> Storage:
+    """Return the same components at no price."""
+
+    def without_energy(component: Any) -> Any:
+        names = [each.name for each in fields(component) if each.name.endswith("_pj")]
+        return replace(component, **{name: getattr(component, name) * 0.0 for name in names})
+
+    return replace(
+        parts,
+        buffer=without_energy(parts.buffer),
+        pe=without_energy(parts.pe),
+        lane=without_energy(parts.lane),
+        dram_pj=0.0,
+        units={name: without_energy(unit) for name, unit in parts.units.items()},
+    )
