@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from evaluators.accounting import Accounting
 from evaluators.files import write_atomically
-from evaluators.protocol import METRICS, Evaluations, Evaluator
+from evaluators.protocol import METRICS, Evaluations, Evaluator, Runs
 from studies.paper import Point
 
 SCHEMA_VERSION = "1"
@@ -62,10 +62,14 @@ BREAKDOWN = pa.schema(
 
 @dataclass(frozen=True)
 class Results:
-    """Evaluated points as two frames, with the columns of `EVALUATIONS` and `BREAKDOWN`."""
+    """Evaluated points as two frames, with the columns of `EVALUATIONS` and `BREAKDOWN`.
+
+    `runs` counts the results of programs that they took.
+    """
 
     evaluations: pd.DataFrame
     breakdown: pd.DataFrame
+    runs: Runs
 
 
 def evaluate_points(
@@ -74,10 +78,12 @@ def evaluate_points(
     """Evaluate points of the paper, one row a design, in their order."""
     rows: list[dict[str, Any]] = []
     parts: list[dict[str, Any]] = []
+    runs = Runs()
     for point in points:
         evaluations = evaluator.evaluate(
             point.configuration, point.workload, point.designs, accounting, breakdown=True
         ).whole()
+        runs += evaluations.runs
         labels = {
             "study": point.study,
             "configuration": point.configuration,
@@ -90,7 +96,7 @@ def evaluate_points(
             labels | {"einsum": einsum, "array_rows": evaluations.designs.array_rows} | vars(part)
             for einsum, part in evaluations.einsums.items()
         )
-    return Results(_frame(rows, EVALUATIONS), _frame(parts, BREAKDOWN))
+    return Results(_frame(rows, EVALUATIONS), _frame(parts, BREAKDOWN), runs)
 
 
 def design_columns(evaluations: Evaluations) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ from analysis.verify import TOLERANCE, Check, verify_figures, verify_tables
 from dse import text
 from dse.verify import as_json, report
 from evaluators.accounting import PUBLISHED, Accounting, Correction
-from evaluators.protocol import Evaluator, evaluator
+from evaluators.protocol import Evaluator, Runs, evaluator
 from evaluators.workload import seq_len_label
 from studies.paper import points
 
@@ -40,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
         summary: dict[str, Any] = {
             "accounting": accounting.name,
             "evaluations": len(results.evaluations),
+            "runs": vars(results.runs),
             "checks": as_json(checks),
             "headlines": {name: headlines(step) for name, step in corrected.items()}
             | {accounting.name: headlines(data)},
@@ -55,6 +56,8 @@ def run(options: argparse.Namespace) -> int:
         if corrected:
             print(f"{_corrections(corrected | {accounting.name: data})}\n")
         print(f"{len(results.evaluations)} evaluations, figures 6a to 12: {options.out}")
+        if results.runs != Runs():
+            print(f"{engine.name}: {results.runs}")
     return 0 if all(check.agrees for check in checks) else 1
 
 
