@@ -7,7 +7,7 @@ corrections, and nothing of it is written here again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -17,11 +17,13 @@ import yaml
 from evaluators.analytical.architecture import Storage
 from evaluators.errors import EvaluationError
 from evaluators.protocol import Evaluations
-from evaluators.timeloop.accelergy import UNITS
+from evaluators.timeloop import accelergy
 from evaluators.timeloop.nodes import TOP, VERSION
 from evaluators.timeloop.text import as_yaml
 
+INPUT = "action_counts.yaml"
 OUTPUT = "energy_estimation.yaml"
+ARGUMENTS = (accelergy.INPUT, INPUT, "--outdir", ".", "--output_files", "energy_estimation")
 
 Price = Callable[[Storage], Evaluations]
 """Evaluates a design, a batch of one with its breakdown, under some prices."""
@@ -55,7 +57,7 @@ def action_counts(parts: Storage, price: Price) -> dict[str, Counts]:
     for unit, value in free.units.items():
         priced = replace(free, units={**free.units, unit: replace(value, energy_pj=1.0)})
         for array in counts:
-            note(array, UNITS[unit][0], "compute", priced, array)
+            note(array, accelergy.UNITS[unit][0], "compute", priced, array)
     return counts
 
 
@@ -84,10 +86,10 @@ def counts_input(counts: Counts) -> str:
     )
 
 
-def parse_estimate(text: str) -> float:
-    """Return the energy of a chip in pJ; `EvaluationError` where the text is no estimate."""
+def parse_estimate(made: Mapping[str, str]) -> float:
+    """Read `OUTPUT`, the energy of a chip in pJ; `EvaluationError` where it is no estimate."""
     try:
-        return float(yaml.safe_load(text)["energy_estimation"]["Total"])
+        return float(yaml.safe_load(made[OUTPUT])["energy_estimation"]["Total"])
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise EvaluationError(f"no energy estimation of Accelergy: {error}") from error
 

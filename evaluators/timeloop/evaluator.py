@@ -31,7 +31,6 @@ from evaluators.workload import Workload
 STATISTICS = "timeloop-model.stats.txt"
 INPUT = "input.yaml"
 TABLES = "tables.yaml"
-COUNTS = "action_counts.yaml"
 FOUND = "timeloop-mapper.map.yaml"
 SEARCH_LIMIT_S = 6 * 3600.0
 """The search of a large problem goes on for hours (spec/mappings.md, section 5.1)."""
@@ -122,23 +121,12 @@ class TimeloopEvaluator:
             ).whole()
 
         scaled = accounting.repairs(Correction.Q2)
-        arguments = (accelergy.INPUT, COUNTS, "--outdir", ".", "--output_files")
         counts = estimation.action_counts(parts, price)
         return sum(
-            estimation.parse_estimate(
-                self._made(
-                    [
-                        programs.ACCELERGY,
-                        *arguments,
-                        "energy_estimation",
-                        *accelergy.precision(scaled_registers=scaled),
-                    ],
-                    accelergy.input_files(chip, scaled_registers=scaled)
-                    | {COUNTS: estimation.counts_input(counts[array])},
-                    (estimation.OUTPUT,),
-                    lambda made: estimation.parse_estimate(made[estimation.OUTPUT]),
-                    accelergy.ENVIRONMENT,
-                )[estimation.OUTPUT]
+            self._estimate(
+                accelergy.input_files(chip, scaled_registers=scaled)
+                | {estimation.INPUT: estimation.counts_input(counts[array])},
+                (*estimation.ARGUMENTS, *accelergy.precision(scaled_registers=scaled)),
             )
             for array, chip in accelergy.chips(config, designs).items()
             if estimation.busy(counts[array])
@@ -191,6 +179,12 @@ class TimeloopEvaluator:
             time_limit_s=SEARCH_LIMIT_S,
         )
         return made[FOUND]
+
+    def _estimate(self, files: dict[str, str], arguments: tuple[str, ...]) -> float:
+        command = [programs.ACCELERGY, *arguments]
+        outputs = (estimation.OUTPUT,)
+        parse = estimation.parse_estimate
+        return parse(self._made(command, files, outputs, parse, accelergy.ENVIRONMENT))
 
     def _accelergy(self, files: dict[str, str], arguments: tuple[str, ...]) -> dict[str, str]:
         command = [programs.ACCELERGY, *arguments]

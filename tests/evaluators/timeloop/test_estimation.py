@@ -65,7 +65,7 @@ def test_the_input_names_components_as_the_recorded_one_does(recorded):
 @pytest.mark.parametrize("text", ["", "[", "energy_estimation: 1", "energy_estimation: {Total: x}"])
 def test_what_is_no_estimate_is_named(text):
     with pytest.raises(EvaluationError, match="no energy estimation of Accelergy"):
-        estimation.parse_estimate(text)
+        estimation.parse_estimate({estimation.OUTPUT: text})
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
