@@ -109,6 +109,8 @@ def drive(study: Specification, options: argparse.Namespace) -> int:
 
 def _run_batches(study: Specification, folder: Path, options: argparse.Namespace) -> Progress:
     check_available(study.sampler)
+    if options.ray_address is None:
+        evaluator(study.evaluator).check_installed()
     workers = executor(options.executor, options.workers, options.ray_address)
     parts = Parts(folder / "evaluations", study.digest())
     with (

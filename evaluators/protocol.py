@@ -132,6 +132,10 @@ class Evaluator(Protocol):
     name: str
     one_by_one: bool
 
+    def check_installed(self) -> None:
+        """Raise `InputError` where a program that it runs is not installed on this machine."""
+        ...
+
     def evaluate(
         self,
         configuration: str,

@@ -59,6 +59,9 @@ class AnalyticalEvaluator:
         self._sources = sources
         self._chunk = chunk
 
+    def check_installed(self) -> None:
+        """Do nothing: it runs no program."""
+
     def evaluate(
         self,
         configuration_name: str,

@@ -61,6 +61,11 @@ class TimeloopEvaluator:
         self._programs = (programs.MODEL, programs.ACCELERGY) + (programs.MAPPER,) * searches
         self._engine = AnalyticalEvaluator(self._sources, chunk=1)
 
+    def check_installed(self) -> None:
+        """Raise `TimeloopMissing` where a program is not installed on this machine."""
+        for program in self._programs:
+            programs.find(program)
+
     def evaluate(
         self,
         configuration: str,
@@ -79,8 +84,7 @@ class TimeloopEvaluator:
                 for a search under correction Q12, which is to map by the optimum.
 
         """
-        for program in self._programs:
-            programs.find(program)
+        self.check_installed()
         if self._searches(configuration) and accounting.repairs(Correction.Q12):
             raise InputError(
                 f"correction Q12 gives {configuration} the best mapping instead of a searched one; "

@@ -19,6 +19,7 @@ from evaluators.protocol import EVALUATORS, Evaluations, Runs
 Run = Callable[..., tuple[int, str, str]]
 
 NAME = "binding-bert"
+TIMELOOP = EVALUATORS["timeloop"]
 SMALL = ("--seed", 1, "--sampler", "random", "--batch", 5, "--quiet", "--evaluator", "timeloop")
 
 
@@ -77,6 +78,18 @@ def test_a_trial_whose_run_fails_fails_with_its_reason(dse: Run, tmp_path: Path)
         state = optuna.trial.TrialState.FAIL if failed else optuna.trial.TrialState.COMPLETE
         assert states[trial].state == state
         assert ("failure" in states[trial].user_attrs) == failed
+
+
+def test_a_study_without_the_programs_begins_nothing(
+    dse: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(EVALUATORS, "timeloop", TIMELOOP)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    out = tmp_path / "runs"
+    code, said, errors = dse("study", "run", NAME, *SMALL, "--trials", 5, "--out", out)
+    assert (code, said, errors.count("\n")) == (2, "", 1)
+    assert "timeloop.csail.mit.edu" in errors
+    assert not out.exists()
 
 
 def test_a_failed_trial_is_not_run_twice_and_the_rest_is_as_without_a_stop(
