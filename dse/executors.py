@@ -1,8 +1,8 @@
 """Executors: evaluate jobs in this process, in processes of this machine, or on Ray.
 
-A job is a batch of designs on one workload; `split` cuts it into chunks for several workers and
-`join` puts their results together. Whatever the executor, results are the same to the last bit and
-come in the order of the jobs; a worker that dies is replaced, and its job is evaluated again.
+A job is a batch of designs on one workload; `split` cuts it into chunks for several workers.
+Whatever the executor, results are the same to the last bit and come in the order of the jobs; a
+worker that dies is replaced, and its job is evaluated again.
 """
 
 from __future__ import annotations
@@ -11,23 +11,19 @@ import os
 import signal
 import sys
 from collections import Counter, deque
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from itertools import accumulate
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, Protocol, Self, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Protocol, Self
 
 from evaluators.accounting import Accounting
 from evaluators.design import Designs
 from evaluators.errors import EvaluationError, InputError
-from evaluators.protocol import EinsumEvaluation, Evaluations, Runs, evaluator
+from evaluators.protocol import Evaluations, evaluator
 from evaluators.workload import Workload, seq_len_label
 
 RETRIES = 3
@@ -37,8 +33,6 @@ _GRACE_S = 5.0
 
 NAMES = ("serial", "processes", "ray")
 """The executors that `executor` makes."""
-
-T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -101,38 +95,6 @@ def split(job: Job, rows: int) -> list[Job]:
     """Cut a job into jobs of at most `rows` >= 1 designs, at least one, in the order of rows."""
     starts = range(0, max(1, len(job.designs)), rows)
     return [replace(job, designs=job.designs.take(slice(start, start + rows))) for start in starts]
-
-
-def join(parts: Sequence[Evaluations]) -> Evaluations:
-    """Put the evaluations of the one or more jobs that `split` made back into one batch."""
-    first = parts[0]
-    starts = accumulate((len(part.designs) for part in parts), initial=0)
-    columns = _joined([part.designs.columns() for part in parts])
-    return Evaluations(
-        designs=Designs(**columns, binding=_joined([part.designs.binding for part in parts])),
-        metrics=_joined([part.metrics for part in parts]),
-        violations=_joined([part.violations for part in parts]),
-        einsums={
-            name: EinsumEvaluation(
-                einsum.array, **_joined([_columns(part.einsums[name]) for part in parts])
-            )
-            for name, einsum in first.einsums.items()
-        },
-        failures={
-            start + row: error
-            for start, part in zip(starts, parts, strict=False)
-            for row, error in part.failures.items()
-        },
-        runs=sum((part.runs for part in parts), start=Runs()),
-    )
-
-
-def _columns(einsum: EinsumEvaluation) -> dict[str, NDArray[np.float64]]:
-    return {name: column for name, column in vars(einsum).items() if name != "array"}
-
-
-def _joined(parts: Sequence[Mapping[str, NDArray[T]]]) -> dict[str, NDArray[T]]:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 class Executor(Protocol):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +24,6 @@ from dse.executors import (
     Processes,
     Serial,
     executor,
-    join,
     run_job,
     split,
     usable_cpus,
@@ -32,7 +31,7 @@ from dse.executors import (
 from evaluators.accounting import CORRECTED, PUBLISHED
 from evaluators.design import Designs
 from evaluators.errors import EvaluationError, InputError
-from evaluators.protocol import Evaluations, evaluator
+from evaluators.protocol import EINSUM_METRICS, EinsumEvaluation, Evaluations, evaluator
 from evaluators.workload import TRANSFORMERS, Transformer, Workload
 
 WORKLOAD = Workload(TRANSFORMERS["BERT"], 1 << 18)
@@ -78,6 +77,30 @@ def assert_same(one: Evaluations, other: Evaluations) -> None:
             assert mine[name].dtype == column.dtype
             assert mine[name].tobytes() == column.tobytes(), name
             assert mine[name].flags.writeable
+
+
+def joined(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def join(parts: Sequence[Evaluations]) -> Evaluations:
+    """Put the evaluations of the jobs that `split` made back into one batch."""
+    columns = joined([part.designs.columns() for part in parts])
+    return Evaluations(
+        designs=Designs(**columns, binding=joined([part.designs.binding for part in parts])),
+        metrics=joined([part.metrics for part in parts]),
+        violations=joined([part.violations for part in parts]),
+        einsums={
+            name: EinsumEvaluation(
+                einsum.array,
+                *(
+                    np.concatenate([getattr(part.einsums[name], metric) for part in parts])
+                    for metric in EINSUM_METRICS
+                ),
+            )
+            for name, einsum in parts[0].einsums.items()
+        },
+    )
 
 
 def children() -> dict[int, str]:
