@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import platform
 import shlex
 import signal
@@ -142,10 +141,11 @@ def summary(study: Specification, progress: Progress, folder: Path) -> str:
     ]
     if progress.runs != Runs():
         lines.append(f"{study.evaluator}: {progress.runs}")
-    for trial, failure in itertools.islice(progress.failures.items(), 1):
+    if progress.failures:
+        trial, failure = next(iter(progress.failures.items()))
         lines.append(f"trial {trial} failed: {failure}")
     closing = f"results are in {folder}"
-    if len(progress.failures) == progress.finished:
+    if progress.failures and len(progress.failures) == progress.finished:
         lines.append("no design could be evaluated")
     elif not progress.objectives:
         lines.append("no design is feasible; widen the space or the constraints")
