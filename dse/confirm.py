@@ -26,7 +26,6 @@ PAPER = "paper"
 TOLERANCE = 1e-12
 """Relative difference up to which two metrics agree: equal counts leave only rounding."""
 
-
 ROUNDING = 1e-9
 """The same for Accelergy's estimate where register files are unrounded (correction Q2): Accelergy
 then rounds no component, the accounting all others to the six decimals of the published tables."""
@@ -75,11 +74,11 @@ def run(options: argparse.Namespace) -> int:
     middle = time.perf_counter()
     ours = [run_job(job) for job in jobs]
     seconds = {"timeloop": middle - start, "analytical": time.perf_counter() - middle}
-    failures = {
-        _place(job): str(error)
+    failures = [
+        {"where": _place(job), "failure": str(error)}
         for job, each in zip(jobs, theirs, strict=True)
         for error in each.failures.values()
-    }
+    ]
     whole = [not each.failures for each in theirs]
     done, our, their = (
         list(compress(jobs, whole)),
@@ -101,8 +100,8 @@ def run(options: argparse.Namespace) -> int:
     else:
         rows = [[each.metric, text.error(each.relative), each.where] for each in deviations]
         print(text.table(["metric", "largest deviation", "at"], rows, left=1))
-        for place, failure in failures.items():
-            print(f"{place} failed: {failure}")
+        for each in failures:
+            print(f"{each['where']} failed: {each['failure']}")
         print(
             f"{sum(whole)} designs: timeloop and analytical {'agree' if agree else 'differ'}"
             + (f", {len(failures)} failed" if failures else "")
@@ -141,7 +140,7 @@ def compare_estimates(
             job.configuration, job.workload, their.designs, job.accounting
         )
         relative = abs(estimate / float(our.metrics["energy_pj"][0]) - 1)
-        if relative > worst.relative:
+        if not relative <= worst.relative:  # NaN is a deviation too
             worst = replace(worst, relative=relative, where=_place(job))
     return worst
 

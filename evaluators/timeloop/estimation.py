@@ -40,24 +40,29 @@ def action_counts(parts: Storage, price: Price) -> dict[str, Counts]:
     free = _free(parts)
     counts: dict[str, Counts] = {"2d": {}, "1d": {}}
 
-    def note(array: str, component: str, action: str, priced: Storage, *arrays: str) -> None:
+    def done(priced: Storage) -> dict[str, float]:
+        """Count the one action that has a price in the Einsums of either array."""
         einsums = price(priced).einsums.values()
-        count = sum(float(each.energy_pj[0]) for each in einsums if each.array in arrays)
-        counts[array].setdefault(component, {})[action] = count
+        return {
+            array: sum(float(each.energy_pj[0]) for each in einsums if each.array == array)
+            for array in counts
+        }
 
-    note("2d", "DRAM", "read", replace(free, dram_pj=1.0), "2d", "1d")
+    counts["2d"]["DRAM"] = {"read": sum(done(replace(free, dram_pj=1.0)).values())}
     for array, component, name in (
         ("2d", "global_buffer", "buffer"),
         ("2d", "reg_file", "pe"),
         ("1d", "reg_file", "lane"),
     ):
+        counts[array][component] = {}
         for action in ("read", "write"):
             storage = replace(getattr(free, name), **{f"{action}_pj": np.ones(1)})
-            note(array, component, action, replace(free, **{name: storage}), "2d", "1d")
+            priced = replace(free, **{name: storage})
+            counts[array][component][action] = sum(done(priced).values())
     for unit, value in free.units.items():
         priced = replace(free, units={**free.units, unit: replace(value, energy_pj=1.0)})
-        for array in counts:
-            note(array, accelergy.UNITS[unit][0], "compute", priced, array)
+        for array, count in done(priced).items():
+            counts[array][accelergy.UNITS[unit][0]] = {"compute": count}
     return counts
 
 

@@ -172,6 +172,8 @@ def _attention(einsum: str, found: Found) -> dict[str, int]:
         name: _get(_get(found.factors, "DRAM"), rank)
         for name, rank in zip(splits, ranks, strict=True)
     }
+    if inside not in UNFUSED_ORDERS[einsum]:
+        raise EvaluationError(f"Timeloop's mapping of {einsum} loops in L3 over {list(inside)}")
     columns[order] = UNFUSED_ORDERS[einsum].index(inside)
     kept = {f"{einsum}_keeps_{tensor}".lower() for tensor in _get(found.keep, "L3")}
     return columns | {name: int(name in kept) for name in mapping_columns(einsum)[4:]}

@@ -18,11 +18,11 @@ TIME_LIMIT_S = 600.0
 """`timeloop-model` takes about a second, Accelergy with CACTI up to minutes."""
 
 LOG = "log.txt"
+_LAST_LINES = 20
+_LAST_BYTES = 1 << 16
 
 _PR_SET_PDEATHSIG = 1
 _PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
-_LAST_LINES = 20
-_LAST_BYTES = 1 << 16
 
 
 class TimeloopFailure(EvaluationError):

@@ -131,5 +131,10 @@ def test_what_fails_is_not_confirmed(dse: Run, tmp_path: Path) -> None:
     dse("study", "run", NAME, "--trials", 8, "--quiet", "--out", tmp_path)
     code, out, _ = dse("confirm", NAME, "--out", tmp_path)
     assert code == 1
+    code, said, _ = dse("confirm", NAME, "--out", tmp_path, "--json")
+    failures = json.loads(said)["failures"]
+    assert code == 1
+    assert out.count(" failed: ") == len(failures) > 1
+    assert f"agree, {len(failures)} failed;" in out
     assert "failed: timeloop-model exited with status 1" in out
     assert "timeloop and analytical agree, " in out

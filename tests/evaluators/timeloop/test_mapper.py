@@ -153,6 +153,18 @@ def test_a_mapping_that_lacks_a_level_is_named(linear):
         )
 
 
+def test_an_order_that_lacks_a_rank_is_named():
+    config = CONFIGURATIONS["unfused"]
+    resolved = config.nests.resolve(SMALL, MACHINE, PUBLISHED)
+    text = """
+mapping:
+- {target: L3, type: temporal, factors: P1 M2, permutation: MP}
+- {target: DRAM, type: temporal, factors: B2 H4 M8 P16 E8, permutation: EMPHB}
+"""
+    with pytest.raises(EvaluationError, match="mapping of QK loops in L3 over"):
+        mapper.searched_binding(config, SMALL, resolved, PUBLISHED, lambda request: text)
+
+
 def test_a_search_and_the_optimum_instead_of_it_exclude_each_other(tmp_path, monkeypatch):
     for name in (programs.MODEL, programs.MAPPER, programs.ACCELERGY):
         file = tmp_path / name
