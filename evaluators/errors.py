@@ -1,14 +1,46 @@
-"""Errors that end in one sentence for the user."""
+"""Errors that end in one sentence for the user, and foreign text as a sentence may show it."""
+
+LONGEST_SENTENCE = 1000
+"""Characters of an error's sentence: what is wrong, where, and what would be right."""
+
+_GAP = " ... "
 
 
-class InputError(ValueError):
+def shown(foreign: object, most: int = 60) -> str:
+    """Write what came from outside on one line, in at most `most` characters.
+
+    What does not print (line ends, terminal codes, broken encodings) is written as an escape. Of a
+    text that is too long the middle is left out: its end often says what is wrong.
+    """
+    text = str(foreign)
+    if len(text) > 2 * most:
+        text = text[:most] + text[-most:]  # as much as can be shown, whatever the text's length
+    line = "".join(each if each.isprintable() else _escaped(each) for each in text)
+    if len(line) <= most:
+        return line
+    head = (most - len(_GAP)) * 2 // 3
+    return line[:head] + _GAP + line[head + len(_GAP) - most :]
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+class _Sentence(Exception):
+    """An error of one sentence: one line, no longer than `LONGEST_SENTENCE`."""
+
+    def __init__(self, sentence: object) -> None:
+        super().__init__(shown(sentence, LONGEST_SENTENCE))
+
+
+class InputError(_Sentence, ValueError):
     """Bad input: one sentence that says what is wrong, where, and what would be right.
 
     The command line prints it on standard error and exits with code 2.
     """
 
 
-class EvaluationError(RuntimeError):
+class EvaluationError(_Sentence, RuntimeError):
     """An evaluation that failed for no fault of its input, or that no worker could do.
 
     One sentence: what was evaluated, and what stopped it. The command line exits with code 1.

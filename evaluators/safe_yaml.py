@@ -7,7 +7,6 @@ no tag of a document ever makes an object, and an alias shares what it names ins
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +14,9 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from evaluators.errors import InputError
+from evaluators.errors import InputError, shown
+from evaluators.foreign import read_text
 
-LARGEST_FILE_BYTES = 16 * 2**20
 MOST_NODES = 100_000
 """Nodes of a document, with everything that its aliases repeat."""
 DEEPEST = 64
@@ -29,7 +28,6 @@ _PLAIN = {f"{_CORE}{kind}" for kind in ("str", "int", "float", "bool", "null", "
 _NUMBER = re.compile(r"[0-9]{1,19}")
 _TRUTHS = {"true": True, "yes": True, "on": True, "1": True}
 _TRUTHS |= {"false": False, "no": False, "off": False, "0": False}
-_SHOWN = 40
 
 Value: TypeAlias = "str | list[Node] | dict[str, Node]"
 
@@ -114,25 +112,19 @@ class Node:
     def wrong(self, expected: str) -> InputError:
         """Return the error that this is not what was expected."""
         kinds = {list: "a list", dict: "a table of keys"}
-        shown = kinds.get(type(self.value)) or f"'{clipped(str(self.value))}'"
-        return InputError(f"{self.where} is {shown}; it must be {expected}")
-
-
-def clipped(text: str) -> str:
-    """Return a text on one line and short enough for a sentence."""
-    printable = "".join(each if each.isprintable() else " " for each in text)
-    return printable if len(printable) <= _SHOWN else printable[:_SHOWN] + "..."
+        what = kinds.get(type(self.value)) or f"'{shown(str(self.value))}'"
+        return InputError(f"{self.where} is {what}; it must be {expected}")
 
 
 def read_yaml(path: Path) -> Node:
     """Read a file of one YAML document.
 
-    Raises `InputError`, one sentence with file and line, for what is no regular file, larger than
-    `LARGEST_FILE_BYTES`, not UTF-8 or not YAML; for a document of more than `MOST_NODES` nodes with
-    aliases followed or nested deeper than `DEEPEST`; and for a repeated key, a tag that names an
-    object or a file, and a second document.
+    Raises `InputError`, one sentence with file and line, for what `read_text` refuses and what is
+    not YAML; for a document of more than `MOST_NODES` nodes with aliases followed or nested deeper
+    than `DEEPEST`; and for a repeated key, a tag that names an object or a file, and a second
+    document.
     """
-    composer = _Composer(path, _text(path))
+    composer = _Composer(path, read_text(path, "a YAML file"))
     try:
         return composer.document()
     except yaml.YAMLError as error:
@@ -140,24 +132,6 @@ def read_yaml(path: Path) -> Node:
         line = f" line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
         raise InputError(f"{path}{line}: not YAML, {problem}; correct the file") from None
-
-
-def _text(path: Path) -> str:
-    try:
-        about = path.stat()
-        if not stat.S_ISREG(about.st_mode):
-            raise InputError(f"{path}: not a regular file; name a YAML file")
-        if about.st_size > LARGEST_FILE_BYTES:
-            raise InputError(
-                f"{path}: {about.st_size} bytes; a YAML file may have {LARGEST_FILE_BYTES} at most"
-            )
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FILE_BYTES)
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not text; give YAML in UTF-8") from None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; name a YAML file") from None
 
 
 class _Composer:
@@ -214,7 +188,7 @@ class _Composer:
         node = self._anchors.get(event.anchor)
         if node is None:
             raise InputError(
-                f"{where} is *{clipped(event.anchor)}, which names nothing complete before it; "
+                f"{where} is *{shown(event.anchor)}, which names nothing complete before it; "
                 "anchor a value above"
             )
         self._count(node.weight, where)
@@ -241,11 +215,11 @@ class _Composer:
             if not isinstance(event, yaml.ScalarEvent):
                 raise InputError(f"{at}: a key that is no text; write 'key: value'")
             key = event.value
-            node = self._node(next(self._events), clipped(key), depth + 1, at)
+            node = self._node(next(self._events), shown(key), depth + 1, at)
             if key == "<<":
                 merged += node.entries() if isinstance(node.value, list) else [node]
             elif key in table:
-                raise InputError(f"{at}: key '{clipped(key)}' occurs twice; write it once")
+                raise InputError(f"{at}: key '{shown(key)}' occurs twice; write it once")
             else:
                 table[key] = node
         for each in merged:
@@ -257,10 +231,10 @@ class _Composer:
         tag: str = event.tag or "!"
         if tag.startswith("!include"):
             raise InputError(
-                f"{at}: '{clipped(tag)}' would read another file; name that file itself instead"
+                f"{at}: '{shown(tag)}' would read another file; name that file itself instead"
             )
         if tag in _PLAIN or tag == "!":
             return ""
         if not tag.startswith("!"):
-            raise InputError(f"{at}: tag '{clipped(tag)}' names an object; write plain data")
+            raise InputError(f"{at}: tag '{shown(tag)}' names an object; write plain data")
         return tag

@@ -12,6 +12,7 @@ from pathlib import Path
 from evaluators.accounting import Accounting
 from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.errors import InputError
+from evaluators.foreign import read_text
 from evaluators.protocol import evaluator
 from evaluators.workload import TRANSFORMERS, Transformer, Workload, parse_seq_len
 from search_spaces.space import SearchSpace
@@ -47,12 +48,7 @@ _TOO_LONG = 2**31
 
 def load(path: Path) -> Specification:
     """Read a specification; `InputError` names the line, the key and what was expected."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise InputError(f"cannot read the study {path}: {reason}") from error
-    return parse(text, str(path))
+    return parse(read_text(path, "a study as TOML"), str(path))
 
 
 def parse(text: str, where: str) -> Specification:

@@ -15,8 +15,8 @@ from math import prod
 from evaluators.analytical.einsum import Einsum
 from evaluators.analytical.timeloop_architecture import Architecture
 from evaluators.analytical.timeloop_components import Arithmetic, Mesh, Storage
-from evaluators.errors import InputError
-from evaluators.safe_yaml import Node, clipped
+from evaluators.errors import InputError, shown
+from evaluators.safe_yaml import Node
 
 _TYPES = {
     "temporal": "temporal",
@@ -133,7 +133,7 @@ def _factors(node: Node, extents: dict[str, int]) -> dict[str, int]:
         rank, factor = (match[1] or match[3], int(match[2] or match[4])) if match else ("", 0)
         if rank not in extents or rank in factors:
             raise InputError(
-                f"{node.where}: '{clipped(text)}' is no perfect factor of another rank; write "
+                f"{node.where}: '{shown(text)}' is no perfect factor of another rank; write "
                 f"RANK=NUMBER once for ranks of {', '.join(extents)}, without remainder or bound"
             )
         factors[rank] = factor or extents[rank]
@@ -184,7 +184,7 @@ def _check_factors(mapping: Node, levels: list[MappedLevel], extents: dict[str, 
         product = prod(factor for each, factor in loops if each == rank)
         if product != extent:
             raise InputError(
-                f"{mapping.where}: the factors of {rank} multiply to {clipped(str(product))}; they "
+                f"{mapping.where}: the factors of {rank} multiply to {shown(str(product))}; they "
                 f"must multiply to its extent, {extent}"
             )
 

@@ -187,7 +187,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == (
-        f"dse model: {bad} line 1: tag 'tag:yaml.org,2002:python/object/apply:os...' names an "
+        f"dse model: {bad} line 1: tag 'tag:yaml.org,2002:python/object/apply:os.system' names an "
         "object; write plain data\n"
     )
     assert not (tmp_path / "owned").exists()

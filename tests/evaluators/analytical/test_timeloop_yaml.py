@@ -341,9 +341,10 @@ def test_what_is_no_text_file_of_a_bearable_size_is_refused(tmp_path: Path):
     binary.write_bytes(b"\x7fELF\xff\xfe\x00")
     os.mkfifo(pipe)
     assert "1073741824 bytes" in refused(big)
-    assert "not text; give YAML in UTF-8" in refused(binary)
-    for special in (pipe, tmp_path, Path("/dev/zero")):
-        assert "not a regular file" in refused(special)
+    assert "byte 4 is not UTF-8 text; name a YAML file" in refused(binary)
+    for special in (pipe, Path("/dev/zero")):
+        assert "no regular file" in refused(special)
+    assert "Is a directory" in refused(tmp_path)
     assert "No such file" in refused(tmp_path / "missing.yaml")
 
 
