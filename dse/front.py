@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, create_trial
 from analysis.front_figure import DOMINATED, PAPER, SEARCHED, TRUE, draw_fronts, figure_points
 from analysis.front_report import dominators, quality
 from dse import front_text
-from dse.batch import evaluate, outcome
+from dse.batch import evaluate, one_chip, outcome
 from dse.executors import Serial
 from dse.samplers import distributions, params_of
 from dse.study_tables import front, objective_columns, stored, trials
@@ -199,6 +199,8 @@ def command(study: Specification, workload: Workload, design: int) -> str:
     """Return the command line that evaluates a design of a study's space, given by its number."""
     columns = study.space.rows(design, design + 1)
     ((configuration, (_, designs)),) = study.space.split(columns).items()
+    if len(study.workloads) > 1:
+        designs = one_chip(study, configuration, designs)
     shape = workload.transformer
     if TRANSFORMERS.get(shape.name) == shape:
         model = ["--model", shape.name]

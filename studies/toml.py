@@ -85,7 +85,7 @@ def _specification(table: Table) -> Specification:
         workloads=_workloads(table),
         objectives=_objectives(table),
         bounds={each: bound for each, bound in bounds.items() if bound is not None},
-        enforce_registers=constraints.get("registers", bool, "true or false", default=False),
+        registers=constraints.get("registers", bool, "true or false"),
         sampler=sampler,
         seed=table.count("seed", least=0, default=0),
         trials=table.count("trials", least=1, default=300 if time_limit_s is None else None),

@@ -65,17 +65,18 @@ class Architecture:
         )
         return mask
 
-    def resolve_registers(self, designs: Designs, query_width: int) -> Designs:
-        """Fill in automatic register-file depths.
+    def resolve_registers(self, designs: Designs, *query_widths: int) -> Designs:
+        """Fill in automatic register-file depths, for all of one or more workloads at once.
 
         The paper's depths on the paper's sizes; elsewhere, where the template scales them, depths
-        2*T and 8*T with T = 2*max(1, W // E) (spec/generalization.md, decision 1).
+        2*T and 8*T with T = 2*max(1, W // E) (spec/generalization.md, decision 1), E being the
+        narrowest of the workloads' heads, which asks for most.
         """
         pe = np.full(len(designs), self.pe_registers)
         lane = np.full(len(designs), self.lane_registers)
         if self.scales_registers:
             published = self.has_paper_sizes(designs)
-            tiles = 2 * np.maximum(1, designs.buffer_row_words // query_width)
+            tiles = 2 * np.maximum(1, designs.buffer_row_words // min(query_widths))
             pe = np.where(published, pe, 2 * tiles)
             lane = np.where(published, lane, 8 * tiles)
         return designs.with_columns(
