@@ -32,6 +32,10 @@ from evaluators.workload import Workload
 class LoopNests(Protocol):
     """A configuration's loop nests on a batch of designs."""
 
+    def check(self, workload: Workload) -> None:
+        """Raise `InputError` for a workload too large to count."""
+        ...
+
     def resolve(self, workload: Workload, designs: Designs, accounting: Accounting) -> Designs:
         """Fill in the automatic parameters and, where choices are left open, the best binding."""
         ...

@@ -17,7 +17,7 @@ from evaluators.analytical.binding import Bound
 from evaluators.analytical.columns import shared
 from evaluators.analytical.configurations import Configuration, configuration
 from evaluators.analytical.counting import Count
-from evaluators.analytical.feasibility import sentence
+from evaluators.analytical.feasibility import deep_registers, sentence
 from evaluators.analytical.loopnest import LoopNest
 from evaluators.analytical.schedule import Times
 from evaluators.design import Designs
@@ -73,10 +73,12 @@ class AnalyticalEvaluator:
     ) -> Evaluations:
         """Evaluate a batch, see `evaluators.protocol.Evaluator.evaluate`."""
         config = configuration(configuration_name)
+        config.nests.check(workload)
         width = workload.transformer.query_width
         designs = config.architecture.resolve_registers(designs, width)
         designs = config.nests.resolve(workload, designs, accounting)
         violations = config.nests.violations(workload, designs, accounting)
+        violations |= deep_registers(designs)
         feasible = np.all([magnitude <= 0 for magnitude in violations.values()], axis=0)
 
         n = len(designs)

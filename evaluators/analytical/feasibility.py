@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.components import sram
+from evaluators.analytical.columns import bounded_product
+from evaluators.components import address, sram
 from evaluators.design import Designs
 from evaluators.workload import Workload
 
@@ -43,6 +44,14 @@ SENTENCES = {
         "{array_rows} x {array_cols}; choose sides that divide them"
     ),
     "sram_unknown": "{sram_missing}",
+    "pe_registers_over": (
+        "pe_registers {pe_registers} is {magnitude} more than the component tables' address "
+        f"generators reach; give {address.MOST_ROWS} or fewer"
+    ),
+    "lane_registers_over": (
+        "lane_registers {lane_registers} is {magnitude} more than the component tables' address "
+        f"generators reach; give {address.MOST_ROWS} or fewer"
+    ),
     "pe_registers_short": (
         "pe_registers {pe_registers} is {magnitude} short of the words that the mapping keeps in a "
         "PE's register file; give {pe_need} or more"
@@ -90,8 +99,16 @@ def remainders(
 
 def buffer_rows(designs: Designs) -> dict[str, NDArray[np.int64]]:
     """Return what is left of a buffer that is no whole number of rows."""
-    row_bytes = 2 * designs.buffer_row_words
+    row_bytes = bounded_product(2, designs.buffer_row_words)
     return {"buffer_row_remainder_bytes": designs.buffer_bytes % row_bytes}
+
+
+def deep_registers(designs: Designs) -> dict[str, NDArray[np.int64]]:
+    """Return by how many rows a register file is deeper than any address generator reaches."""
+    return {
+        "pe_registers_over": designs.pe_registers - address.MOST_ROWS,
+        "lane_registers_over": designs.lane_registers - address.MOST_ROWS,
+    }
 
 
 def sentence(

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.activity import WORD_BYTES, Activity, activity
-from evaluators.analytical.columns import Factors, divisors, shared
+from evaluators.analytical.columns import Factors, bounded_product, divisors, shared
 from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import buffer_rows
-from evaluators.analytical.loopnest import LoopNest, check_countable
+from evaluators.analytical.loopnest import LoopNest, check_mappable
 from evaluators.analytical.mapper import groups
 from evaluators.analytical.mappings import LINEAR_MAPPING
 from evaluators.design import Designs
@@ -60,7 +60,7 @@ def tiles(rows: int, cols: int, contraction: int, array_rows: int, array_cols: i
     """Enumerate the tiles of a layer of rows x cols outputs; the array's sides divide them."""
     outer_rows, outer_cols = rows // array_cols, cols // array_rows
     m1, n1 = (each.ravel() for each in np.meshgrid(divisors(outer_rows), divisors(outer_cols)))
-    words = contraction * (m1 * array_cols + n1 * array_rows)
+    words = bounded_product(contraction, m1 * array_cols + n1 * array_rows)
     passes_over_b = np.where(n1 == outer_cols, 1, outer_rows // m1)
     order = np.lexsort((m1, words))
     rank = np.empty_like(order)
@@ -73,6 +73,15 @@ def tiles(rows: int, cols: int, contraction: int, array_rows: int, array_cols: i
 @dataclass(frozen=True)
 class Linear:
     """The loop nests of the six linear layers."""
+
+    def check(self, workload: Workload) -> None:
+        """Raise `InputError` where the counts of a layer pass what is exact."""
+        shape = workload.transformer
+        for name, (cols, contraction) in layers(shape).items():
+            check_mappable(
+                {"M": shape.batch * workload.seq_len, "N": cols, "K": contraction},
+                f"layer {name} of {shape.name} at {workload.seq_len} tokens",
+            )
 
     def resolve(self, workload: Workload, designs: Designs, accounting: Accounting) -> Designs:
         """Choose every layer's tile, the best of all that fit; 0 where none does."""
@@ -104,14 +113,15 @@ class Linear:
         del accounting
         shape = workload.transformer
         each = layers(shape).values()
-        least_tile = max(contraction for _, contraction in each) * (
-            designs.array_rows + designs.array_cols
+        least_bytes = bounded_product(
+            WORD_BYTES * max(contraction for _, contraction in each),
+            designs.array_rows + designs.array_cols,
         )
         return {
             "rows_remainder": np.max([cols % designs.array_rows for cols, _ in each], axis=0),
             "cols_remainder": shape.batch * workload.seq_len % designs.array_cols,
             **buffer_rows(designs),
-            "buffer_short_bytes": WORD_BYTES * least_tile - designs.buffer_bytes,
+            "buffer_short_bytes": least_bytes - designs.buffer_bytes,
         }
 
     def activities(
@@ -130,10 +140,6 @@ class Linear:
         activities = {}
         for name, (cols, contraction) in layers(shape).items():
             if (cols, contraction) not in known:
-                check_countable(
-                    {"M": rows, "N": cols, "K": contraction},
-                    f"layer {name} of {shape.name} at {workload.seq_len} tokens",
-                )
                 m1, n1 = (shared(designs.binding[f"{name}_{tile}"]) for tile in ("m1", "n1"))
                 factors = Factors(
                     {

@@ -5,6 +5,8 @@ Odd sides, tiny and huge buffers, short sequences, heads of two widths, given re
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,9 +15,10 @@ from hypothesis import strategies as st
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting, Correction
 from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.analytical.engine import AnalyticalEvaluator
-from evaluators.design import Designs
+from evaluators.design import PARAMETERS, Designs
+from evaluators.errors import InputError
 from evaluators.protocol import METRICS, Evaluations
-from evaluators.workload import Transformer, Workload
+from evaluators.workload import TRANSFORMERS, Transformer, Workload
 
 ENGINE = AnalyticalEvaluator()
 WORDS = (8, 16, 32, 48, 64, 96, 128, 192, 256)
@@ -118,3 +121,75 @@ def test_an_evaluation_is_whole_within_bounds_and_the_same_alone(
                     name, constraint, int(magnitudes[row]), workload, alone.designs
                 )
                 assert sentence.isprintable()
+
+
+sizes = st.integers(1, 300) | st.integers(0, 62).map(lambda bits: 2**bits) | st.integers(1, 2**62)
+extents = st.sampled_from([1, 2, 64]) | st.integers(1, 2**80)
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+@settings(max_examples=40, deadline=None)
+@given(
+    shape=st.tuples(*[extents] * 6),
+    seq_len=st.sampled_from([1, 64, 1024, 2**20, 2**31 - 1]) | extents,
+    sides=st.tuples(*[sizes] * 4),
+    automatic=st.tuples(*[st.just(0) | sizes] * 3),
+)
+def test_no_size_overflows_or_breaks_the_engine(
+    name: str,
+    shape: tuple[int, ...],
+    seq_len: int,
+    sides: tuple[int, ...],
+    automatic: tuple[int, ...],
+) -> None:
+    workload = Workload(Transformer("huge", *shape), seq_len)
+    batch = Designs.of(**dict(zip(PARAMETERS, (*sides, *automatic), strict=True)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            results = ENGINE.evaluate(name, workload, batch, PUBLISHED, breakdown=True)
+        except InputError:
+            return  # the workload is too large to count, and no traceback
+        assert_whole(results)
+    for constraint, (magnitude,) in results.violations.items():
+        if magnitude > 0:
+            assert ENGINE.reason(name, constraint, int(magnitude), workload, results.designs)
+
+
+def test_a_need_past_64_bits_is_short_and_does_not_wrap_around() -> None:
+    """Tiles * columns * bytes per query = 2^40 * 2^20 * 260 would wrap to less than the buffer."""
+    bert = Workload(TRANSFORMERS["BERT"], 2**20)
+    batch = Designs.of(
+        array_rows=8, array_cols=2**20, vector_lanes=8, buffer_bytes=2**40, query_tiles=2**40
+    )
+    results = ENGINE.evaluate("binding", bert, batch, PUBLISHED)
+    assert results.violations["buffer_short_bytes"][0] > 2**61
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_a_register_file_deeper_than_any_address_generator_is_infeasible(name: str) -> None:
+    paper = CONFIGURATIONS[name].architecture.paper_design()
+    bert = Workload(TRANSFORMERS["BERT"], 1024)
+    deep = paper.take([0, 0, 0]).with_columns(
+        pe_registers=np.array([100_000_000, 2**32, 2**32 + 1]),
+        lane_registers=np.array([0, 0, 2**40]),
+    )
+    results = ENGINE.evaluate(name, bert, deep, PUBLISHED)
+    assert results.feasible.tolist() == [True, True, False]
+    assert results.violations["pe_registers_over"].tolist() == [100_000_000 - 2**32, 0, 1]
+    assert results.violations["lane_registers_over"][2] == 2**40 - 2**32
+    sentence = ENGINE.reason(name, "pe_registers_over", 1, bert, deep.take([2]))
+    assert "pe_registers 4294967297 is 1 more than" in sentence
+    assert "give 4294967296 or fewer" in sentence
+
+
+def test_a_buffer_that_no_table_has_is_infeasible_however_large() -> None:
+    bert = Workload(TRANSFORMERS["BERT"], 1024)
+    for buffer_bytes in (2**30, 2**36 + 2**20, 2**61):
+        batch = Designs.of(
+            array_rows=8, array_cols=8, vector_lanes=8, buffer_bytes=buffer_bytes, query_tiles=1
+        )
+        results = ENGINE.evaluate("binding", bert, batch, PUBLISHED)
+        assert [name for name, (each,) in results.violations.items() if each > 0] == [
+            "sram_unknown"
+        ]

@@ -126,11 +126,22 @@ def test_address_bits(depth: int, bits: int) -> None:
         (10, 0.04047321),
         (15, 0.0605718),
         (16, 0.06459151),
+        (24, 0.09674925),
+        (25, 0.100768966),
+        (27, 0.108808397),
+        (31, 0.12488726),
+        (32, 0.128907),
     ],
 )
 def test_address_generators(bits: int, energy_pj: float) -> None:
     assert address.energy_pj(2**bits) == pytest.approx(energy_pj, rel=1e-6)
-    assert address.area_um2(2**bits) == pytest.approx(5.81742 * bits, rel=1e-12)
+    assert address.area_um2(2**bits) == pytest.approx(5.81742 * bits, rel=1e-6)
+
+
+def test_an_address_generator_wider_than_the_table_is_unknown() -> None:
+    depths = np.array([2**32, 2**32 + 1, 2**62])
+    assert np.isnan(address.energy_pj(depths)).tolist() == [False, True, True]
+    assert np.isnan(address.area_um2(depths)).tolist() == [False, True, True]
 
 
 def test_dram_access() -> None:
