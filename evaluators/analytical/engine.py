@@ -122,8 +122,8 @@ class AnalyticalEvaluator:
         designs: Designs,
     ) -> str:
         """Explain a violation, see `evaluators.protocol.Evaluator.reason`."""
-        cuts = configuration(configuration_name).cuts
-        return sentence(constraint, magnitude, workload, designs, cuts)
+        told = configuration(configuration_name).told
+        return sentence(constraint, magnitude, workload, designs, told)
 
 
 def _chunks(feasible: NDArray[np.bool_], most: int) -> list[Any]:

@@ -37,6 +37,26 @@ def layers(shape: Transformer) -> dict[str, tuple[int, int]]:
     }
 
 
+def told_of_layers(workload: Workload, design: dict[str, int]) -> dict[str, str]:
+    """Tell of a design, for `SENTENCES`: the layer that divides worst, and the one that fits worst.
+
+    Lanes carry nothing.
+    """
+    each = layers(workload.transformer)
+    uneven = max(each, key=lambda name: each[name][0] % design["array_rows"])
+    deepest = max(each, key=lambda name: each[name][1])
+    tokens = workload.transformer.batch * workload.seq_len
+    return {
+        "array_rows_cut": f"the {each[uneven][0]} output columns of layer {uneven}",
+        "array_cols_cut": f"the {tokens} tokens of the batch",
+        "held": (
+            f"the smallest tile of layer {deepest}, array_rows + array_cols rows of "
+            f"{each[deepest][1]} words"
+        ),
+        "smaller": "the array",
+    }
+
+
 @dataclass(frozen=True)
 class Tiles:
     """All tiles of a layer on an array of a given size, from the one that needs least buffer.

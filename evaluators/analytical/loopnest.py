@@ -275,10 +275,10 @@ def check_attention(workload: Workload) -> None:
 
 def check_mappable(extents: dict[str, int], where: str) -> None:
     """Raise `InputError` also where the divisors of an extent are too many to be enumerated."""
+    check_countable(extents, where)
     for rank, extent in extents.items():
         if extent > LARGEST_EXTENT:
             raise InputError(f"{where}: rank {rank} has more points than 2^40, the largest extent")
-    check_countable(extents, where)
 
 
 def check_countable(extents: dict[str, int], where: str) -> None:
