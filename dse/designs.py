@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.accounting import CORRECTED, Accounting
+from evaluators.accounting import Accounting
 from evaluators.analytical.configurations import configuration
 from evaluators.design import AUTOMATIC, AUTOMATIC_ALLOWED, PARAMETERS, Designs
 from evaluators.errors import InputError
@@ -26,6 +26,7 @@ LABEL_DEFAULTS = {
     "shape": "",
     "seq_len": "256K",
     "accounting": "published",
+    "sram": "table",
 }
 """What a design runs as and on, and the default of each, as text."""
 
@@ -46,7 +47,7 @@ class Setting:
         return cls(
             labels["configuration"],
             Workload(shape, parse_seq_len(labels["seq_len"])),
-            Accounting.parse(labels["accounting"]),
+            Accounting.parse(labels["accounting"], labels["sram"]),
         )
 
     def labels(self, engine: Evaluator) -> dict[str, Any]:
@@ -58,6 +59,7 @@ class Setting:
             "seq_len": self.workload.seq_len,
             "accounting": self.accounting.name,
             "evaluator": engine.name,
+            "sram": self.accounting.sram,
         }
 
     def defaults(self) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def evaluate_pinned(
             setting.accounting,
             breakdown=breakdown,
         )
-        if setting.accounting == CORRECTED:
+        if setting.accounting.is_corrected:
             short = registers_short(setting.configuration, setting.workload, evaluations.designs)
             evaluations = replace(evaluations, violations={**evaluations.violations, **short})
         yield rows, evaluations

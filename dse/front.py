@@ -24,7 +24,6 @@ from dse.executors import Serial
 from dse.samplers import distributions, params_of
 from dse.study_tables import front, objective_columns, stored, trials
 from dse.sweep_parts import SweepParts
-from evaluators.accounting import PUBLISHED
 from evaluators.design import AUTOMATIC
 from evaluators.workload import TRANSFORMERS, Workload, seq_len_label
 from search_spaces.domains import PARAMETERS_OF
@@ -214,8 +213,10 @@ def command(study: Specification, workload: Workload, design: int) -> str:
             words += [f"--{name.replace('_', '-')}", str(column[0])]
     if designs.binding:
         words += ["--binding", ",".join(_choices(study, columns, list(designs.binding)))]
-    if study.accounting != PUBLISHED:
+    if study.accounting.corrections:
         words += ["--accounting", study.accounting.name]
+    if study.accounting.live_sram:
+        words += ["--sram", study.accounting.sram]
     return " ".join(words)
 
 

@@ -61,7 +61,8 @@ def _run(options: argparse.Namespace) -> int:
         if getattr(options, name, None) is not None
     }
     if options.accounting is not None:
-        changes["accounting"] = Accounting.parse(options.accounting)
+        sram = studies[0].accounting.sram  # those of a collection are alike
+        changes["accounting"] = Accounting.parse(options.accounting, sram)
     if changes.get("sampler") not in (None, *SAMPLERS):
         raise InputError(f"unknown sampler '{options.sampler}'; known are {', '.join(SAMPLERS)}")
     if options.evaluator is not None:

@@ -151,7 +151,8 @@ class Evaluator(Protocol):
         Nor does a design whose evaluation failed raise: it is among the `failures`.
 
         Raises:
-            InputError: for an unknown configuration, or a workload too large to count.
+            InputError: for an unknown configuration, a workload too large to count, or live CACTI
+                where it is not installed.
 
         """
         ...

@@ -38,7 +38,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
+from evaluators.accounting import PUBLISHED, Accounting
 from evaluators.workload import Workload, seq_len_label
 from search_spaces.space import SearchSpace, joint_space, space
 
@@ -67,7 +67,7 @@ class Specification:
         time_limit_s: start no batch after so long; None where trials limit alone.
         batch: designs asked for at a time and evaluated together.
         evaluator: its name.
-        accounting: how counts become energy and area.
+        accounting: how counts become energy and area, and where SRAMs come from.
         pinned: try the paper's own designs first.
 
     """
@@ -95,7 +95,7 @@ class Specification:
         The published accounting knows no such constraint (spec/generalization.md, decision 14); the
         corrected one has it unless the study says otherwise.
         """
-        return self.accounting == CORRECTED if self.registers is None else self.registers
+        return self.accounting.is_corrected if self.registers is None else self.registers
 
     @cached_property
     def space(self) -> SearchSpace:
@@ -127,6 +127,7 @@ class Specification:
             "batch": self.batch,
             "evaluator": self.evaluator,
             "accounting": self.accounting.name,
+            "sram": self.accounting.sram,
             "pinned": self.pinned,
         }
 

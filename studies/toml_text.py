@@ -30,6 +30,7 @@ def to_toml(study: Specification, made_with: Mapping[str, str]) -> str:
         "batch": study.batch,
         "evaluator": study.evaluator,
         "accounting": study.accounting.name,
+        "sram": study.accounting.sram,
         "pinned": study.pinned,
     }
     lines = _entries(table)

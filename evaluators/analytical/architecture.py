@@ -102,18 +102,24 @@ class Storage:
     units: Mapping[str, arithmetic.Unit]
 
 
-def storage(designs: Designs, *, scaled_registers: bool) -> Storage:
+def buffer_size(designs: Designs) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows of the global buffer and the bits of one."""
+    words = designs.buffer_row_words
+    return designs.buffer_bytes // (2 * words), 16 * words
+
+
+def storage(designs: Designs, *, scaled_registers: bool, live_sram: bool = False) -> Storage:
     """Look up the storage of resolved designs.
 
     Args:
         designs: with register-file depths filled in.
         scaled_registers: correction Q2, see `register_file`.
+        live_sram: ask CACTI for buffers that the table lacks, see `sram`.
 
     """
-    words = designs.buffer_row_words
     return Storage(
-        buffer=sram.sram(designs.buffer_bytes // (2 * words), 16 * words),
-        buffer_row_words=words,
+        buffer=sram.sram(*buffer_size(designs), live=live_sram),
+        buffer_row_words=designs.buffer_row_words,
         pe=register_file(designs.pe_registers, scaled=scaled_registers),
         lane=register_file(designs.lane_registers, scaled=scaled_registers),
         dram_pj=dram.ENERGY_PJ,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical import costs
 from evaluators.analytical.activity import Activity
-from evaluators.analytical.architecture import Storage, areas_um2, storage
+from evaluators.analytical.architecture import Storage, areas_um2, buffer_size, storage
 from evaluators.analytical.binding import Bound
 from evaluators.analytical.columns import shared
 from evaluators.analytical.configurations import Configuration, configuration
@@ -20,6 +20,7 @@ from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import deep_registers, sentence
 from evaluators.analytical.loopnest import LoopNest
 from evaluators.analytical.schedule import Times
+from evaluators.components.sram import live_failure
 from evaluators.design import Designs
 from evaluators.errors import EvaluationError
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
@@ -39,7 +40,11 @@ def _own(
     config: Configuration, workload: Workload, designs: Designs, accounting: Accounting
 ) -> tuple[Designs, Count, Storage]:
     del config, workload
-    parts = storage(designs, scaled_registers=accounting.repairs(Correction.Q2))
+    parts = storage(
+        designs,
+        scaled_registers=accounting.repairs(Correction.Q2),
+        live_sram=accounting.live_sram,
+    )
     return designs, LoopNest, parts
 
 
@@ -102,6 +107,8 @@ class AnalyticalEvaluator:
                 continue
             known = ~np.isnan(batch.parts.buffer.area_um2)
             unknown[rows] = ~known
+            if accounting.live_sram:
+                failures |= _live_failures(designs, np.arange(n)[rows][~known])
             for name, column in chunk.binding.items():
                 binding[name][rows] = column
             for name, values in batch.metrics().items():
@@ -109,6 +116,7 @@ class AnalyticalEvaluator:
             for name, part in einsums.items():
                 for field, values in batch.breakdown(name).items():
                     getattr(part, field)[rows] = np.where(known, values, np.nan)
+        unknown[list(failures)] = 0
         violations = violations | {"sram_unknown": unknown}
         designs = designs.with_columns(binding=binding)
         return Evaluations(designs, metrics, violations, einsums, failures)
@@ -132,6 +140,13 @@ def _chunks(feasible: NDArray[np.bool_], most: int) -> list[Any]:
         return [slice(start, start + most) for start in range(0, len(feasible), most)]
     rows = np.flatnonzero(feasible)
     return [rows[start : start + most] for start in range(0, len(rows), most)]
+
+
+def _live_failures(designs: Designs, rows: NDArray[np.intp]) -> dict[int, EvaluationError]:
+    """Return, of rows whose buffers nothing knows, those that CACTI failed on: row -> how."""
+    depths, widths = buffer_size(designs)
+    failed = {row: live_failure(int(depths[row]), int(widths[row])) for row in rows.tolist()}
+    return {row: error for row, error in failed.items() if error is not None}
 
 
 class _Batch:

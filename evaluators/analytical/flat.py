@@ -312,7 +312,11 @@ def best_binding(workload: Workload, designs: Designs, accounting: Accounting) -
     )
     each = activities(machine, grid, accounting)
     times = costs.times(each, bindings.THREE_PASS, machine.sides[1])
-    parts = storage(tall, scaled_registers=accounting.repairs(Correction.Q2))
+    parts = storage(
+        tall,
+        scaled_registers=accounting.repairs(Correction.Q2),
+        live_sram=accounting.live_sram,
+    )
     energy_pj = sum(
         costs.energy_pj(activity, bindings.THREE_PASS[name], parts, accounting)
         for name, activity in each.items()

@@ -200,7 +200,11 @@ def best_mapping(
     }
     grid = np.meshgrid(*list(axes.values())[1:], indexing="ij", sparse=True)
     tall = designs.lifted(len(grid))
-    parts = storage(tall, scaled_registers=accounting.repairs(Correction.Q2))
+    parts = storage(
+        tall,
+        scaled_registers=accounting.repairs(Correction.Q2),
+        live_sram=accounting.live_sram,
+    )
     bound = bindings.THREE_PASS[einsum]
     wrapped = not accounting.repairs(Correction.Q5)
     candidates = (len(designs), *(axis.size for axis in grid))
