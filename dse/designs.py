@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.accounting import Accounting
+from evaluators.accounting import CORRECTED, Accounting
 from evaluators.analytical.configurations import configuration
 from evaluators.design import AUTOMATIC, AUTOMATIC_ALLOWED, PARAMETERS, Designs
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations, Evaluator
 from evaluators.workload import Workload, parse_seq_len, parse_shape, transformer
 from search_spaces.domains import PARAMETERS_OF
+from search_spaces.feasibility import registers_short
 from search_spaces.space import space
 from studies.paper import pinned, pinned_binding
 
@@ -70,19 +71,37 @@ def evaluate_pinned(
 ) -> Iterator[tuple[NDArray[np.intp], Evaluations]]:
     """Evaluate a batch in up to two parts, see `with_paper_binding`.
 
-    Yields the rows of each part and their evaluations.
+    Yields the rows of each part and their evaluations. The corrected accounting has registers short
+    among its violations.
     """
     for rows, bound in with_paper_binding(setting.configuration, setting.workload, designs):
-        yield (
-            rows,
-            engine.evaluate(
-                setting.configuration,
-                setting.workload,
-                bound,
-                setting.accounting,
-                breakdown=breakdown,
-            ),
+        evaluations = engine.evaluate(
+            setting.configuration,
+            setting.workload,
+            bound,
+            setting.accounting,
+            breakdown=breakdown,
         )
+        if setting.accounting == CORRECTED:
+            short = registers_short(setting.configuration, setting.workload, evaluations.designs)
+            evaluations = replace(evaluations, violations={**evaluations.violations, **short})
+        yield rows, evaluations
+
+
+def warnings(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> list[str]:
+    """Say of the first design where its register files are short, which is charged all the same."""
+    short = registers_short(setting.configuration, setting.workload, evaluations.designs)
+    return [
+        engine.reason(
+            setting.configuration,
+            constraint,
+            int(magnitude[0]),
+            setting.workload,
+            evaluations.designs,
+        )
+        for constraint, magnitude in short.items()
+        if magnitude[0] > 0
+    ]
 
 
 def with_paper_binding(

@@ -43,6 +43,14 @@ SENTENCES = {
         "{array_rows} x {array_cols}; choose sides that divide them"
     ),
     "sram_unknown": "{sram_missing}",
+    "pe_registers_short": (
+        "pe_registers {pe_registers} is {magnitude} short of the words that the mapping keeps in a "
+        "PE's register file; give {pe_need} or more"
+    ),
+    "lane_registers_short": (
+        "lane_registers {lane_registers} is {magnitude} short of the words that the mapping keeps "
+        "in a lane's register file; give {lane_need} or more"
+    ),
 }
 """Constraint -> why it fails and what would be right, for `str.format`."""
 
@@ -106,5 +114,7 @@ def sentence(
             for side, cut in cuts.items()
         },
         sram_missing=sram.missing(depth, 16 * words),
+        pe_need=values["pe_registers"] + magnitude,
+        lane_need=values["lane_registers"] + magnitude,
         **values,
     )
