@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ Row = dict[str, Any]
 """One design on one workload, with the columns of `dse.parts.PART` from 'design' on."""
 
 _CHUNK = 256
-"""Designs sent to a worker at a time."""
+"""The most designs sent to a worker at a time."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def evaluate(
     numbers = study.space.index(columns)
     rows: list[list[Row]] = [[] for _ in numbers]
     runs = Runs()
-    places, chunks = zip(*jobs(study, columns, _CHUNK, breakdown=True), strict=True)
+    size = min(_CHUNK, ceil(len(numbers) / executor.workers))
+    places, chunks = zip(*jobs(study, columns, size, breakdown=True), strict=True)
     for place, job, evaluations in zip(places, chunks, executor.evaluate(chunks), strict=True):
         for i, row in zip(place, _rows(study, job, evaluations), strict=True):
             rows[i].append({"design": int(numbers[i])} | row)

@@ -1,23 +1,24 @@
 """The command line: what every command takes; each command's own module does the work.
 
-Exit codes: 0 good, 1 checked and found wanting, 2 bad input. Nothing heavy is imported until a
-command needs it.
+Exit codes: 0 good, 1 checked and found wanting, 2 bad input, 130 interrupted. Nothing heavy is
+imported until a command needs it.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
+from dse import interruption, streams
 from evaluators.errors import EvaluationError, InputError
 
 FOUND_WANTING = 1
 BAD_INPUT = 2
+INTERRUPTED = 130
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,23 +29,42 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code."""
-    options = _parser().parse_args(arguments)
+    """Run the command line and return its exit code.
+
+    Without arguments it takes those of this process, and its streams and signals with them.
+    """
+    if arguments is not None:
+        return _run(arguments)
+    streams.make_lasting()
+    interruption.take()
+    try:
+        return _run(sys.argv[1:])
+    finally:
+        interruption.ignore()
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+        return _carry_out(options)
+    except KeyboardInterrupt:
+        print("dse: stopped", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _carry_out(options: argparse.Namespace) -> int:
     try:
         _named_evaluator(options)
         code: int = import_module(options.module).run(options)
-        sys.stdout.flush()
+        failure = streams.output_failure()
+        if failure and code == 0:
+            raise EvaluationError(f"the output could not be written: {failure}")
     except InputError as error:
         print(f"dse {options.command}: {error}", file=sys.stderr)
         return BAD_INPUT
     except EvaluationError as error:
         print(f"dse {options.command}: {error}", file=sys.stderr)
         return FOUND_WANTING
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        return 130
     return code
 
 

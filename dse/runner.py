@@ -18,6 +18,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from dse import interruption
 from dse.batch import Outcome, Row, evaluate, outcome
 from dse.executors import Executor
 from dse.parts import Part, Parts
@@ -110,6 +111,7 @@ class Runner:
         trials = self._database.get_trials(deepcopy=False)
         self._report(self.progress)
         while (size := self._next_size(trials)) > 0 and time.monotonic() < deadline:
+            interruption.stop_if_asked()
             self._run_batch(size, trials[self.progress.finished :])
             trials = trials[: self.progress.finished]
             self._report(self.progress)
@@ -128,6 +130,7 @@ class Runner:
     def _remember(self, trials: list[FrozenTrial]) -> None:
         """Take finished batches into memory, from the parts; tell the last one if it was not."""
         for first in self._parts.first_trials():
+            interruption.stop_if_asked()
             if first != self.progress.finished:
                 raise InputError(
                     f"{self._parts.path(first)} does not follow the parts before it; "
@@ -209,6 +212,7 @@ class Runner:
             self._memory.sampler = sampler(self._study.sampler, self._study.seed, first)
         asked = []
         for number in range(first, first + size):
+            interruption.stop_if_asked()
             attrs: dict[str, Any] = {_BATCH: first}
             if number < len(self._pins):
                 pin = self._pins[number]

@@ -5,20 +5,18 @@ from __future__ import annotations
 import argparse
 import platform
 import shlex
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 import numpy as np
 import optuna
 from tqdm import tqdm
 
 from analysis.fronts import hypervolume, non_dominated
-from dse import study_tables
+from dse import interruption, study_tables
+from dse.cli import INTERRUPTED
 from dse.executors import executor
 from dse.misses import nearest_misses, registers_short_on
 from dse.parts import Parts
@@ -35,7 +33,6 @@ from studies.pins import pins
 from studies.specification import SAMPLERS, Specification
 from studies.toml_text import to_toml
 
-INTERRUPTED = 130
 _OVERRIDES = ("trials", "time_limit_s", "seed", "sampler", "batch", "evaluator")
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -96,13 +93,13 @@ def drive(study: Specification, options: argparse.Namespace) -> int:
     """Run a study to the end of its budget, print what came of it, and return the exit code."""
     folder = options.out / study.name
     try:
-        with _terminable():
+        with interruption.held():
             progress = _run_batches(study, folder, options)
     except KeyboardInterrupt:
         print(f"dse study: {study.name} stopped; {_resuming(study, options)}", file=sys.stderr)
         return INTERRUPTED
     except EvaluationError as error:
-        raise InputError(f"{error}; {_resuming(study, options)}") from error
+        raise EvaluationError(f"{error}; {_resuming(study, options)}") from error
     print(summary(study, progress, folder))
     return 0 if progress.objectives and not progress.failures else 1
 
@@ -113,19 +110,25 @@ def _run_batches(study: Specification, folder: Path, options: argparse.Namespace
         evaluator(study.evaluator).check_installed()
     workers = executor(options.executor, options.workers, options.ray_address)
     parts = Parts(folder / "evaluations", study.digest())
-    with (
-        driver(folder, study, options.storage) as database,
-        workers,
-        _Bar(study, quiet=options.quiet) as bar,
-    ):
+    with ExitStack() as stack:
+        stack.enter_context(workers)
+        if not _begun(study, options):
+            workers.start()  # where that fails, nothing is left behind
+        database = stack.enter_context(driver(folder, study, options.storage))
+        bar = stack.enter_context(_Bar(study, quiet=options.quiet))
         runner = Runner(study, database, parts, workers, bar.show)
         _write_specification(study, folder)
         return runner.run()
 
 
+def _begun(study: Specification, options: argparse.Namespace) -> bool:
+    specification: Path = options.out / study.name / "study.toml"
+    return specification.exists()
+
+
 def _resuming(study: Specification, options: argparse.Namespace) -> str:
     """Say how to continue a study that stopped."""
-    if not (options.out / study.name / "study.toml").exists():
+    if not _begun(study, options):
         return "it had not begun"
     command = ["dse", "study", "resume", study.name, "--out", str(options.out)]
     if options.storage is not None:
@@ -185,20 +188,6 @@ def _write_specification(study: Specification, folder: Path) -> None:
         "python": platform.python_version(),
     }
     write_atomically(folder / "study.toml", to_toml(study, versions).encode())
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Treat SIGTERM as an interrupt from the keyboard while the context lasts."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 class _Bar:

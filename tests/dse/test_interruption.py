@@ -169,4 +169,4 @@ def _is_worker(process: psutil.Process) -> bool:
         line = " ".join(process.cmdline())
     except psutil.Error:
         return False
-    return line.startswith("ray::_evaluate") or "spawn_main" in line
+    return line.startswith("ray::answer") or "spawn_main" in line
