@@ -1,9 +1,9 @@
-"""A batch of designs on a study's workloads: rows of results, and what the trials came to."""
+"""A batch of designs on a study's workloads: jobs, and rows of results."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 from typing import Any
 
@@ -14,9 +14,9 @@ from dse.designs import with_paper_binding
 from dse.executors import Executor, Job, split
 from evaluators.analytical.configurations import configuration
 from evaluators.design import PARAMETERS, Designs
-from evaluators.protocol import EINSUM_METRICS, METRICS, Evaluations, Runs, evaluator
+from evaluators.protocol import EINSUM_METRICS, Evaluations, Runs, evaluator
 from search_spaces.feasibility import registers_short
-from studies.objectives import excess, objective_values
+from studies.objectives import excess
 from studies.specification import Specification
 
 Row = dict[str, Any]
@@ -24,22 +24,6 @@ Row = dict[str, Any]
 
 _CHUNK = 256
 """The most designs sent to a worker at a time."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a trial came to.
-
-    Attributes:
-        objectives: in the study's order, None where infeasible or failed.
-        violations: constraint -> magnitude above 0, the worst over the workloads.
-        failure: what stopped its evaluation on a workload, '' for nothing.
-
-    """
-
-    objectives: tuple[float, ...] | None
-    violations: dict[str, float]
-    failure: str = ""
 
 
 def evaluate(
@@ -115,22 +99,6 @@ def constrained(study: Specification, job: Job, evaluations: Evaluations) -> Eva
     if study.enforce_registers:
         own |= registers_short(job.configuration, job.workload, evaluations.designs)
     return replace(evaluations, violations={**evaluations.violations, **own})
-
-
-def outcome(study: Specification, rows: list[Row]) -> Outcome:
-    """Compute what a trial came to from its rows, one a workload."""
-    failure = next((row["failure"] for row in rows if row["failure"]), "")
-    if failure:
-        return Outcome(None, {}, failure)
-    violations: dict[str, float] = {}
-    for row in rows:
-        for name, magnitude in row["violations"].items():
-            violations[name] = max(magnitude, violations.get(name, 0.0))
-    if violations:
-        return Outcome(None, violations)
-    metrics = [{name: np.array([row[name]]) for name in METRICS} for row in rows]
-    values = objective_values(study.objectives, metrics)[0]
-    return Outcome(tuple(values.tolist()), {})
 
 
 def _rows(study: Specification, job: Job, evaluations: Evaluations) -> list[Row]:

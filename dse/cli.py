@@ -416,6 +416,16 @@ def _driving(parser: _Parser) -> None:
         metavar="URL",
         help="Optuna's database, as postgresql+psycopg://... or journal:FILE (default: SQLite)",
     )
+    parser.add_argument(
+        "--accept-versions",
+        action="store_true",
+        help="continue what other versions of Python or its libraries, or another machine, made",
+    )
+    parser.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="make the database anew from the evaluations, where it lacks them",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 

@@ -14,8 +14,9 @@ from analysis.fronts import pareto_front, pareto_front_of_chunks
 from dse import interruption
 from dse.cli import INTERRUPTED
 from dse.executors import Executor, executor
+from dse.home import begun, stored
 from dse.study import find
-from dse.study_tables import objective_columns, stored
+from dse.study_tables import objective_columns
 from dse.sweep_parts import SweepParts
 from dse.sweep_pieces import Piece, reduced
 from evaluators.errors import EvaluationError
@@ -25,26 +26,24 @@ from studies.specification import Specification
 def run(options: argparse.Namespace) -> int:
     """Sweep a study, or every study of a collection; 1 if one has no feasible design."""
     codes = []
-    for study in _studies(options.study, options.out):
-        codes.append(_sweep(study, options))
+    for study, folder in _studies(options.study, options.out):
+        codes.append(_sweep(study, folder, options))
         if codes[-1] == INTERRUPTED:
             break
     return max(codes)
 
 
-def _studies(name: str, out: Path) -> list[Specification]:
-    """Find what is to be swept; a study that was run is swept as it was run."""
-    if (out / name / "study.toml").is_file():
-        return [stored(out / name)]
-    return [
-        stored(out / each.name) if (out / each.name / "study.toml").is_file() else each
-        for each in find(name)
-    ]
+def _studies(name: str, out: Path) -> list[tuple[Specification, Path]]:
+    """Find what is to be swept, and where; a study that was run is swept as it was run."""
+    if begun(out / name):
+        return [(stored(out / name), out / name)]
+    folders = [(each, out / each.name) for each in find(name)]
+    return [(stored(folder) if begun(folder) else each, folder) for each, folder in folders]
 
 
-def _sweep(study: Specification, options: argparse.Namespace) -> int:
+def _sweep(study: Specification, folder: Path, options: argparse.Namespace) -> int:
     began = time.monotonic()
-    parts = SweepParts(study, options.out / study.name)
+    parts = SweepParts(study, folder)
     try:
         with (
             interruption.held(),

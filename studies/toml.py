@@ -37,6 +37,7 @@ _KEYS = (
     "constraints",
     "space",
     "transformers",
+    "behaviour",
     "made_with",
 )
 _SHAPE = tuple(each.name for each in fields(Transformer) if each.name != "name")
