@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -34,7 +36,7 @@ def registers_short_on(study: Specification, front: pd.DataFrame) -> int:
     """Count the trials of a front whose register files do not hold what the mapping keeps there."""
     count = 0
     for name, group in front.groupby("configuration"):
-        columns = {each: group[each].to_numpy(dtype=np.int64) for each in PARAMETERS}
+        columns: dict[str, Any] = {each: group[each].to_numpy(np.int64) for each in PARAMETERS}
         designs = Designs(**columns)
         short = registers_short(str(name), study.workloads[0], designs)
         count += int(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -164,17 +164,15 @@ class _Batch:
 
     def metrics(self) -> dict[str, Any]:
         """Return `METRICS` by name."""
-        busy = {
-            array: sum(self._times.compute[name] for name in self._on(array))
-            for array in ("1d", "2d")
-        }
+        busy = {array: self._busy_s(array, self._times.compute) for array in ("1d", "2d")}
+        active = {name: self._active_s(name) for name in self._on("2d")}
         array_area, area = areas_um2(self._config.architecture, self._designs, self.parts)
         return {
             "latency_s": self._latency_s,
             "energy_pj": sum(self._energies_pj.values()),
             "traffic_bytes": sum(each.traffic_bytes for each in self._activities.values()),
             "util_1d": busy["1d"] / self._latency_s,
-            "util_2d": sum(self._active_fraction(name) for name in self._on("2d")),
+            "util_2d": self._busy_s("2d", active) / self._latency_s,
             "memory_latency_s": self._times.memory(),
             "compute_2d_s": busy["2d"],
             "compute_1d_s": busy["1d"],
@@ -186,7 +184,7 @@ class _Batch:
         """Return one Einsum's columns of an `EinsumEvaluation`."""
         return {
             "busy_s": self._times.compute[einsum],
-            "active_fraction": self._active_fraction(einsum),
+            "active_fraction": self._active_s(einsum) / self._latency_s,
             "traffic_bytes": self._activities[einsum].traffic_bytes,
             "energy_pj": self._energies_pj[einsum],
         }
@@ -194,13 +192,24 @@ class _Batch:
     def _on(self, array: str) -> list[str]:
         return [name for name, bound in self._config.binding.items() if bound.array == array]
 
-    def _active_fraction(self, einsum: str) -> Any:
+    def _busy_s(self, array: str, times_s: Mapping[str, Any]) -> Any:
+        """Add up the times of an array's Einsums.
+
+        They are added as the schedule adds them: what the latency were, were all else instant. So
+        rounded sums do not exceed the latency either, and no utilization exceeds 1.
+        """
+        nothing = dict.fromkeys(self._times.compute, 0.0)
+        own = {name: times_s[name] for name in self._on(array)}
+        return self._config.latency(Times(nothing | own, nothing, array_rows=0))
+
+    def _active_s(self, einsum: str) -> Any:
+        """Time for which an Einsum uses the 2D array, by the share of its PEs where that counts."""
         if self._config.binding[einsum].array == "1d":
             return 0.0
-        active = self._times.compute[einsum] / self._latency_s
+        active = self._times.compute[einsum]
         if self._config.counts_idle_pes:
             pes = self._designs.array_rows * self._designs.array_cols
-            active = active * self._activities[einsum].instances / pes
+            active = active * (self._activities[einsum].instances / pes)
         return active
 
 
