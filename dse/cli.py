@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from dse import interruption, streams
-from evaluators.errors import EvaluationError, InputError
+from evaluators.errors import EvaluationError, InputError, shown
+from evaluators.foreign import integer
 
 FOUND_WANTING = 1
 BAD_INPUT = 2
@@ -302,8 +303,8 @@ def _study(commands: argparse._SubParsersAction[_Parser]) -> None:
     for name, kind, text in (
         ("trials", _positive, "designs to try"),
         ("time-limit-s", _seconds, "start no batch after so many seconds"),
-        ("seed", _natural, "of the sampler"),
-        ("batch", _positive, "designs asked for at a time"),
+        ("seed", _seed, "of the sampler"),
+        ("batch", _batch, "designs asked for at a time"),
     ):
         run.add_argument(f"--{name}", type=kind, metavar="N", help=text)
     run.add_argument("--sampler", metavar="NAME", help="tpe, nsga2, nsga3, random, qmc, grid or gp")
@@ -429,18 +430,25 @@ def _driving(parser: _Parser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-def _number(text: str, least: int) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"'{text}' is no integer of at least {least}")
-    return int(text)
+def _number(text: str, least: int, most: int) -> int:
+    number = integer(text, least, most)
+    if number is None:
+        raise argparse.ArgumentTypeError(
+            f"'{shown(text)}' is no integer of at least {least} and at most {most}"
+        )
+    return number
 
 
 def _positive(text: str) -> int:
-    return _number(text, 1)
+    return _number(text, 1, 10**9)
 
 
-def _natural(text: str) -> int:
-    return _number(text, 0)
+def _seed(text: str) -> int:
+    return _number(text, 0, 2**32 - 1)
+
+
+def _batch(text: str) -> int:
+    return _number(text, 1, 2**16)
 
 
 def _seconds(text: str) -> float:

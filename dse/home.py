@@ -25,7 +25,10 @@ _CHECKSUM = "# sha256 of the lines above: "
 
 def begun(folder: Path) -> bool:
     """Tell whether a study was begun in a folder."""
-    return (folder / _NAME).is_file()
+    try:
+        return (folder / _NAME).is_file()
+    except (OSError, ValueError):  # a name too long, or with a zero byte
+        return False
 
 
 def write(

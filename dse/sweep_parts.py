@@ -13,7 +13,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from dse.sealed import metadata, sealed, unsealed
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
 from evaluators.protocol import METRICS, evaluator
@@ -31,7 +30,9 @@ from search_spaces.parameter import Parameter
 from studies.objectives import OBJECTIVES, UNITS, objective_values
 from studies.specification import Specification
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
+
+_REMEDY = "remove it and sweep again"
 
 CHUNK = 1 << 16
 """The most designs in a part, the infeasible ones counted."""
@@ -113,7 +114,7 @@ class SweepParts:
     def table(self, start: int, swept: Swept) -> pa.Table:
         """Return a part as it is on disk."""
         infeasible = self.stop(start) - start - len(swept.designs)
-        metadata = self._metadata(start) | {"infeasible": str(infeasible)}
+        told = self._metadata(start) | {"infeasible": str(infeasible)}
         workloads = self._study.workloads
         models = [each.transformer.name for each in workloads]
         n = len(swept.designs)
@@ -126,7 +127,7 @@ class SweepParts:
         }
         columns |= self._parameters(swept.designs, len(workloads))
         columns |= {name: swept.metrics[name].ravel() for name in METRICS}
-        return pa.table(columns).replace_schema_metadata(metadata)
+        return pa.table(columns).replace_schema_metadata(told)
 
     def write(self, start: int, content: bytes) -> None:
         """Write a part, atomically; `content` is that of its table, see `parquet`."""
@@ -166,9 +167,9 @@ class SweepParts:
 
     def write_front(self, front: pd.DataFrame) -> None:
         """Write the front, atomically; columns as those of `candidates`."""
-        metadata = {"schema_version": SCHEMA_VERSION, "digest": self._digest}
+        own = {"schema_version": SCHEMA_VERSION, "digest": self._digest}
         columns = {str(name): pa.array(column) for name, column in front.items()}
-        table = pa.table(columns).replace_schema_metadata(metadata)
+        table = pa.table(columns).replace_schema_metadata(own)
         write_atomically(self._folder / "front.parquet", parquet(table))
 
     def front(self) -> pd.DataFrame | None:
@@ -222,34 +223,14 @@ def _column(parameter: Parameter, values: Int64s) -> Any:
 
 
 def parquet(table: pa.Table) -> bytes:
-    """Return a table as the content of a file, with checksums."""
-    content = BytesIO()
-    pq.write_table(
-        table,
-        content,
-        compression="zstd",
-        use_dictionary=[name for name in table.column_names if name not in (*METRICS, "design")],
-        write_page_checksum=True,
-    )
-    return content.getvalue()
+    """Return a table as the content of a file, with its checksum."""
+    alike = [name for name in table.column_names if name not in (*METRICS, "design")]
+    return sealed(table, compression="zstd", use_dictionary=alike)
 
 
 def _read(path: Path) -> pa.Table:
-    try:
-        return pq.read_table(path, page_checksum_verification=True)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise _damaged(path, error) from None
+    return unsealed(path, _REMEDY).read()
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    try:
-        metadata = pq.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowInvalid) as error:
-        raise _damaged(path, error) from None
-    return {key.decode(): value.decode() for key, value in metadata.items() if key[:6] != b"ARROW:"}
-
-
-def _damaged(path: Path, error: Exception) -> InputError:
-    return InputError(
-        f"{path} is damaged ({str(error).splitlines()[0]}); remove it and sweep again"
-    )
+    return metadata(unsealed(path, _REMEDY))
