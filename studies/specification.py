@@ -39,13 +39,12 @@ from functools import cached_property
 from typing import Any
 
 from evaluators.accounting import PUBLISHED, Accounting
+from evaluators.behaviour import COMPONENTS, behaviour
 from evaluators.workload import Workload, seq_len_label
 from search_spaces.space import SearchSpace, joint_space, space
 
 JOINT = "joint"
 SAMPLERS = ("tpe", "nsga2", "nsga3", "random", "qmc", "grid", "gp")
-MODEL_VERSION = "1"
-"""Rises when an evaluation of the same design changes: older studies are then not continued."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ class Specification:
         The budget is not part of it: a study may be continued with a larger one.
         """
         return {
-            "model version": MODEL_VERSION,
+            "behaviour": self.behaviour(),
             "configuration": self.configuration,
             "workloads": [
                 f"{seq_len_label(each.seq_len)} {vars(each.transformer)}" for each in self.workloads
@@ -130,6 +129,14 @@ class Specification:
             "sram": self.accounting.sram,
             "pinned": self.pinned,
         }
+
+    def behaviour(self) -> dict[str, str]:
+        """Return the digests of its configurations' evaluations and of the components.
+
+        A study is not continued, nor a sweep served, where they differ.
+        """
+        every = behaviour(self.evaluator)
+        return {name: every[name] for name in (*self.space.configurations, COMPONENTS)}
 
     def digest(self) -> str:
         """Return a hash of `identity`."""

@@ -13,8 +13,8 @@ from studies.specification import Specification
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def to_toml(study: Specification, made_with: Mapping[str, str]) -> str:
-    """Write a specification, complete, with the versions it was made with."""
+def to_toml(study: Specification, made_with: Mapping[str, Any]) -> str:
+    """Write a specification, complete, with its behaviour and the versions it was made with."""
     shapes = {each.transformer.name: each.transformer for each in study.workloads}
     own = {name: shape for name, shape in shapes.items() if TRANSFORMERS.get(name) != shape}
     table: dict[str, Any] = {
@@ -38,6 +38,7 @@ def to_toml(study: Specification, made_with: Mapping[str, str]) -> str:
     lines += _table("space", study.overrides)
     for name, shape in own.items():
         lines += _table(f"transformers.{_key(name)}", _sizes(shape))
+    lines += _table("behaviour", study.behaviour())
     lines += _table("made_with", made_with)
     return "\n".join(lines) + "\n"
 
