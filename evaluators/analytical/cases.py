@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import prod
 from typing import Any, TypeVar
 
@@ -39,12 +39,15 @@ class Case:
         id: what its author calls it.
         mapping: the loop nest.
         factors: the mapping's factor names -> trip counts.
+        at_rest: words that units below the innermost level read of a tensor that rests; see
+            `LoopNest`.
 
     """
 
     id: str
     mapping: Mapping
     factors: dict[str, int]
+    at_rest: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def count_case(case: Case, *, wrapped: bool) -> dict[str, Any]:
         wrapped: partitions as Timeloop prints them, modulo 2^64, instead of the true ones.
 
     """
-    nest = LoopNest(case.mapping, Factors(case.factors), wrapped=wrapped)
+    nest = LoopNest(case.mapping, Factors(case.factors), wrapped=wrapped, at_rest=case.at_rest)
     return {
         "levels": {
             level.name: {

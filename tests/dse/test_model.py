@@ -160,7 +160,10 @@ problem:
 architecture:
   subtree:
   - name: chip
-    local: [{name: S, class: DRAM}, {name: R, class: DRAM}, {name: mac, class: mac}]
+    local:
+    - {name: S, class: DRAM, attributes: {datawidth: 8}}
+    - {name: R, class: DRAM, attributes: {datawidth: 8}}
+    - {name: mac, class: mac}
 mapping:
 - {target: S, type: temporal, factors: M1024, permutation: MN}
 - {target: R, type: temporal, factors: M1024 N1048576, permutation: MN}
