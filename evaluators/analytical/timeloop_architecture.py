@@ -33,14 +33,13 @@ _UNSUPPORTED = {
     "networks": "networks of their own are not supported; leave them out",
 }
 _LEAF = ("name", "attributes", "spatial", *_UNSUPPORTED)
-_COMPONENT = ("name", "class", "subclass", "attributes")
-_ESTIMATED = ("required_actions", "area_scale", "energy_scale", "enabled")
+_COMPONENT = ("class", "subclass", "required_actions", "area_scale", "energy_scale", "enabled")
 _KEYS = {
     "!Hierarchical": ("nodes",),
     "!Parallel": ("nodes",),
     "!Container": _LEAF,
-    "!Component": (*_LEAF, *_COMPONENT, *_ESTIMATED),
-    "!Nothing": (*_LEAF, *_COMPONENT, *_ESTIMATED),
+    "!Component": (*_LEAF, *_COMPONENT),
+    "!Nothing": (*_LEAF, *_COMPONENT),
 }
 """The keys of a node by its tag."""
 _BESIDE = ("!Component", "!Nothing")
@@ -221,7 +220,7 @@ def _read_subtree(chip: _Chip, node: Node) -> None:
 
 
 def _flat_component(node: Node, instances: int) -> Storage | Arithmetic | None:
-    node.only(*_COMPONENT, *_ESTIMATED)
+    node.only("name", "attributes", *_COMPONENT)
     switch = node.find("enabled")
     if switch and not switch.truth():
         raise InputError(f"{switch.where}: a flat file says true; leave the component out")

@@ -7,6 +7,7 @@ arithmetic, meshes used in part, ranks and tensors at random, random bypass, loo
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import subprocess
 import tempfile
@@ -20,7 +21,7 @@ import yaml
 MOST_COMPUTES = 20_000
 TIMELOOP = shutil.which("timeloop-model")
 
-_ENERGY = {"arguments": {}, "energy": 1.0}
+_ENERGY_LINE = re.compile(r"nergy|Area|leakage|power|fJ|EDP| += \d+\.\d\d$")
 
 
 def random_chip(seed: int) -> str:
@@ -41,6 +42,33 @@ def run_timeloop(document: str) -> str | None:
         )
         statistics = Path(folder) / "timeloop-model.stats.txt"
         return statistics.read_text() if done.returncode == 0 and statistics.exists() else None
+
+
+def counted_lines(statistics: str) -> list[str]:
+    """Return the lines of statistics but for energies, areas and levels that hold nothing."""
+    blocks = re.split(r"(?m)^(?=Level \d+$|Networks$)", statistics)
+    return [
+        line.rstrip()
+        for block in blocks
+        if re.search(r"Computes|Partition size", block) or not block.startswith("Level")
+        for line in block.splitlines()
+        if line.strip() and not _ENERGY_LINE.search(line)
+    ]
+
+
+def tables(components: Iterable[str]) -> dict[str, Any]:
+    """Return energies of 1 pJ an access and areas, which Timeloop demands, of those components."""
+    energies, areas = [], []
+    for name in components:
+        actions = ("compute",) if ".mac[" in name else ("read", "write", "update")
+        listed = [{"name": action, "arguments": {}, "energy": 1.0} for action in actions]
+        listed.append({"name": "leak", "arguments": {}, "energy": 0.0})
+        energies.append({"name": name, "actions": listed})
+        areas.append({"name": name, "area": 1.0})
+    return {
+        "ERT": {"version": "0.4", "tables": energies},
+        "ART": {"version": "0.4", "tables": areas},
+    }
 
 
 class _Chip:
@@ -188,7 +216,7 @@ class _Chip:
             },
             "problem": {"version": "0.4", "shape": self._shape(), "instance": self.extents},
             "mapping": directives,
-            **self._tables(),
+            **tables(f"chip.{each['name']}" for each in self.components),
         }
 
     def _shape(self) -> dict[str, Any]:
@@ -199,16 +227,66 @@ class _Chip:
         ]
         return {"name": "random", "dimensions": list(self.ranks), "data_spaces": spaces}
 
-    def _tables(self) -> dict[str, Any]:
-        names = [f"chip.{each['name']}" for each in self.components]
-        energies = []
-        for name in names:
-            actions = ("compute",) if "mac[" in name else ("read", "write", "update")
-            listed = [{"name": action} | _ENERGY for action in actions]
-            listed.append({"name": "leak", "arguments": {}, "energy": 0.0})
-            energies.append({"name": name, "actions": listed})
-        areas = [{"name": name, "area": 1.0} for name in names]
-        return {
-            "ERT": {"version": "0.4", "tables": energies},
-            "ART": {"version": "0.4", "tables": areas},
-        }
+
+def as_users_write_it(document: str, seed: int) -> str:
+    """Return a random chip as the documents of Timeloop's front end: nodes, containers, lists.
+
+    Every fan-out becomes a container. Ranks of one step may be missing from orders and factors.
+    """
+    dice = random.Random(seed)
+    chip = yaml.safe_load(document)
+    below = chip["architecture"]["subtree"][0]["local"]
+    directives = chip["mapping"]
+    fanned = {each["target"] for each in directives if each["type"] == "spatial"}
+    nodes, containers = [], {}
+    for each, inner in zip(below, [*below[1:], None], strict=True):
+        name = each["name"].partition("[")[0]
+        attributes = dict(each["attributes"])
+        mesh = attributes.pop("meshX"), attributes.pop("meshY")
+        if not name.startswith("inter_"):
+            told = {"name": name, "class": each["class"], "attributes": attributes}
+            nodes.append(("Component", told))
+        if name in fanned:
+            wider = inner["attributes"]
+            containers[name] = f"PE{len(containers)}"
+            sides = {"meshX": wider["meshX"] // mesh[0], "meshY": wider["meshY"] // mesh[1]}
+            nodes.append(("Container", {"name": containers[name], "spatial": sides}))
+    lines = "\n".join(
+        f"  - !{tag} {yaml.safe_dump(node, default_flow_style=True, width=10_000).strip()}"
+        for tag, node in nodes
+    )
+    mapping = [_retold(each, containers, chip["problem"]["instance"], dice) for each in directives]
+    rest = {"problem": chip["problem"], "mapping": [each for each in mapping if each]}
+    return f"architecture:\n  version: 0.4\n  nodes:\n{lines}\n" + yaml.safe_dump(
+        rest, sort_keys=False, default_flow_style=None
+    )
+
+
+def _retold(
+    directive: dict[str, Any],
+    containers: dict[str, str],
+    extents: dict[str, int],
+    dice: random.Random,
+) -> dict[str, Any] | None:
+    kind, target = directive["type"], directive["target"]
+    if kind in ("bypass", "datatype"):
+        dummy = target.startswith("inter_")
+        return None if dummy else directive | {"type": "dataspace"}
+    told = directive.get("factors", "")
+    factors = {text[0]: int(text[1:].strip(" =,")) for text in _tokens(told)}
+    factors = {rank: factors.get(rank, 1) for rank in extents}
+    order = [rank for rank in directive["permutation"] if factors[rank] > 1 or dice.random() < 0.5]
+    told = [
+        f"{rank}={factors[rank]}" for rank in extents if factors[rank] > 1 or dice.random() < 0.7
+    ]
+    retold: dict[str, Any] = {"target": containers[target] if kind == "spatial" else target}
+    retold |= {"type": kind, "factors": dice.choice((told, ",".join(told)))}
+    if order:
+        retold["permutation"] = dice.choice((order, "".join(order), ", ".join(order)))
+    if kind == "spatial":
+        retold["split"] = directive["split"]
+    return {key: value for key, value in retold.items() if value or key == "split"}
+
+
+def _tokens(told: str) -> list[str]:
+    return re.findall(r"[A-Z][ =]*[0-9]+", told)
