@@ -107,6 +107,7 @@ def read_case(paths: Sequence[Path]) -> TimeloopCase:
     levels = read_mapping(top["mapping"], problem.einsum, problem.extents, architecture)
     case = _case(problem.einsum, architecture, levels)
     _check_sizes(case, architecture)
+    _check_scales(architecture, problem.tensors)
     return TimeloopCase(case, problem.tensors, levels, architecture)
 
 
@@ -328,6 +329,16 @@ def _words_at_rest(
         tensor.name: words_at_rest(along("X", tensor.ranks), along("Y", tensor.ranks), columns)
         for tensor in einsum.tensors
     }
+
+
+def _check_scales(architecture: Architecture, tensors: tuple[str, ...]) -> None:
+    for storage in architecture.storages:
+        for name in storage.bandwidth.scales:
+            if name not in tensors:
+                raise InputError(
+                    f"{storage.where}: bandwidth of {storage.name} is scaled for {shown(name)}, "
+                    f"which is no data space: {', '.join(tensors)}"
+                )
 
 
 def _check_sizes(case: Case, architecture: Architecture) -> None:

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import random
+import re
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,51 @@ def test_chips_are_counted_or_refused_as_the_installed_timeloop_does(seeds: rang
         if ours(tmp_path / "chip.yaml", chip) != told:
             differing.append(seed)
     assert differing == []
+
+
+def mutated(text: str, dice: random.Random) -> str:
+    """Change a document here and there: noise, dropped, repeated and exchanged pieces."""
+    for _ in range(dice.choice((1, 1, 2, 8))):
+        lines = text.split("\n")
+        words = list(re.finditer(r"[A-Za-z_]+|[0-9.]+", text))
+        at, line = dice.randrange(len(text) + 1), dice.randrange(len(lines))
+        kind = dice.randrange(5)
+        if kind == 0:
+            text = text[:at] + dice.choice(NOISE) + text[at:]
+        elif kind == 1:
+            text = text[:at] + text[at + dice.randrange(20) :]
+        elif kind == 2:
+            lines.insert(dice.randrange(len(lines)), lines[line])
+            text = "\n".join(lines)
+        elif kind == 3:
+            del lines[line]
+            text = "\n".join(lines)
+        elif words:
+            word = dice.choice(words)
+            instead = dice.choice((dice.choice(words).group(), dice.choice(NOISE)))
+            text = text[: word.start()] + instead + text[word.end() :]
+    return text
+
+
+NOISE = (
+    *("&a ", "*a", "<<: *a", "<<<: *a", "!!int ", "!x ", "[", "]", "{", "}", ":", ",", "- ", "\n"),
+    *("#", "'", '"', "|", "?", "%", "@", "{{", "\t", "\0", "\u2028", "\x1b[2J", "é", "0", "-1"),
+    *("1e999", "nan", "null", "", "9" * 30, "2147483648", "4294967296", "0x10", "[1..0]"),
+)
+
+
+@pytest.mark.parametrize("form", ["flat", "nodes"])
+def test_a_damaged_document_is_counted_or_refused_in_one_line(form: str, tmp_path: Path):
+    dice = random.Random(form)
+    documents = [chip["input"].partition("\nERT:")[0] for chip in RECORDED if chip["form"] == form]
+    path = tmp_path / "chip.yaml"
+    refusals = set()
+    for _ in range(500):
+        path.write_text(mutated(dice.choice(documents), dice))
+        try:
+            case = read_case([path])
+            assert report(case, count(case, wrapped=True))
+        except InputError as error:
+            refusals.add(re.sub(r"^\S+ line \d+|\d+", "", str(error)))
+    assert len(refusals) > 50
+    assert all(sentence.isprintable() for sentence in refusals)
