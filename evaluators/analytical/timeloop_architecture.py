@@ -74,6 +74,7 @@ class _Chip:
     mesh: Mesh = (1, 1)
     inherited: Attributes = field(default_factory=dict)
     parallels: int = 0
+    containers: list[str] = field(default_factory=list)
 
     def add(self, component: Storage | Arithmetic | None) -> None:
         """Add a component below the others."""
@@ -112,7 +113,8 @@ class _Chip:
                     f"{storage.where}: {storage.name} has no size and is no DRAM; give it a depth, "
                     "entries or sizeKB"
                 )
-        for name, times in Counter(each.name for each in components).items():
+        names = [*self.containers, *(each.name for each in components)]
+        for name, times in Counter(names).items():
             if times > 1:
                 raise InputError(f"{where}: {times} components are called {name}; name each apart")
         for i, (outer, inner) in enumerate(pairwise(components)):
@@ -157,6 +159,7 @@ def _read_nodes(chip: _Chip, branch: Node) -> None:
                 f"{node.where} stands below {chip.arithmetic[0].name}; the arithmetic must be last"
             )
         elif node.tag == "!Container":
+            chip.containers.append(_name(node))
             chip.fan_out(node)
             chip.inherited = chip.inherited | _attributes(node)
         elif node.tag == "!Component":

@@ -112,6 +112,8 @@ def test_an_attribute_may_be_spelled_as_timeloop_does(tmp_path: Path, old: str, 
         ("spatial: {meshX: 8}", "spatials: {}", "line 17: spatials: this key is not supported"),
         ("  version: 0.4", "  version: 0.3", "line 2: version is '0.3'; it must be 0.4"),
         ("spatial: {meshX: 8}", "attributes: {meshX: 8}", "write the mesh under spatial, not as"),
+        ("name: column", "name: PE", "2 components are called PE; name each apart"),
+        ("name: system", "name: L3", "2 components are called L3; name each apart"),
         ("name: mac", "name: 'mac[1..4]'", "is 'mac.1..4.'; it must be a name without a range"),
     ],
 )
