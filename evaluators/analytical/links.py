@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from evaluators.errors import InputError
 
-LARGEST_PARTLY_USED = 2**22
+LARGEST_PARTLY_USED = 2**20
 """Units of an array that is used in part, which are looked at one by one."""
 
 SpatialFactors = Sequence[tuple[bool, int]]

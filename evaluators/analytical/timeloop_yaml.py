@@ -70,6 +70,14 @@ class TimeloopCase:
     architecture: Architecture
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A top-level key as it is written, and what stands there."""
+
+    key: str
+    node: Node
+
+
 def read_case(paths: Sequence[Path]) -> TimeloopCase:
     """Read Timeloop's input from files, each of which holds some of the top-level keys.
 
@@ -83,15 +91,16 @@ def read_case(paths: Sequence[Path]) -> TimeloopCase:
     for key in ("problem", "architecture"):
         if key not in top:
             raise InputError(f"{files}: '{key}' is missing; name the file that has it")
-    sparse = top.get("sparse_optimizations")
-    if sparse and _says_something(sparse):
-        raise InputError(f"{sparse.where}: they are not supported; leave them out")
+    for part in top.get("sparse_optimizations", []):
+        if _says_something(part.node):
+            raise InputError(f"{part.node.where}: they are not supported; leave them out")
     if "mapping" not in top:
         raise InputError(_without_mapping(top, files))
-    architecture = read_architecture(top["architecture"])
+    architecture = read_architecture(top["architecture"][0].node)
     _check_form(top, flat=architecture.flat)
-    problem = read_problem(top["problem"])
-    levels = read_mapping(top["mapping"], problem.einsum, problem.extents, architecture)
+    problem = read_problem(top["problem"][0].node)
+    mapping = _joined([part.node for part in top["mapping"]])
+    levels = read_mapping(mapping, problem.einsum, problem.extents, architecture)
     case = _case(problem.einsum, architecture, levels)
     _check_sizes(case, architecture)
     _check_scales(architecture, problem.tensors)
@@ -126,12 +135,9 @@ def compute_cycles(counts: dict[str, Any]) -> int:
     return int(counts["computes"] // counts["utilized_instances"])
 
 
-def _gathered(paths: Iterable[Path]) -> dict[str, Node]:
-    """Return the top-level keys that say something, each from the one file that has it.
-
-    A mapping may come in parts, as 'mapping_of_buffers', which are joined.
-    """
-    top: dict[str, Node] = {}
+def _gathered(paths: Iterable[Path]) -> dict[str, list[_Part]]:
+    """Return the top-level keys that say something, by what they mean."""
+    top: dict[str, list[_Part]] = {}
     nodes = 0
     for path in paths:
         document = read_yaml(path, _SPELLINGS)
@@ -147,13 +153,10 @@ def _gathered(paths: Iterable[Path]) -> dict[str, Node]:
                 )
             if node.empty or "ignore" in key:
                 continue
-            before = top.get(name)
-            if before and name == "mapping":
-                top[name] = replace(before, value=[*before.entries(), *node.entries()])
-            elif before and name in _PARTS:
-                raise InputError(f"{node.where} is also at {before.where}; give it once")
-            else:
-                top[name] = node
+            before = top.setdefault(name, [])
+            if before and name in _PARTS and name not in _FAMILIES:
+                raise InputError(f"{node.where} is also at {before[0].node.where}; give it once")
+            before.append(_Part(key, node))
     return top
 
 
@@ -164,27 +167,42 @@ def _top_level(key: str) -> str | None:
     return _ALIASES.get(key) or next((name for name in _FAMILIES if name in key), None)
 
 
-def _check_form(top: dict[str, Node], *, flat: bool) -> None:
+def _joined(mappings: list[Node]) -> Node:
+    """Return one mapping of its parts, as 'mapping' and 'mapping_of_arrays'."""
+    if len(mappings) == 1:
+        return mappings[0]
+    return replace(mappings[0], value=[entry for each in mappings for entry in each.entries()])
+
+
+def _check_form(top: dict[str, list[_Part]], *, flat: bool) -> None:
     """Check what differs between the documents that users write and a flat file."""
     versions = _FLAT_VERSIONS if flat else (_VERSION,)
-    for name, node in top.items():
-        version = node.find("version") if isinstance(node.value, dict) else None
-        if version and version.value not in versions:
-            raise version.wrong(f"{_VERSION}, the version that Timeloop's front end reads")
-        if name == _CONSTRAINTS and not flat and _says_something(node):
-            raise InputError(
-                f"{node.where}: Timeloop's front end joins constraints to the mapping; state all "
-                "of it in the mapping and leave them out"
-            )
-
-
-def _without_mapping(top: dict[str, Node], files: str) -> str:
-    constraints = top.get(_CONSTRAINTS)
-    if constraints and _says_something(constraints):
-        return (
-            f"{constraints.where}: constraints for a mapper, and no mapping; give a mapping too, "
-            "as the mapper's timeloop-mapper.map.yaml"
+    for name, parts in top.items():
+        for part in parts:
+            node = part.node
+            version = node.find("version") if isinstance(node.value, dict) else None
+            if version and version.value not in versions:
+                raise version.wrong(f"{_VERSION}, the version that Timeloop's front end reads")
+            if name == _CONSTRAINTS and not flat and _says_something(node):
+                raise InputError(
+                    f"{node.where}: Timeloop's front end joins constraints to the mapping; state "
+                    "all of it in the mapping and leave them out"
+                )
+    mappings = top["mapping"]
+    if flat and (len(mappings) > 1 or mappings[0].key != "mapping"):
+        raise InputError(
+            f"{mappings[-1].node.where}: with a flat architecture Timeloop reads one key 'mapping' "
+            "alone; write it all there"
         )
+
+
+def _without_mapping(top: dict[str, list[_Part]], files: str) -> str:
+    for part in top.get(_CONSTRAINTS, []):
+        if _says_something(part.node):
+            return (
+                f"{part.node.where}: constraints for a mapper, and no mapping; give a mapping too, "
+                "as the mapper's timeloop-mapper.map.yaml"
+            )
     return f"{files}: 'mapping' is missing; name the file that has it"
 
 

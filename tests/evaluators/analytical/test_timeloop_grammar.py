@@ -145,6 +145,12 @@ def test_a_key_is_used_or_refused(tmp_path: Path, old: str, new: str, said: str)
             "9, datawidth: 16, meshX: 2",
             "reg has 2 x 16 .* 8 x 1 of rows",
         ),
+        ("mapping:", "my_mapping:", "my_mapping: .* reads one key 'mapping' alone"),
+        (
+            "- {target: rows, type: spatial",
+            "mapping2:\n- {target: rows, type: spatial",
+            "mapping2: ",
+        ),
         ("version: '0.4'", "version: '0.1'", "version is '0.1'; it must be 0.4"),
     ],
 )
@@ -196,3 +202,24 @@ def test_the_slowest_level_decides_the_cycles(tmp_path: Path):
     assert cycles(", read_bandwidth: 8", ", network_fill_latency: 5") == 512 / 8 + 5
     scaled = ", per_dataspace_bandwidth_consumption_scale: {Z: 0.5}"
     assert cycles(f", write_bandwidth: 2{scaled}") == 256 / 2 / 2
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        (
+            "constraints_2: {targets: [{target: L3}]}\nconstraints_3: {version: 0.4}",
+            "constraints_2",
+        ),
+        ("mapper: {version: 0.3}", "version is '0.3'; it must be 0.4"),
+        ("my_mapper: {}", "my_mapper: this key is not supported"),
+    ],
+)
+def test_a_further_top_level_key_is_used_or_refused(tmp_path: Path, extra: str, said: str):
+    assert said in refused(*written(tmp_path, PROBLEM, ARCHITECTURE, MAPPING, extra))
+
+
+def test_many_files_are_refused_and_so_is_more_than_they_may_hold(tmp_path: Path):
+    assert "101 files; name 100 at most" in refused(*written(tmp_path, *["a: 1"] * 101))
+    half = "ignored: [" + "x, " * 60_000 + "]"
+    assert "1.yaml: more than 100000 values in all" in refused(*written(tmp_path, half, half))
