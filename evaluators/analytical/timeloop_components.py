@@ -30,6 +30,7 @@ _DEFAULT_WORD_BITS = 16
 _BITS_PER_KB = 1024 * 8
 _UNSIGNED = 2**32 - 1
 """The largest size that Timeloop reads."""
+_FEWEST_COPIES = 0.001
 _SCALES = "per_dataspace_bandwidth_consumption_scale"
 _NEUTRAL = {
     "cluster_size": ("1",),
@@ -140,6 +141,8 @@ def read_component(
     block_words = _block_words(attributes, word_bits)
     words = _words(attributes, word_bits, block_words)
     copies = _first(attributes, ("multiple_buffering",))
+    if copies and copies.number() < _FEWEST_COPIES:
+        raise copies.wrong(f"a number of at least {_FEWEST_COPIES}")
     least_used = _first(attributes, ("min_utilization",))
     if words is None and least_used and least_used.number(positive=False):
         raise InputError(f"{least_used.where}: {name} has no size to use a share of; leave it out")

@@ -291,6 +291,7 @@ def test_what_is_no_text_file_of_a_bearable_size_is_refused(tmp_path: Path):
         ("{width: 64}", "{width: 2**6}", "1.yaml line 10: width is '2..6'; it must be an integer"),
         ("depth: 1024,", "depth: 8, multiple_buffering: 2,", "L3 holds 64 words, .* have 112"),
         ("depth: 1024,", "depth: 99, min_utilization: 0.1,", "112 words, less than its min_utili"),
+        ("depth: 1024,", "depth: 8, multiple_buffering: 1e-300,", "a number of at least 0.001"),
         ("{width: 64}", "{min_utilization: 0.5}", "DRAM has no size to use a share of"),
         ("{width: 64}", "{cluster_size: 4}", "1.yaml line 10: cluster_size is '4'; .* 1"),
         ("depth: 1024", "depth: 6", "L3 holds 96 words, its tiles in the mapping have 112"),
