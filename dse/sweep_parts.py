@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -26,7 +25,7 @@ from numpy.typing import NDArray
 
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
-from evaluators.protocol import METRICS, evaluator
+from evaluators.protocol import METRICS
 from search_spaces.parameter import Parameter
 from studies.objectives import OBJECTIVES, UNITS, objective_values
 from studies.specification import Specification
@@ -34,13 +33,7 @@ from studies.specification import Specification
 SCHEMA_VERSION = "1"
 
 CHUNK = 1 << 16
-"""The most designs in a part, the infeasible ones counted."""
-
-_PARTS = 64
-"""A space is cut into so many parts, for workers to share, ..."""
-
-_LEAST = 512
-"""... but not into smaller ones, unless the evaluator takes its designs one by one."""
+"""Designs in a part, the infeasible ones counted."""
 
 _SEARCH_ALONE = ("sampler", "seed", "batch", "pinned")
 """What the result of a trial depends on, but not that of a sweep."""
@@ -51,7 +44,7 @@ Float64s = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Swept:
-    """The feasible designs of one part.
+    """The feasible designs of a part, or of a piece of one.
 
     Attributes:
         designs: their numbers in the space, ascending, shape (n,).
@@ -61,6 +54,14 @@ class Swept:
 
     designs: Int64s
     metrics: Mapping[str, Float64s]
+
+    @classmethod
+    def joined(cls, pieces: Sequence[Self]) -> Self:
+        """Put the pieces of a part together, in their order."""
+        return cls(
+            np.concatenate([piece.designs for piece in pieces]),
+            {name: np.concatenate([piece.metrics[name] for piece in pieces]) for name in METRICS},
+        )
 
 
 class SweepParts:
@@ -78,20 +79,17 @@ class SweepParts:
         self._digest = digest(study)
         self._varying = [each for each in study.space.parameters if len(each.values) > 1]
 
-        least = 1 if evaluator(study.evaluator).one_by_one else _LEAST
-        self._size = min(CHUNK, max(least, ceil(study.space.size / _PARTS)))
-
     def path(self, start: int) -> Path:
         """Return the part of the designs from number `start` on."""
         return self._folder / f"part-{start:012d}.parquet"
 
     def starts(self) -> range:
-        """Return the first designs of all parts of the space: a matter of the study alone."""
-        return range(0, self._study.space.size, self._size)
+        """Return the first designs of all parts of the space."""
+        return range(0, self._study.space.size, CHUNK)
 
     def stop(self, start: int) -> int:
         """Return the number that follows the last design of a part."""
-        return min(start + self._size, self._study.space.size)
+        return min(start + CHUNK, self._study.space.size)
 
     def missing(self) -> list[int]:
         """Return the first designs of the parts that are yet to be written.

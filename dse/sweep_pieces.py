@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from analysis.fronts import pareto_front
 from dse.batch import jobs
 from dse.executors import run_job
 from dse.sweep_parts import SweepParts, Swept, parquet
-from evaluators.protocol import METRICS
+from evaluators.protocol import METRICS, evaluator
 from search_spaces.feasibility import registers_short
 from studies.objectives import UNITS, excess
 from studies.specification import Specification
@@ -21,11 +23,21 @@ _JOB = 1 << 14
 """Designs evaluated at a time: more are no faster, and take more memory."""
 
 
+_SHARE = 2
+"""Pieces that a worker gets of a small space: one may take longer than another."""
+
+
 @dataclass(frozen=True)
 class Piece:
-    """The designs of number `start` to `stop` - 1 of a study's space, those of one part."""
+    """The designs of number `start` to `stop` - 1 of a study's space.
+
+    Attributes:
+        part: the first design of the part that they belong to.
+
+    """
 
     study: Specification
+    part: int
     start: int
     stop: int
 
@@ -38,13 +50,28 @@ class Reduced:
     """What is left of a piece.
 
     Attributes:
-        content: of its part's file.
+        part: the content of its part's file, or where it is not all of the part, what that takes.
         front: its designs that no other of it dominates, see `SweepParts.candidates`.
 
     """
 
-    content: bytes
+    part: bytes | Swept
     front: pd.DataFrame
+
+
+def cut(
+    study: Specification, parts: SweepParts, missing: Sequence[int], workers: int
+) -> list[Piece]:
+    """Cut the missing parts so that all workers have something to do: large ones not at all."""
+    designs = sum(parts.stop(start) - start for start in missing)
+    size = max(1, ceil(designs / (workers * _SHARE))) if workers > 1 else designs
+    if evaluator(study.evaluator).one_by_one:
+        size = 1
+    return [
+        Piece(study, part, start, min(start + size, parts.stop(part)))
+        for part in missing
+        for start in range(part, parts.stop(part), size)
+    ]
 
 
 def reduced(piece: Piece) -> Reduced:
@@ -55,9 +82,11 @@ def reduced(piece: Piece) -> Reduced:
 
     """
     parts = SweepParts(piece.study, Path())
-    table = parts.table(piece.start, _feasible(piece))
+    swept = _feasible(piece)
+    table = parts.table(piece.part, swept)
     front = pareto_front(parts.candidates(table), [UNITS[each] for each in piece.study.objectives])
-    return Reduced(parquet(table), front)
+    whole = (piece.start, piece.stop) == (piece.part, parts.stop(piece.part))
+    return Reduced(parquet(table) if whole else swept, front)
 
 
 def _feasible(piece: Piece) -> Swept:
