@@ -492,7 +492,7 @@ def assert_cpus_taken_by_others_are_reported(address: str) -> None:
     from dse.ray_executor import Ray  # noqa: PLC0415
 
     ray.shutdown()
-    waiting = Ray(1, address, patience_s=1)
+    waiting = Ray(1, address, patience_s=8)
     waiting.evaluate([job("binding", 2)])
     holder = ray.remote(num_cpus=1)(Workload).remote(TRANSFORMERS["BERT"], 1)
     ray.get(holder.__ray_ready__.remote())
