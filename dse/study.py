@@ -18,6 +18,7 @@ from analysis.fronts import hypervolume, non_dominated
 from dse import interruption, study_tables
 from dse.cli import INTERRUPTED
 from dse.executors import executor
+from dse.lookup import find
 from dse.parts import Parts
 from dse.runner import Progress, Runner
 from dse.samplers import check_available
@@ -27,7 +28,6 @@ from evaluators.errors import EvaluationError, InputError
 from evaluators.files import write_atomically
 from evaluators.protocol import Runs, evaluator
 from studies import toml
-from studies.builtin import builtin
 from studies.pins import pins
 from studies.specification import SAMPLERS, Specification
 from studies.toml_text import to_toml
@@ -79,13 +79,6 @@ def _resume(options: argparse.Namespace) -> int:
     if options.trials is not None:
         study = replace(study, trials=options.trials)
     return drive(study, options)
-
-
-def find(name: str) -> tuple[Specification, ...]:
-    """Return the study of a TOML file, or the built-in ones of that name."""
-    if name.endswith(".toml") or "/" in name:
-        return (toml.load(Path(name)),)
-    return builtin(name)
 
 
 def drive(study: Specification, options: argparse.Namespace) -> int:

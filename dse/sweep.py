@@ -12,11 +12,11 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from analysis.fronts import pareto_front, pareto_front_of_chunks
+from analysis.fronts import pareto_front_of_chunks
 from dse import interruption
 from dse.cli import INTERRUPTED
 from dse.executors import Executor, executor
-from dse.study import find
+from dse.lookup import find
 from dse.study_tables import objective_columns, stored
 from dse.sweep_parts import SweepParts, Swept, parquet
 from dse.sweep_pieces import cut, reduced
@@ -96,8 +96,8 @@ def _front(study: Specification, parts: SweepParts, workers: Executor) -> pd.Dat
             bar.update(piece.stop - piece.start)
     for start in sorted(set(parts.starts()) - set(missing)):
         interruption.stop_if_asked()
-        fronts.append(pareto_front(parts.candidates(parts.read(start)), objectives))
-    return pareto_front_of_chunks(fronts, objectives)
+        fronts.append(parts.front_of(parts.read(start)))
+    return pareto_front_of_chunks((front.to_pandas() for front in fronts), objectives)
 
 
 def _content(parts: SweepParts, start: int, pieces: Mapping[int, bytes | Swept]) -> bytes:

@@ -15,20 +15,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from analysis.fronts import non_dominated
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
 from evaluators.protocol import METRICS
 from search_spaces.parameter import Parameter
 from studies.objectives import OBJECTIVES, UNITS, objective_values
 from studies.specification import Specification
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA_VERSION = "1"
 
@@ -135,12 +138,12 @@ class SweepParts:
         infeasible = sum(int(_metadata(self.path(start))["infeasible"]) for start in self.starts())
         return self._study.space.size - infeasible
 
-    def candidates(self, table: pa.Table) -> pd.DataFrame:
-        """Return a row a design of a part: its number, parameters and objectives."""
-        parameters = [each.name for each in self._varying]
+    def front_of(self, table: pa.Table) -> pa.Table:
+        """Return the designs of a part that no other of it dominates, a row each.
+
+        Columns are their number, parameters and objectives; the order is that of their numbers.
+        """
         count = len(self._study.workloads)
-        designs = table.select(["design", *parameters])
-        frame: pd.DataFrame = designs.take(np.arange(0, len(table), count)).to_pandas()
         metrics = {metric for name in self._study.objectives for metric in OBJECTIVES[name]}
         values = objective_values(
             self._study.objectives,
@@ -149,9 +152,12 @@ class SweepParts:
                 for place in range(count)
             ],
         )
-        for name, column in zip(self._study.objectives, values.T, strict=True):
-            frame[UNITS[name]] = column
-        return frame
+        best = np.flatnonzero(non_dominated(values))
+        front = table.select(["design", *(each.name for each in self._varying)])
+        front = front.take(best * count).replace_schema_metadata(None)
+        for name, column in zip(self._study.objectives, values[best].T, strict=True):
+            front = front.append_column(UNITS[name], pa.array(column))
+        return front
 
     def read(self, start: int) -> pa.Table:
         """Read a part whole, so that its checksums find damage in any column.
@@ -163,7 +169,7 @@ class SweepParts:
         return _read(self.path(start))
 
     def write_front(self, front: pd.DataFrame) -> None:
-        """Write the front, atomically; columns as those of `candidates`."""
+        """Write the front, atomically; columns as those of `front_of`."""
         metadata = {"schema_version": SCHEMA_VERSION, "digest": self._digest}
         columns = {str(name): pa.array(column) for name, column in front.items()}
         table = pa.table(columns).replace_schema_metadata(metadata)

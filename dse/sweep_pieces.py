@@ -8,15 +8,14 @@ from math import ceil
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
-from analysis.fronts import pareto_front
 from dse.batch import jobs
 from dse.executors import run_job
 from dse.sweep_parts import SweepParts, Swept, parquet
 from evaluators.protocol import METRICS, evaluator
 from search_spaces.feasibility import registers_short
-from studies.objectives import UNITS, excess
+from studies.objectives import excess
 from studies.specification import Specification
 
 _JOB = 1 << 14
@@ -51,12 +50,12 @@ class Reduced:
 
     Attributes:
         part: the content of its part's file, or where it is not all of the part, what that takes.
-        front: its designs that no other of it dominates, see `SweepParts.candidates`.
+        front: its designs that no other of it dominates, see `SweepParts.front_of`.
 
     """
 
     part: bytes | Swept
-    front: pd.DataFrame
+    front: pa.Table
 
 
 def cut(
@@ -84,9 +83,8 @@ def reduced(piece: Piece) -> Reduced:
     parts = SweepParts(piece.study, Path())
     swept = _feasible(piece)
     table = parts.table(piece.part, swept)
-    front = pareto_front(parts.candidates(table), [UNITS[each] for each in piece.study.objectives])
     whole = (piece.start, piece.stop) == (piece.part, parts.stop(piece.part))
-    return Reduced(parquet(table) if whole else swept, front)
+    return Reduced(parquet(table) if whole else swept, parts.front_of(table))
 
 
 def _feasible(piece: Piece) -> Swept:
