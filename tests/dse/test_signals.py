@@ -75,6 +75,18 @@ def test_a_callback_swallows_none(place: str) -> None:
         assert done.stderr.rstrip().endswith("KeyboardInterrupt")
 
 
+def test_one_that_was_swallowed_can_be_asked_for_again() -> None:
+    done = script(
+        "interruption._STOPPING_S = 0.0\n"
+        "callback(); print('went on')\n"
+        "try:\n"
+        "    ask(); print('never')\n"
+        "except KeyboardInterrupt:\n"
+        "    print('stopped')\n"
+    )
+    assert done.stdout == "went on\nstopped\n"
+
+
 def test_an_interrupt_asked_for_before_comes_where_it_is_allowed() -> None:
     done = script(
         "try:\n"
