@@ -15,7 +15,7 @@ from evaluators.errors import InputError
 MODEL = "timeloop-model"
 MAPPER = "timeloop-mapper"
 ACCELERGY = "accelergy"
-INSTALLATION = "https://timeloop.csail.mit.edu"
+INSTALLATION = "https://timeloop.csail.mit.edu/installation"
 
 _VERSIONS = """
 import json

@@ -44,31 +44,40 @@ LENGTHS = {
     ("flat", "BERT"): ("1K", "4K", "16K", "64K", "256K", "1M"),
     ("flat", "XLM"): ("1K", "4K", "16K", "64K", "256K", "1M"),
 }
-COUNTS = ("instances", "capacity", "partition", "reads", "fills", "updates")
+COUNTS = {"size": "capacity"} | {
+    name: name for name in ("instances", "partition", "reads", "fills", "updates")
+}
+"""Column -> the name of a count."""
 
 Files = dict[str, str]
 
 
 class Recording(Cache):
-    """Runs everything anew, and notes it."""
+    """Runs everything anew, once, and notes it."""
 
     def __init__(self, configuration: str) -> None:
         super().__init__(Path())
         self.configuration = configuration
-        self.lines: list[str] = []
+        self.made: dict[str, Files] = {}
 
     def get(self, version: str, inputs: Mapping[str, str], make: Callable[[], Files]) -> Files:
         """Run the program whose command is the first half of the version."""
-        outputs = make()
         words = version.split()
         known = [i for i, word in enumerate(words) if word in (*inputs, *accelergy.PRECISION)]
-        self.note(" ".join(words[: max(known) + 1]), inputs, outputs)
-        return outputs
+        return self.noted(" ".join(words[: max(known) + 1]), inputs, make)
 
-    def note(self, program: str, inputs: Mapping[str, str], outputs: Files) -> None:
-        """Keep a run."""
-        line = {"configuration": self.configuration, "program": program}
-        self.lines.append(json.dumps(line | {"inputs": dict(inputs), "outputs": outputs}))
+    def noted(self, program: str, inputs: Mapping[str, str], make: Callable[[], Files]) -> Files:
+        """Return what a program makes of its input, and keep both."""
+        run = json.dumps(
+            {"configuration": self.configuration, "program": program, "inputs": dict(inputs)}
+        )
+        if run not in self.made:
+            self.made[run] = make()
+        return self.made[run]
+
+    def lines(self) -> list[str]:
+        """Return the runs as lines of JSON."""
+        return [json.dumps(json.loads(run) | {"outputs": made}) for run, made in self.made.items()]
 
 
 def main() -> None:
@@ -90,28 +99,43 @@ def recorded(name: str) -> list[str]:
     """Run all that an evaluation with an audit does, the front end, and the search of layers."""
     recording = Recording(name)
     audit = TimeloopEvaluator(recording, audits=True)
-    audit.evaluate(name, BERT_1K, paper_design(name, BERT_1K), PUBLISHED).whole()
-    recording.lines = list(dict.fromkeys(recording.lines))
+    audited = audit.evaluate(name, BERT_1K, paper_design(name, BERT_1K), PUBLISHED).whole()
     config = CONFIGURATIONS[name]
-    design = evaluator("analytical").evaluate(name, BERT_1K, paper_design(name, BERT_1K), PUBLISHED)
-    for request in inputs.requests(config, BERT_1K, design.designs, PUBLISHED):
-        nested = front_end.front_end_input(request)
-        flat = as_yaml(front_end.flatten(nested))
-        recording.note("front end", {INPUT: nested}, {INPUT: flat})
+    for request in inputs.requests(config, BERT_1K, audited.designs, PUBLISHED):
+        flatten(recording, front_end.front_end_input(request))
         if name == SEARCHED and request.mapping == mapper.LINEAR_MAPPING:
-            searched(recording, request)
-    return list(dict.fromkeys(recording.lines))
+            search(recording, request)
+    return recording.lines()
 
 
-def searched(recording: Recording, request: inputs.Request) -> None:
+def flatten(recording: Recording, nested: str) -> None:
+    """Have the front end make the flat file of what a user writes."""
+    recording.noted(
+        "front end", {INPUT: nested}, lambda: {INPUT: as_yaml(front_end.flatten(nested))}
+    )
+
+
+def search(recording: Recording, request: inputs.Request) -> None:
     """Have Timeloop's mapper search for a mapping of a linear layer."""
-    files = {INPUT: mapper.price_input(request)}
-    command = (programs.ACCELERGY, *accelergy.ARGUMENTS)
-    prices = run(command, files, accelergy.OUTPUTS, environment=accelergy.ENVIRONMENT)
-    recording.note(" ".join(command), files, prices)
+    prices = noted_run(
+        recording,
+        [programs.ACCELERGY, *accelergy.ARGUMENTS],
+        {INPUT: mapper.price_input(request)},
+        accelergy.OUTPUTS,
+    )
     files = {INPUT: mapper.mapper_input(request), **prices}
-    command = (programs.MAPPER, *files)
-    recording.note(" ".join(command), files, run(command, files, (FOUND, SEARCH_STATISTICS)))
+    noted_run(recording, [programs.MAPPER, *files], files, (FOUND, SEARCH_STATISTICS))
+
+
+def noted_run(
+    recording: Recording, command: list[str], files: Files, outputs: tuple[str, ...]
+) -> Files:
+    """Run a program and keep what it makes."""
+    return recording.noted(
+        " ".join(command),
+        files,
+        lambda: run(command, files, outputs, environment=accelergy.ENVIRONMENT),
+    )
 
 
 def counted(name: str, model: str, length: str) -> list[tuple[object, ...]]:
@@ -127,9 +151,9 @@ def counted(name: str, model: str, length: str) -> list[tuple[object, ...]]:
         found = stats.parse(made[STATISTICS], f"{name} {model} {length}")
         for level, tensors in found.levels.items():
             for tensor, counts in tensors.items():
-                values = (getattr(counts, column) for column in COUNTS)
-                einsum = request.mapping.einsum.name
-                place = (name, model, length, einsum, level, tensor)
+                values = (getattr(counts, each) for each in COUNTS.values())
+                home = "reg_file" if level.startswith("reg") and level[3:].isdigit() else level
+                place = (name, model, length, request.mapping.einsum.name, home, tensor)
                 rows.append((*place, *values, found.cycles, found.computes))
     return rows
 

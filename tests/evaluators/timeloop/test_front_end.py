@@ -40,17 +40,3 @@ def test_without_the_front_end_one_sentence_says_where_it_is(monkeypatch):
         monkeypatch.setitem(sys.modules, f"{package}.v4", None)
     with pytest.raises(InputError, match=r"front end is not installed.*timeloop\.csail\.mit\.edu"):
         front_end.find()
-
-
-def test_containers_nest_as_the_recorded_meshes_do(recorded):
-    """Columns lie along X, rows along Y: the product is the mesh of what lies inside."""
-    for request in recorded.requests:
-        nodes = front_end.front_end_input(request)
-        spatial = [line.split(": ") for line in nodes.splitlines() if "mesh" in line]
-        sides = {name.strip(): int(size) for name, size in spatial}
-        text = (recorded.einsum_folder(request) / "parsed-processed-input.yaml").read_text("utf-8")
-        local = yaml.safe_load(text)["architecture"]["subtree"][0]["local"]
-        innermost = local[-1]["attributes"]
-        assert {"meshX": 1, "meshY": 1} | sides == {
-            side: innermost[side] for side in ("meshX", "meshY")
-        }
