@@ -86,6 +86,7 @@ def run(
 
     """
     folder = Path(tempfile.mkdtemp(prefix="timeloop-"))
+    kept = False
     try:
         for name, text in inputs.items():
             (folder / name).parent.mkdir(exist_ok=True)
@@ -100,13 +101,13 @@ def run(
         except EvaluationError as error:
             cause = f"made what cannot be read ({error})"
             raise TimeloopFailure(tuple(command), cause, "", folder) from error
+        return made
     except TimeloopFailure:
+        kept = True
         raise
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
-    return made
+    finally:
+        if not kept:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _watch(

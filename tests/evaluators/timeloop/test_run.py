@@ -15,7 +15,7 @@ import pytest
 from evaluators.errors import EvaluationError, InputError
 from evaluators.timeloop import programs
 from evaluators.timeloop.programs import TimeloopMissing
-from evaluators.timeloop.run import TimeloopFailure, run
+from evaluators.timeloop.run import TimeloopFailure, run, telling_line
 
 
 def script(tmp_path, *lines):
@@ -111,6 +111,28 @@ def test_only_the_last_lines_of_the_log_are_told(tmp_path):
     with pytest.raises(TimeloopFailure) as failed:
         run([script(tmp_path, "seq 100000; exit 1")], {}, [])
     assert failed.value.log.splitlines() == [str(i) for i in range(99981, 100001)]
+
+
+@pytest.mark.parametrize(
+    ("log", "line"),
+    [
+        ("", ""),
+        ("input file: a\n\n  ....\n", "input file: a"),
+        ("ERROR: no such level\nsee the manual\n", "ERROR: no such level"),
+        (
+            'Traceback (most recent call last):\n  File "x", line 1\n'
+            "ModuleNotFoundError: No module named 'yaml'\n",
+            "ModuleNotFoundError: No module named 'yaml'",
+        ),
+        (
+            "10:00 INFO | table estimating value: KeyError: 'arguments'\n10:00 ERROR  ======\n"
+            "10:00 ERROR  To see a list of models, run accelergy -h.\n",
+            "10:00 INFO | table estimating value: KeyError: 'arguments'",
+        ),
+    ],
+)
+def test_of_a_log_the_line_that_says_what_went_wrong_is_told(log, line):
+    assert telling_line(log) == line
 
 
 def test_the_time_limit_kills_the_program_and_what_it_started(tmp_path):
