@@ -33,6 +33,7 @@ ROUNDING = 1e-12
 """Relative difference up to which two prices are the same."""
 
 _RECOGNISED = 1e-6
+"""Difference, relative or absolute, up to which a change explains a price: both are rounded."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +122,13 @@ def recognised(ours: Prices, theirs: Prices, designs: Designs) -> tuple[Change, 
             expected = dict(ours)
             for change in changes:
                 expected = change.apply(expected, designs)
-            if all(isclose(theirs[n], expected[n], rel_tol=_RECOGNISED) for n in theirs):
+            if all(_explains(expected[name], price) for name, price in theirs.items()):
                 return changes
     return None
+
+
+def _explains(expected: float, price: float) -> bool:
+    return isclose(expected, price, rel_tol=_RECOGNISED, abs_tol=_RECOGNISED)
 
 
 def agreeing() -> str:
