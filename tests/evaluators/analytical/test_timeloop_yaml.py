@@ -1,5 +1,6 @@
 """Timeloop's YAML: what real runs counted, what is refused, and how quickly."""
 
+import json
 import os
 import re
 import time
@@ -174,7 +175,8 @@ def test_every_recorded_run_is_counted_as_timeloop_did(timeloop_runs, tmp_path: 
 
 def test_the_documents_that_users_write_give_the_same(timeloop_runs, tmp_path: Path):
     def loop_nest(text: str) -> str:
-        return str([yaml.safe_load(text)[name] for name in ("problem", "mapping")])
+        flat_file = yaml.safe_load(text)
+        return json.dumps([flat_file[name] for name in ("problem", "mapping")], sort_keys=True)
 
     statistics = {
         loop_nest(run.inputs["input.yaml"]): run.outputs["timeloop-model.stats.txt"]

@@ -51,7 +51,7 @@ class Point:
     def statistics_text(self, request: Request) -> str:
         """What Timeloop printed of this loop nest."""
         files = {INPUT: inputs.flat_input(request), TABLES: inputs.unit_tables(request)}
-        return self.replay.get(programs.MODEL, files, None)[STATISTICS]
+        return self.replay.get(" ".join((programs.MODEL, *files)), files, None)[STATISTICS]
 
     def statistics(self, request: Request) -> Statistics:
         """The same, read."""
