@@ -166,10 +166,10 @@ def test_where_every_run_fails_there_is_no_table_of_deviations(
     assert last.startswith("0 designs, 2 failed; timeloop took ")
 
 
-@pytest.mark.skipif(bool(INSTALLED), reason="Timeloop and Accelergy are installed")
 def test_without_timeloop_one_sentence_says_where_to_get_it(
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["confirm", "paper", "--limit", "1"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
