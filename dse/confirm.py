@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +33,8 @@ from studies.paper import points
 PAPER = "paper"
 TOLERANCE = 1e-12
 """Relative difference up to which two metrics agree: equal counts leave only rounding."""
+
+_WIDTH = 100
 
 ESTIMATE = "energy by Accelergy"
 """The energy that Accelergy itself estimates from the action counts of all components."""
@@ -207,12 +210,12 @@ def _report(found: Confirmation) -> Iterator[str]:
         ["component", "Accelergy's price / ours"],
         [[name, f"{factor:.6g}"] for name, factor in found.prices.items()],
     )
-    if found.changes is None:
-        yield f"Accelergy's prices are of no version that is known; ours are those of {_OURS}"
-    else:
-        yield f"Accelergy's prices are another version's; ours are those of {_OURS}"
-        for change in found.changes:
-            yield f"  {change.since} {change.what}"
+    known = "no version that is known" if found.changes is None else "another version"
+    yield from _wrapped(
+        f"Accelergy's prices are those of {known}; ours are those of {versions.agreeing()}"
+    )
+    for change in found.changes or ():
+        yield from _wrapped(f"{change.since} {change.what}", indent="  ")
     worst = max(found.recounted, key=lambda each: each.relative)
     yield (
         f"at Accelergy's prices our engine differs by at most {text.error(worst.relative)}, "
@@ -220,7 +223,14 @@ def _report(found: Confirmation) -> Iterator[str]:
     )
 
 
-_OURS = versions.agreeing()
+def _wrapped(sentence: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        sentence,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_on_hyphens=False,
+    )
 
 
 def _failed(failures: Iterable[dict[str, str]]) -> Iterator[str]:

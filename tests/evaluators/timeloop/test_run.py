@@ -207,6 +207,18 @@ def test_another_table_of_a_plug_in_is_another_version_of_accelergy(tmp_path):
     assert programs.version(program) != before
 
 
+def test_what_a_run_leaves_beside_a_plug_in_is_no_other_version(tmp_path):
+    program = tmp_path / "bin" / "accelergy"
+    plug_in = tmp_path / "share" / "accelergy" / "estimation_plug_ins" / "cacti"
+    for folder in (program.parent, plug_in / "cacti_inputs_outputs"):
+        folder.mkdir(parents=True)
+    program.write_text("one", encoding="ascii")
+    before = programs.version(program)
+    (plug_in / "cacti_inputs_outputs" / "tmp1234.out").write_text("energy", encoding="ascii")
+    programs.version.cache_clear()
+    assert programs.version(program) == before
+
+
 def test_another_build_has_another_version(tmp_path):
     versions = set()
     for name, content in (("a", "one"), ("b", "two"), ("c", "one")):
