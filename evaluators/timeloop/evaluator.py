@@ -32,6 +32,9 @@ STATISTICS = "timeloop-model.stats.txt"
 INPUT = "input.yaml"
 TABLES = "tables.yaml"
 FOUND = "timeloop-mapper.map.yaml"
+Sources = tuple[Designs, Count, Storage]
+"""A design, a batch of one with its binding; who counts its loop nests; its components."""
+
 SEARCH_LIMIT_S = 6 * 3600.0
 """The search of a large problem goes on for hours (spec/mappings.md, section 5.1)."""
 
@@ -62,6 +65,7 @@ class TimeloopEvaluator:
         self.cache = cache or Cache(default_folder())
         self._time_limit_s = time_limit_s
         self._programs = (programs.MODEL, programs.ACCELERGY) + (programs.MAPPER,) * searches
+        self._latest: tuple[object, Sources] | None = None
         self._engine = AnalyticalEvaluator(self._sources, chunk=1)
 
     def check_installed(self) -> None:
@@ -119,15 +123,30 @@ class TimeloopEvaluator:
 
     def _sources(
         self, config: Configuration, workload: Workload, design: Designs, accounting: Accounting
-    ) -> tuple[Designs, Count, Storage]:
+    ) -> Sources:
+        """Return what an evaluation is made of; an audit takes the same as the one before it."""
+        columns = {**design.columns(), **design.binding}
+        asked = (config, workload, accounting, {k: v.tolist() for k, v in columns.items()})
+        if self._latest is None or self._latest[0] != asked:
+            self._latest = asked, self._found(config, workload, design, accounting)
+        return self._latest[1]
+
+    def _found(
+        self, config: Configuration, workload: Workload, design: Designs, accounting: Accounting
+    ) -> Sources:
         if self._searches(config.name):
             binding = mapper.searched_binding(config, workload, design, accounting, self._search)
             design = design.with_columns(binding=binding)
 
-        def count(mapping: Mapping, factors: Factors, *, wrapped: bool) -> TimeloopCounts:
-            request = inputs.request(config.name, design, mapping, factors)
-            exact = None if wrapped else LoopNest(mapping, factors, wrapped=False)
-            return TimeloopCounts(mapping, self._model(request), exact)
+        counted: dict[object, Counts] = {}
+
+        def count(mapping: Mapping, factors: Factors, *, wrapped: bool) -> Counts:
+            nest = (mapping, wrapped, *inputs.trip_counts(mapping, factors).items())
+            if nest not in counted:
+                request = inputs.request(config.name, design, mapping, factors)
+                exact = None if wrapped else LoopNest(mapping, factors, wrapped=False)
+                counted[nest] = TimeloopCounts(mapping, self._model(request), exact)
+            return counted[nest]
 
         return design, count, accelergy.components(config, design, accounting, self._accelergy)
 
@@ -137,16 +156,9 @@ class TimeloopEvaluator:
         """Return the columns of an audit of a resolved design, a batch of one."""
         config = configuration(name)
         design, count, parts = self._sources(config, workload, design, accounting)
-        counted: dict[object, Counts] = {}
-
-        def once(mapping: Mapping, factors: Factors, *, wrapped: bool) -> Counts:
-            nest = (mapping, wrapped, *inputs.trip_counts(mapping, factors).items())
-            if nest not in counted:
-                counted[nest] = count(mapping, factors, wrapped=wrapped)
-            return counted[nest]
 
         def price(prices: Storage) -> Evaluations:
-            engine = AnalyticalEvaluator(lambda *_: (design, once, prices), chunk=1)
+            engine = AnalyticalEvaluator(lambda *_: (design, count, prices), chunk=1)
             return engine.evaluate(name, workload, design, accounting, breakdown=True).whole()
 
         exact = accelergy.components(config, design, accounting, self._accelergy, rounded=False)
