@@ -162,6 +162,27 @@ def test_an_interruption_leaves_no_process_and_no_folder(tmp_path, scratch):
     assert list(scratch.iterdir()) == []
 
 
+def test_a_worker_that_is_told_to_end_leaves_no_folder(tmp_path, scratch):
+    started = tmp_path / "pid"
+    program = script(
+        tmp_path, f"echo $$ > {started}.new", f"mv {started}.new {started}", "sleep 600"
+    )
+    own = (
+        "import signal, sys, tempfile\n"
+        "from evaluators.timeloop.run import run\n"
+        "signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))\n"
+        f"tempfile.tempdir = {str(scratch)!r}\n"
+        f"run([{program!r}], {{}}, [])\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", own]) as worker:
+        assert eventually(started.exists)
+        worker.terminate()
+    assert worker.returncode == 143
+    assert list(scratch.iterdir()) == []
+    (pid,) = pids(started)
+    assert eventually(lambda: ended(pid))
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel ends it on Linux alone")
 def test_a_killed_evaluation_leaves_no_program_running(tmp_path):
     started = tmp_path / "pid"
