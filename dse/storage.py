@@ -29,7 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dse.journal import Journal
 from evaluators.errors import InputError
-from evaluators.files import remove_if_present
+from evaluators.files import remove_if_present, unfinished_name
 from studies.objectives import UNITS
 from studies.specification import Specification
 
@@ -170,8 +170,10 @@ def _is_blank(opened: optuna.Study, directions: list[StudyDirection]) -> bool:
 
 def _remove_unfinished(folder: Path) -> None:
     """Remove the files that a killed driver had not finished."""
-    for path in (*folder.glob(".study.toml.*"), *folder.glob("evaluations/.part-*.parquet.*")):
-        remove_if_present(path)
+    for name in ("study.toml", "evaluations/part-*.parquet"):
+        file = folder / name
+        for path in file.parent.glob(unfinished_name(file.name)):
+            remove_if_present(path)
 
 
 def _refuse_orphans(folder: Path) -> None:
