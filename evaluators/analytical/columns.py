@@ -38,8 +38,17 @@ def shared(column: NDArray[np.int64]) -> Column:
 
 def divisors(n: int) -> NDArray[np.int64]:
     """Return the divisors of n >= 1 in ascending order."""
-    small = [d for d in range(1, int(n**0.5) + 1) if n % d == 0]
-    return np.array(sorted({*small, *(n // d for d in small)}), dtype=np.int64)
+    found, left, factor = [1], n, 2
+    while left > 1:
+        if factor * factor > left:
+            factor = left  # what is left is prime
+        before = found
+        while left % factor == 0:
+            left //= factor
+            before = [each * factor for each in before]
+            found = found + before
+        factor += 1
+    return np.array(sorted(found), dtype=np.int64)
 
 
 class Factors:

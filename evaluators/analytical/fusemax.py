@@ -44,6 +44,17 @@ class FuseMax:
 
     def resolve(self, workload: Workload, designs: Designs, accounting: Accounting) -> Designs:
         """Fill in automatic query tiles: the largest divisor of L/C that fits the buffer."""
+        shape = workload.transformer
+        check_countable(
+            {
+                "B": shape.batch,
+                "H": shape.heads,
+                "M": workload.seq_len,
+                "P": workload.seq_len,
+                "E": max(shape.query_width, shape.value_width),
+            },
+            f"{shape.name} at {workload.seq_len} tokens",
+        )
         automatic = designs.query_tiles == AUTOMATIC
         if not automatic.any():
             return designs
@@ -76,17 +87,6 @@ class FuseMax:
         count: Count = LoopNest,
     ) -> dict[str, Activity]:
         """Return every Einsum's activity for feasible, resolved designs, in the cascade's order."""
-        shape = workload.transformer
-        check_countable(
-            {
-                "B": shape.batch,
-                "H": shape.heads,
-                "M": workload.seq_len,
-                "P": workload.seq_len,
-                "E": max(shape.query_width, shape.value_width),
-            },
-            f"{shape.name} at {workload.seq_len} tokens",
-        )
         per_chunk = accounting.repairs(Correction.Q6)
         wrapped = not accounting.repairs(Correction.Q5)
         factors = _factors(workload, designs)

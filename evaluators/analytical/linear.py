@@ -77,11 +77,17 @@ class Linear:
     def resolve(self, workload: Workload, designs: Designs, accounting: Accounting) -> Designs:
         """Choose every layer's tile, the best of all that fit; 0 where none does."""
         del accounting
-        rows = workload.transformer.batch * workload.seq_len
+        shape = workload.transformer
+        rows = shape.batch * workload.seq_len
+        for name, (cols, contraction) in layers(shape).items():
+            check_countable(
+                {"M": rows, "N": cols, "K": contraction},
+                f"layer {name} of {shape.name} at {workload.seq_len} tokens",
+            )
         binding: dict[str, Int64s] = {}
         capacity = designs.buffer_bytes // WORD_BYTES
         same_array = list(groups(designs.array_rows, designs.array_cols))
-        for name, (cols, contraction) in layers(workload.transformer).items():
+        for name, (cols, contraction) in layers(shape).items():
             m1, n1 = (np.zeros(len(designs), dtype=np.int64) for _ in range(2))
             for group in same_array:
                 array_rows, array_cols = (
@@ -130,10 +136,6 @@ class Linear:
         activities = {}
         for name, (cols, contraction) in layers(shape).items():
             if (cols, contraction) not in known:
-                check_countable(
-                    {"M": rows, "N": cols, "K": contraction},
-                    f"layer {name} of {shape.name} at {workload.seq_len} tokens",
-                )
                 m1, n1 = (shared(designs.binding[f"{name}_{tile}"]) for tile in ("m1", "n1"))
                 factors = Factors(
                     {

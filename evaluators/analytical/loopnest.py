@@ -17,7 +17,7 @@ import numpy as np
 
 from evaluators.analytical.columns import Column, Factors, select
 from evaluators.analytical.mapping import Mapping
-from evaluators.errors import InputError
+from evaluators.errors import TooLarge
 
 Names = tuple[str, ...]
 
@@ -257,13 +257,13 @@ def _below_2_63(a: Any, b: Any) -> bool:
 
 
 def check_countable(extents: dict[str, int], where: str) -> None:
-    """Raise `InputError` where the computes of an iteration space, and so a count, pass 2^63 - 1.
+    """Raise `TooLarge` where the computes of an iteration space, and so a count, pass 2^63 - 1.
 
     No count per instance exceeds the number of computes, since each is a product of distinct loops.
     """
     computes = prod(extents.values())
     if computes > LARGEST_COUNT:
-        raise InputError(
+        raise TooLarge(
             f"{where}: 2^{computes.bit_length() - 1} computes or more exceed 2^63 - 1, the largest "
             "count that is exact; "
             "shrink the batch or the sequence"

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 _TABLE = np.loadtxt(
     str(files("evaluators.components") / "intadder.csv"), delimiter=",", skiprows=1, ndmin=2
 )
-_ENERGY_PJ, _AREA_UM2 = (np.insert(_TABLE[:, column], 0, np.nan) for column in (1, 2))
+_ENERGY_PJ, _AREA_UM2 = np.full((2, 64), np.nan)
+_ENERGY_PJ[_TABLE[:, 0].astype(int)], _AREA_UM2[_TABLE[:, 0].astype(int)] = _TABLE[:, 1:].T
 
 
 def address_bits(depth: ArrayLike) -> NDArray[np.int64]:
@@ -22,12 +23,15 @@ def address_bits(depth: ArrayLike) -> NDArray[np.int64]:
 
 
 def energy_pj(depth: ArrayLike) -> NDArray[np.float64]:
-    """Energy of generating one address of a storage with `depth` rows, not rounded."""
+    """Energy of generating one address of a storage with `depth` rows, not rounded.
+
+    NaN where the table has no adder of that width.
+    """
     energy: NDArray[np.float64] = _ENERGY_PJ[address_bits(depth)]
     return energy
 
 
 def area_um2(depth: ArrayLike) -> NDArray[np.float64]:
-    """Area of one address generator of a storage with `depth` rows."""
+    """Area of one address generator of a storage with `depth` rows, NaN as `energy_pj`."""
     area: NDArray[np.float64] = _AREA_UM2[address_bits(depth)]
     return area
