@@ -211,15 +211,22 @@ def _numbers(chunk: Chunk, name: str) -> Int64s:
     def read(text: str) -> int:
         number = whole_number(text)
         if number is None and name == "seq_len":
-            try:
-                number = parse_seq_len(text)
-            except TooLarge:
-                number = LARGEST
+            number = _tokens(text)
         if number is None or number < least:
             raise InputError(f"{name} '{shown(text)}': give {must}")
         return number
 
     return table_cells.whole_numbers(chunk.columns[name], name, chunk.place, least, read)
+
+
+def _tokens(text: str) -> int | None:
+    """Read a sequence length with a suffix; None for what is none."""
+    try:
+        return parse_seq_len(text)
+    except TooLarge:
+        return LARGEST
+    except InputError:
+        return None
 
 
 def _alike(keys: Sequence[NDArray[Any]], rows: int) -> Iterator[NDArray[np.intp]]:
@@ -312,7 +319,7 @@ def _result(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> di
         **setting.labels(engine),
         **evaluations.designs.columns(),
         **evaluations.metrics,
-        "binding": _binding_column(evaluations.designs.binding, feasible),
+        "binding": _binding_column(evaluations.designs.binding),
         "feasible": feasible,
         "failed": failed,
         "reason": "",
@@ -322,15 +329,18 @@ def _result(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> di
     return columns
 
 
-def _binding_column(binding: Mapping[str, Int64s], feasible: NDArray[np.bool_]) -> Any:
-    """Write the bindings that may be chosen, where they are known."""
+def _binding_column(binding: Mapping[str, Int64s]) -> Any:
+    """Write the bindings that could be chosen; '' where there was none to choose."""
     if binding.keys() != set(CHOICES):
         return ""
     different, places = np.unique(
         np.stack([binding[name] for name in CHOICES]), axis=1, return_inverse=True
     )
-    written = [binding_text(dict(zip(CHOICES, each, strict=True))) for each in different.T.tolist()]
-    return np.where(feasible, np.array(written, dtype=object)[places.ravel()], "")
+    written = [
+        binding_text(chosen) if chosen["query_rows"] else ""
+        for chosen in (dict(zip(CHOICES, each, strict=True)) for each in different.T.tolist())
+    ]
+    return np.array(written, dtype=object)[places.ravel()]
 
 
 def _too_large(design: Mapping[str, Any]) -> str:

@@ -102,7 +102,10 @@ def texts(column: pa.Array, name: str, place: Place) -> Texts:
         raise place.error(row, f"{name} is of type {shown(kind)}; {_WANTED}")
     if not pa.types.is_dictionary(column.type):
         column = pc.cast(column, pa.string()).dictionary_encode()
-    known = pc.cast(column.dictionary, pa.string()).to_pylist()
+    try:
+        known = pc.cast(column.dictionary, pa.string()).to_pylist()
+    except UnicodeDecodeError:
+        raise place.error(0, f"{name}: this or a later cell is not UTF-8 text") from None
     codes = np.asarray(pc.fill_null(column.indices, -1)).astype(np.intp)
     used, codes = np.unique(codes, return_inverse=True)
     values = [(known[code] or "") if code >= 0 else "" for code in used.tolist()]

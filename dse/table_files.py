@@ -35,6 +35,8 @@ _HEADER_BYTES = 2**16
 _WHAT = "a table of designs"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _SHOWN_NAMES = 3
+_TOO_LONG = "straddl"
+"""What Arrow says of a row that is longer than a block."""
 
 Check = Callable[[Sequence[str]], None]
 """Looks at the names of a table's columns; its `InputError` refuses the table."""
@@ -109,7 +111,8 @@ def _named_once(names: Sequence[str], where: str) -> None:
 def listed(names: Sequence[str]) -> str:
     """Write foreign names, the first of many."""
     more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
-    return ", ".join(shown(name) for name in names[:_SHOWN_NAMES]) + more
+    written = (shown(name) if name.isidentifier() else f"'{shown(name)}'" for name in names)
+    return ", ".join(islice(written, _SHOWN_NAMES)) + more
 
 
 def _slices(place: Place, columns: dict[str, pa.Array], rows: int) -> Iterator[Chunk]:
@@ -135,7 +138,9 @@ def _parquet(file: BinaryIO, where: str, wanted: Collection[str], check: Check) 
     check(names)
     own = [name for name in names if name in wanted]
     table = pq.ParquetFile(
-        file, read_dictionary=[name for name in own if _is_text(schema.field(name).type)]
+        file,
+        read_dictionary=[name for name in own if _is_text(schema.field(name).type)],
+        page_checksum_verification=True,
     )
     first = 1
     for batch in table.iter_batches(batch_size=ROWS, columns=own, use_threads=False):
@@ -178,7 +183,11 @@ def _csv(file: BinaryIO, where: str, wanted: Collection[str], check: Check) -> I
             columns = dict(zip(batch.schema.names, batch.columns, strict=True))
             yield from _slices(Place(where, first), columns, batch.num_rows)
             first += batch.num_rows
-    except pa.ArrowInvalid:
+    except pa.ArrowInvalid as error:
+        if _TOO_LONG in str(error):
+            raise Place(where, first).error(
+                0, f"it, or one that follows soon, has more than {_BLOCK_BYTES} bytes; shorten it"
+            ) from None
         if not ragged:
             raise
         row = ragged[0]
@@ -206,9 +215,15 @@ def _header(file: BinaryIO, where: str) -> list[str]:
             f"{shown(where, 200)}: its first line is not UTF-8 text; it is to name the columns"
         ) from None
     if not text:
-        raise InputError(f"{shown(where, 200)} is empty; it needs a row of column names")
+        empty = "starts with an empty line" if start else "is empty"
+        raise InputError(f"{shown(where, 200)} {empty}; it needs a row of column names")
     file.seek(end.end() if end else len(start))
-    return next(csv.reader([text], strict=True))
+    try:
+        return next(csv.reader([text], strict=True))
+    except csv.Error as error:
+        raise InputError(
+            f"{shown(where, 200)}: its first line cannot be read as names of columns: {error}"
+        ) from None
 
 
 def _skip_blank_lines(file: BinaryIO) -> bool:

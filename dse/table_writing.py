@@ -44,7 +44,7 @@ def content(table: pa.Table, path: Path) -> bytes:
 
 @contextmanager
 def _parquet(file: BinaryIO, schema: pa.Schema) -> Iterator[Write]:
-    with pq.ParquetWriter(file, schema) as writer:
+    with pq.ParquetWriter(file, schema, write_page_checksum=True) as writer:
         yield writer.write_table
 
 
