@@ -85,7 +85,7 @@ def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, boo
     nothing is written.
     """
     table_files.suffix(out)
-    if out.exists() and designs.exists() and out.samefile(designs):
+    if _same(out, designs):
         raise InputError(
             f"--out {shown(out, 200)} is the table of designs itself; name another file"
         )
@@ -104,6 +104,14 @@ def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, boo
         + (f", {counts['failed']} failed" if counts["failed"] else "")
         + f"; results are in {out}"
     ), not counts["failed"]
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Tell whether two names are one file, however they are spelled or linked."""
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):  # one of them is not there, or is no name of a file
+        return False
 
 
 def _check_columns(where: str, names: Sequence[str]) -> None:
@@ -274,6 +282,14 @@ def _evaluated(
         for members, evaluations in evaluate_pinned(setting, designs, engine):
             yield fits[members], _result(setting, evaluations, engine)
     except TooLarge as error:
+        if len(fits) > 1:
+            for row in fits:
+                own = {each: column[[row]] for each, column in columns.items()}
+                yield from (
+                    (np.array([row]), part)
+                    for _, part in _evaluated({**given, "binding": binding}, own, 1, engine)
+                )
+            return
         own = {each: column[fits] for each, column in columns.items()}
         yield fits, _left_out(given, own, binding, str(error), engine)
     except InputError as error:

@@ -74,7 +74,7 @@ class Setting:
         seq_len = parse_seq_len(labels["seq_len"])
         shape = (
             _named_shape(labels["shape"], given.get("model", OWN_NAME))
-            if labels["shape"]
+            if "shape" in given
             else transformer(labels["model"])
         )
         return cls(labels["configuration"], Workload(shape, seq_len), accounting)

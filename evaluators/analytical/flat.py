@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical import binding as bindings
 from evaluators.analytical import costs, mapper, schedule
-from evaluators.analytical.activity import WORD_BYTES, Activity
+from evaluators.analytical.activity import UPDATES_AND_FILLS, WORD_BYTES, Activity
 from evaluators.analytical.architecture import storage
 from evaluators.analytical.columns import Column, Factors, divisors, select, shared
 from evaluators.analytical.counting import Count, count_choices
@@ -112,6 +112,7 @@ class _Machine:
                     "E": width,
                 },
                 f"{shape.name} at {workload.seq_len} tokens",
+                added=UPDATES_AND_FILLS,
             )
         self.workload = workload
         self.buffer_bytes = shared(designs.buffer_bytes)

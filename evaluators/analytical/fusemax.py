@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.accounting import Accounting, Correction
-from evaluators.analytical.activity import Activity, activity
+from evaluators.analytical.activity import UPDATES_AND_FILLS, Activity, activity
 from evaluators.analytical.columns import Column, Factors, divisors, shared
 from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import remainders
@@ -54,6 +54,7 @@ class FuseMax:
                 "E": max(shape.query_width, shape.value_width),
             },
             f"{shape.name} at {workload.seq_len} tokens",
+            added=UPDATES_AND_FILLS,
         )
         automatic = designs.query_tiles == AUTOMATIC
         if not automatic.any():

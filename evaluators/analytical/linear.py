@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.accounting import Accounting, Correction
-from evaluators.analytical.activity import WORD_BYTES, Activity, activity
+from evaluators.analytical.activity import UPDATES_AND_FILLS, WORD_BYTES, Activity, activity
 from evaluators.analytical.columns import Factors, divisors, shared
 from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import buffer_rows
@@ -83,6 +83,7 @@ class Linear:
             check_countable(
                 {"M": rows, "N": cols, "K": contraction},
                 f"layer {name} of {shape.name} at {workload.seq_len} tokens",
+                added=UPDATES_AND_FILLS,
             )
         binding: dict[str, Int64s] = {}
         capacity = designs.buffer_bytes // WORD_BYTES

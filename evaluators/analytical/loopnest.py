@@ -256,15 +256,16 @@ def _below_2_63(a: Any, b: Any) -> bool:
     return float(np.max(a)) * float(np.max(b)) < 2.0**63
 
 
-def check_countable(extents: dict[str, int], where: str) -> None:
+def check_countable(extents: dict[str, int], where: str, *, added: int = 1) -> None:
     """Raise `TooLarge` where the computes of an iteration space, and so a count, pass 2^63 - 1.
 
     No count per instance exceeds the number of computes, since each is a product of distinct loops.
+    Where so many counts are `added` before they are real numbers, nor must their sum.
     """
     computes = prod(extents.values())
-    if computes > LARGEST_COUNT:
+    if computes * added > LARGEST_COUNT:
+        words = f", or {added} times as many words," if added > 1 else ""
         raise TooLarge(
-            f"{where}: 2^{computes.bit_length() - 1} computes or more exceed 2^63 - 1, the largest "
-            "count that is exact; "
-            "shrink the batch or the sequence"
+            f"{where}: 2^{computes.bit_length() - 1} computes or more{words} exceed 2^63 - 1, the "
+            "largest count that is exact; shrink the batch or the sequence"
         )

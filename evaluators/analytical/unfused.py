@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical import binding as bindings
 from evaluators.analytical import costs, mapper
-from evaluators.analytical.activity import WORD_BYTES, Activity
+from evaluators.analytical.activity import UPDATES_AND_FILLS, WORD_BYTES, Activity
 from evaluators.analytical.architecture import storage
 from evaluators.analytical.columns import Column, Factors, divisors, select, shared
 from evaluators.analytical.counting import Count, count_choices
@@ -26,6 +27,7 @@ from evaluators.analytical.loopnest import LoopNest, check_countable
 from evaluators.analytical.mappings import UNFUSED_MAPPINGS
 from evaluators.analytical.three_pass import on_chip_activity, softmax_activities, softmax_spill
 from evaluators.design import Designs
+from evaluators.errors import TooLarge
 from evaluators.workload import Workload
 
 Int64s = NDArray[np.int64]
@@ -45,6 +47,9 @@ def mapping_columns(einsum: str) -> tuple[str, ...]:
     keeps = (f"keeps_{tensor.lower()}" for tensor in _TENSORS[einsum])
     return tuple(f"{prefix}_{name}" for name in (*splits, *keeps))
 
+
+_MOST_MAPPINGS = 2**24
+"""Mappings that are enumerated at a time, and of a design: they take about 1 GB."""
 
 _BLOCK = 8
 """Designs whose mappings are enumerated at a time, to bound the memory of all candidates."""
@@ -149,6 +154,7 @@ def _attention(
     check_countable(
         {"B": shape.batch, "H": shape.heads, "P": seq_len, "M": seq_len, rank: width},
         f"{einsum} of {shape.name} at {seq_len} tokens",
+        added=UPDATES_AND_FILLS,
     )
     cols, rows = sides
     p2, m2, e2 = splits
@@ -198,6 +204,19 @@ def best_mapping(
         e2: divisors(width),
         **dict.fromkeys(keeps, np.arange(2)),
     }
+    mappings = prod(axis.size for axis in axes.values())
+    if mappings > _MOST_MAPPINGS:
+        raise TooLarge(
+            f"{einsum} of {shape.name} at {workload.seq_len} tokens has {mappings} mappings on an "
+            f"array of {rows} x {cols}; {_MOST_MAPPINGS} at most are compared: take a sequence of "
+            "fewer divisors, or larger sides"
+        )
+    if len(designs) > 1 and len(designs) * mappings > _MOST_MAPPINGS:
+        alone = [
+            best_mapping(workload, designs.take([row]), einsum, accounting)
+            for row in range(len(designs))
+        ]
+        return {name: np.concatenate([chosen[name] for chosen in alone]) for name in axes}
     grid = np.meshgrid(*list(axes.values())[1:], indexing="ij", sparse=True)
     tall = designs.lifted(len(grid))
     parts = storage(tall, scaled_registers=accounting.repairs(Correction.Q2))

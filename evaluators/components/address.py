@@ -19,7 +19,7 @@ _ENERGY_PJ[_TABLE[:, 0].astype(int)], _AREA_UM2[_TABLE[:, 0].astype(int)] = _TAB
 
 def address_bits(depth: ArrayLike) -> NDArray[np.int64]:
     """Bits of the address of a storage with `depth` rows (any shape), at least one."""
-    return np.maximum(1, np.ceil(np.log2(depth))).astype(np.int64)
+    return np.maximum(1, np.ceil(np.log2(np.maximum(1, depth)))).astype(np.int64)
 
 
 def energy_pj(depth: ArrayLike) -> NDArray[np.float64]:
