@@ -80,17 +80,21 @@ def _csv_cells(column: pa.ChunkedArray) -> pa.ChunkedArray:
     else:
         text = pc.cast(column, pa.string())
     text = pc.fill_null(text, "")
-    if not pa.types.is_string(column.type):
+    if not _is_text(column.type):
         return text
     quoted = pc.binary_join_element_wise('"', pc.replace_substring(text, '"', '""'), '"', "")
     return pc.if_else(pc.match_substring_regex(text, '[",\\r\\n]'), quoted, text)
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
 def _json_cells(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_string(column.type):
+    if _is_text(column.type):
         known = pc.unique(column).drop_null()
         written = pa.array([json.dumps(each.as_py()) for each in known], pa.string())
-        text = written.take(pc.index_in(column, known).combine_chunks())
+        text = written.take(pc.index_in(column, known))
     else:
         text = pc.cast(column, pa.string())
     return pc.fill_null(text, "null")
