@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from dse.designs import with_paper_binding
 from dse.executors import Executor, Job, split
-from evaluators.design import PARAMETERS
+from evaluators.analytical.configurations import configuration
+from evaluators.design import PARAMETERS, Designs
 from evaluators.protocol import EINSUM_METRICS, METRICS, Evaluations, Runs, evaluator
 from search_spaces.feasibility import registers_short
 from studies.objectives import excess, objective_values
@@ -78,12 +79,16 @@ def jobs(
     """
     if evaluator(study.evaluator).one_by_one:
         size = 1
+    chips = {
+        name: (members, one_chip(study, name, designs))
+        for name, (members, designs) in study.space.split(columns).items()
+    }
     for workload in study.workloads:
-        for configuration, (members, designs) in study.space.split(columns).items():
-            for own, bound in with_paper_binding(configuration, workload, designs):
+        for name, (members, designs) in chips.items():
+            for own, bound in with_paper_binding(name, workload, designs):
                 job = Job(
                     study.evaluator,
-                    configuration,
+                    name,
                     workload,
                     bound,
                     study.accounting,
@@ -91,6 +96,23 @@ def jobs(
                 )
                 for start, chunk in zip(range(0, len(own), size), split(job, size), strict=True):
                     yield members[own[start : start + size]], chunk
+
+
+def one_chip(study: Specification, name: str, designs: Designs) -> Designs:
+    """Fill in automatic register files once, so that a design is one chip on all workloads.
+
+    Where the rule follows the workload, the one that asks for the deepest files decides.
+    """
+    widths = [workload.transformer.query_width for workload in study.workloads]
+    return configuration(name).architecture.resolve_registers(designs, *widths)
+
+
+def constrained(study: Specification, job: Job, evaluations: Evaluations) -> Evaluations:
+    """Add the study's own constraints to the violations: its bounds, and registers short."""
+    own: dict[str, NDArray[Any]] = dict(excess(study.bounds, evaluations.metrics))
+    if study.enforce_registers:
+        own |= registers_short(job.configuration, job.workload, evaluations.designs)
+    return replace(evaluations, violations={**evaluations.violations, **own})
 
 
 def outcome(study: Specification, rows: list[Row]) -> Outcome:
@@ -105,18 +127,12 @@ def outcome(study: Specification, rows: list[Row]) -> Outcome:
     if violations:
         return Outcome(None, violations)
     metrics = [{name: np.array([row[name]]) for name in METRICS} for row in rows]
-    over = {name: float(each[0]) for name, each in excess(study.bounds, metrics).items()}
-    over = {name: each for name, each in over.items() if each > 0}
-    if over:
-        return Outcome(None, over)
     values = objective_values(study.objectives, metrics)[0]
     return Outcome(tuple(values.tolist()), {})
 
 
 def _rows(study: Specification, job: Job, evaluations: Evaluations) -> list[Row]:
-    violations = dict(evaluations.violations)
-    if study.enforce_registers:
-        violations |= registers_short(job.configuration, job.workload, evaluations.designs)
+    violations = constrained(study, job, evaluations).violations
     labels = {
         "configuration": job.configuration,
         "model": job.workload.transformer.name,

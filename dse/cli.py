@@ -208,6 +208,12 @@ def _evaluate(commands: argparse._SubParsersAction[_Parser]) -> None:
         "on its own machine, else the best)",
     )
     parser.add_argument(
+        "--sram",
+        metavar="SOURCE",
+        help="of the buffer's costs: table, or cacti to have live CACTI compute what the table "
+        "lacks (default: table)",
+    )
+    parser.add_argument(
         "--accounting",
         metavar="NAME",
         help="published, corrected, or corrections joined by +, as Q1+Q2 (default: published)",

@@ -15,6 +15,7 @@ from dse.designs import (
     parse_binding,
     parse_parameter,
     reasons,
+    warnings,
 )
 from evaluators.design import PARAMETERS, Designs
 from evaluators.errors import InputError
@@ -52,6 +53,8 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(as_json(setting, evaluations, engine), indent=1))
     else:
         print(account(setting, evaluations))
+        for warning in warnings(setting, evaluations, engine):
+            print(f"\nwarning: {warning}")
         if evaluations.runs != Runs():
             print(f"\n{engine.name}: {evaluations.runs}")
     return 0
@@ -80,6 +83,7 @@ def as_json(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> di
         **parameters,
         **{name: float(column[0]) for name, column in evaluations.metrics.items()},
         "binding": {name: int(column[0]) for name, column in designs.binding.items()},
+        "warnings": warnings(setting, evaluations, engine),
         "breakdown": [
             {"einsum": name, "array": part.array}
             | {metric: float(getattr(part, metric)[0]) for metric in EINSUM_METRICS}

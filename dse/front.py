@@ -19,12 +19,11 @@ from optuna.trial import FrozenTrial, create_trial
 from analysis.front_figure import DOMINATED, PAPER, SEARCHED, TRUE, draw_fronts, figure_points
 from analysis.front_report import dominators, quality
 from dse import front_text
-from dse.batch import evaluate, outcome
+from dse.batch import evaluate, one_chip, outcome
 from dse.executors import Serial
 from dse.samplers import distributions, params_of
 from dse.study_tables import front, objective_columns, stored, trials
 from dse.sweep_parts import SweepParts
-from evaluators.accounting import PUBLISHED
 from evaluators.design import AUTOMATIC
 from evaluators.workload import TRANSFORMERS, Workload, seq_len_label
 from search_spaces.domains import PARAMETERS_OF
@@ -199,6 +198,8 @@ def command(study: Specification, workload: Workload, design: int) -> str:
     """Return the command line that evaluates a design of a study's space, given by its number."""
     columns = study.space.rows(design, design + 1)
     ((configuration, (_, designs)),) = study.space.split(columns).items()
+    if len(study.workloads) > 1:
+        designs = one_chip(study, configuration, designs)
     shape = workload.transformer
     if TRANSFORMERS.get(shape.name) == shape:
         model = ["--model", shape.name]
@@ -212,8 +213,10 @@ def command(study: Specification, workload: Workload, design: int) -> str:
             words += [f"--{name.replace('_', '-')}", str(column[0])]
     if designs.binding:
         words += ["--binding", ",".join(_choices(study, columns, list(designs.binding)))]
-    if study.accounting != PUBLISHED:
+    if study.accounting.corrections:
         words += ["--accounting", study.accounting.name]
+    if study.accounting.live_sram:
+        words += ["--sram", study.accounting.sram]
     return " ".join(words)
 
 

@@ -20,7 +20,7 @@ from analysis.results import BREAKDOWN, EVALUATIONS
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 
 _EINSUM = pa.struct([BREAKDOWN.field(name) for name in BREAKDOWN.names[4:10]])
 
@@ -42,7 +42,8 @@ PART = pa.schema(
     ]
 )
 """Columns of a part: `design` numbers the design in its space; a repeated one was evaluated before;
-a design's automatic parameters are resolved; `violations` has what is violated, by constraint;
+a design's automatic parameters are resolved; `feasible` tells of the row's workload, under the
+study's own constraints too; `violations` has what is violated, by constraint, in its unit;
 `failure` says what stopped the evaluation of a design that has no metrics for no fault of its own,
 '' for nothing."""
 

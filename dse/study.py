@@ -20,6 +20,7 @@ from tqdm import tqdm
 from analysis.fronts import hypervolume, non_dominated
 from dse import study_tables
 from dse.executors import executor
+from dse.misses import nearest_misses, registers_short_on
 from dse.parts import Parts
 from dse.runner import Progress, Runner
 from dse.samplers import check_available
@@ -60,7 +61,8 @@ def _run(options: argparse.Namespace) -> int:
         if getattr(options, name, None) is not None
     }
     if options.accounting is not None:
-        changes["accounting"] = Accounting.parse(options.accounting)
+        sram = studies[0].accounting.sram  # those of a collection are alike
+        changes["accounting"] = Accounting.parse(options.accounting, sram)
     if changes.get("sampler") not in (None, *SAMPLERS):
         raise InputError(f"unknown sampler '{options.sampler}'; known are {', '.join(SAMPLERS)}")
     if options.evaluator is not None:
@@ -149,14 +151,27 @@ def summary(study: Specification, progress: Progress, folder: Path) -> str:
         lines.append("no design could be evaluated")
     elif not progress.objectives:
         lines.append("no design is feasible; widen the space or the constraints")
+        if progress.finished:
+            lines.append(nearest_misses(study_tables.trials(study, folder)))
     else:
         front = np.unique(_front(progress), axis=0)
         lines.append(f"front of {len(front)} designs in {', '.join(study.objectives)}")
+        lines += [] if study.enforce_registers else _registers_warning(study, folder)
         closing += f"; dse front {study.name} shows the front"
     outside = pins(study)[1]
     if outside:
         lines.append(f"not pinned, outside the space: {', '.join(outside)}")
     return "\n".join([*lines, closing])
+
+
+def _registers_warning(study: Specification, folder: Path) -> list[str]:
+    front = study_tables.front(study, study_tables.trials(study, folder))
+    if not (short := registers_short_on(study, front)):
+        return []
+    return [
+        f"warning: register files of {short} of them do not hold what the mapping keeps there; "
+        "registers = true in [constraints] makes such designs infeasible"
+    ]
 
 
 def _front(progress: Progress) -> np.ndarray:

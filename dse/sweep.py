@@ -11,15 +11,13 @@ import numpy as np
 from tqdm import tqdm
 
 from analysis.fronts import pareto_front_of_chunks
-from dse.batch import jobs
+from dse.batch import constrained, jobs
 from dse.executors import Executor, executor
 from dse.study import INTERRUPTED, find
 from dse.study_tables import objective_columns, stored
 from dse.sweep_parts import SweepParts, Swept
 from evaluators.errors import EvaluationError, InputError
 from evaluators.protocol import METRICS
-from search_spaces.feasibility import registers_short
-from studies.objectives import excess
 from studies.specification import Specification
 
 _PIECE = 1 << 14
@@ -95,14 +93,7 @@ def _evaluate(study: Specification, start: int, stop: int, workers: Executor) ->
         workload = study.workloads.index(job.workload)
         for name, column in evaluations.metrics.items():
             metrics[name][rows, workload] = column
-        feasible[rows] &= evaluations.feasible
-        if study.enforce_registers:
-            short = registers_short(job.configuration, job.workload, evaluations.designs)
-            for magnitude in short.values():
-                feasible[rows] &= magnitude <= 0
-    columns = [{name: metrics[name][:, i] for name in METRICS} for i in range(shape[1])]
-    for over in excess(study.bounds, columns).values():
-        feasible &= over <= 0
+        feasible[rows] &= constrained(study, job, evaluations).feasible
     return Swept(
         start + np.flatnonzero(feasible), {name: each[feasible] for name, each in metrics.items()}
     )

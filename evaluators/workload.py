@@ -17,15 +17,11 @@ _LENGTH = re.compile(r"([0-9]+)([KM]?)")
 _SUFFIX = {"": 1, "K": KI, "M": KI**2}
 _MOST_READ = 2**63 - 1
 
-LARGEST = {
-    "batch": 2**20,
-    "model_width": 2**20,
-    "query_width": 2**14,
-    "value_width": 2**14,
-    "heads": 2**20,
-    "ffn_width": 2**20,
-}
-"""Field of a transformer -> the largest size, see `evaluators.design.SIZES`."""
+SHAPE = ("batch", "model_width", "query_width", "value_width", "heads", "ffn_width")
+"""The sizes of a transformer, in the order of B,D,E,F,H,S."""
+
+LARGEST = 2**20
+"""The largest of them that is accepted, with a wide margin over what is trained."""
 
 LONGEST = 2**31 - 1
 """Tokens of the longest sequence: its square, the scores of one head, is still counted exactly."""
@@ -55,13 +51,13 @@ class Transformer:
     ffn_width: int
 
     def __post_init__(self) -> None:
-        for field, most in LARGEST.items():
+        for field in SHAPE:
             size = getattr(self, field)
             where = f"transformer {shown(self.name)}: {field} is {shown(size)}"
             if size < 1:
                 raise InputError(f"{where}; it must be a positive integer")
-            if size > most:
-                raise TooLarge(f"{where}; it may be {most} at most")
+            if size > LARGEST:
+                raise TooLarge(f"{where}; it may be {LARGEST} at most")
 
 
 @dataclass(frozen=True)
@@ -121,7 +117,7 @@ def parse_shape(text: str, name: str = "custom") -> Transformer:
 
 def shape_label(shape: Transformer) -> str:
     """Write a transformer as `parse_shape` reads it."""
-    return ",".join(str(getattr(shape, field)) for field in LARGEST)
+    return ",".join(str(getattr(shape, field)) for field in SHAPE)
 
 
 def parse_seq_len(text: str | int) -> int:

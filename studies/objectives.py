@@ -1,7 +1,7 @@
 """Objectives and constraints of a study, computed from evaluations.
 
 All objectives are minimised. Where a study has several workloads, they are geometric means; area is
-the largest, because automatic register files follow the workload and the chip must suit them all.
+that of the one chip that runs them all.
 """
 
 from __future__ import annotations
@@ -50,8 +50,7 @@ def objective_values(
 
 def _objective(name: str, metrics: Sequence[Mapping[str, Float64s]]) -> Float64s:
     if name == "area":
-        largest: Float64s = np.max([each["area_um2"] for each in metrics], axis=0)
-        return largest
+        return metrics[0]["area_um2"]
     if len(metrics) == 1:
         values: Float64s = np.prod([metrics[0][metric] for metric in OBJECTIVES[name]], axis=0)
         return values
@@ -60,11 +59,6 @@ def _objective(name: str, metrics: Sequence[Mapping[str, Float64s]]) -> Float64s
     return mean
 
 
-def excess(
-    bounds: Mapping[str, float], metrics: Sequence[Mapping[str, Float64s]]
-) -> dict[str, Float64s]:
-    """Return by how much the worst workload exceeds each bound, in the bound's unit; (n,) each."""
-    return {
-        f"{metric}_over": np.max([each[metric] for each in metrics], axis=0) - bound
-        for metric, bound in bounds.items()
-    }
+def excess(bounds: Mapping[str, float], metrics: Mapping[str, Float64s]) -> dict[str, Float64s]:
+    """Return by how much a workload's metrics exceed each bound, in the bound's unit; (n,) each."""
+    return {f"{metric}_over": metrics[metric] - bound for metric, bound in bounds.items()}

@@ -14,6 +14,7 @@ A specification is built in, by name, or a TOML file:
 
     [constraints]                           # upper bounds
     area_um2 = 5e8
+    registers = true                        # enforced; by default under `corrected` alone
 
     [space]                                 # one value, a list, or a range
     vector_lanes = [128, 256]
@@ -57,7 +58,8 @@ class Specification:
         workloads: what every design is evaluated on.
         objectives: names of `studies.objectives.OBJECTIVES`, minimised.
         bounds: metric -> upper bound on every workload.
-        enforce_registers: register files must hold what the mapping keeps in them.
+        registers: whether register files must hold what the mapping keeps in them; None where the
+            accounting decides, see `enforce_registers`.
         overrides: changes of the default search space, see `SearchSpace.override`.
         sampler: one of `SAMPLERS`.
         seed: of the sampler.
@@ -65,7 +67,7 @@ class Specification:
         time_limit_s: start no batch after so long; None where trials limit alone.
         batch: designs asked for at a time and evaluated together.
         evaluator: its name.
-        accounting: how counts become energy and area.
+        accounting: how counts become energy and area, and where SRAMs come from.
         pinned: try the paper's own designs first.
 
     """
@@ -75,7 +77,7 @@ class Specification:
     workloads: tuple[Workload, ...]
     objectives: tuple[str, ...] = ("area", "latency")
     bounds: Mapping[str, float] = field(default_factory=dict)
-    enforce_registers: bool = False
+    registers: bool | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     sampler: str = "tpe"
     seed: int = 0
@@ -85,6 +87,15 @@ class Specification:
     evaluator: str = "analytical"
     accounting: Accounting = PUBLISHED
     pinned: bool = True
+
+    @property
+    def enforce_registers(self) -> bool:
+        """Whether a design whose register files are short is infeasible.
+
+        The published accounting knows no such constraint (spec/generalization.md, decision 14); the
+        corrected one has it unless the study says otherwise.
+        """
+        return self.accounting.is_corrected if self.registers is None else self.registers
 
     @cached_property
     def space(self) -> SearchSpace:
@@ -116,6 +127,7 @@ class Specification:
             "batch": self.batch,
             "evaluator": self.evaluator,
             "accounting": self.accounting.name,
+            "sram": self.accounting.sram,
             "pinned": self.pinned,
         }
 

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-from evaluators.accounting import Accounting
+from evaluators.accounting import SRAM_SOURCES, Accounting
 from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.errors import InputError
 from evaluators.foreign import read_text
@@ -33,6 +33,7 @@ _KEYS = (
     "batch",
     "evaluator",
     "accounting",
+    "sram",
     "pinned",
     "constraints",
     "space",
@@ -76,6 +77,8 @@ def _specification(table: Table) -> Specification:
     table.one_of("sampler", sampler, SAMPLERS)
     time_limit_s = table.positive("time_limit_s", "a number of seconds")
     accounting = table.get("accounting", str, "an accounting", default="published")
+    sram = table.get("sram", str, "a source of SRAMs", default="table")
+    table.one_of("sram", sram, SRAM_SOURCES)
     constraints = table.table("constraints", "a table of upper bounds")
     constraints.only((*BOUNDABLE, "registers"), "constraints")
     bounds = {each: constraints.positive(each, "a number") for each in BOUNDABLE}
@@ -85,14 +88,14 @@ def _specification(table: Table) -> Specification:
         workloads=_workloads(table),
         objectives=_objectives(table),
         bounds={each: bound for each, bound in bounds.items() if bound is not None},
-        enforce_registers=constraints.get("registers", bool, "true or false", default=False),
+        registers=constraints.get("registers", bool, "true or false"),
         sampler=sampler,
         seed=table.count("seed", least=0, default=0),
         trials=table.count("trials", least=1, default=300 if time_limit_s is None else None),
         time_limit_s=time_limit_s,
         batch=table.count("batch", least=1, default=16),
         evaluator=table.get("evaluator", str, "an evaluator", default="analytical"),
-        accounting=table.checked("accounting", lambda: Accounting.parse(accounting)),
+        accounting=table.checked("accounting", lambda: Accounting.parse(accounting, sram)),
         pinned=table.get("pinned", bool, "true or false", default=True),
     )
     table.checked("evaluator", lambda: evaluator(study.evaluator))

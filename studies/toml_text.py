@@ -30,10 +30,11 @@ def to_toml(study: Specification, made_with: Mapping[str, str]) -> str:
         "batch": study.batch,
         "evaluator": study.evaluator,
         "accounting": study.accounting.name,
+        "sram": study.accounting.sram,
         "pinned": study.pinned,
     }
     lines = _entries(table)
-    lines += _table("constraints", dict(study.bounds) | {"registers": study.enforce_registers})
+    lines += _table("constraints", dict(study.bounds) | {"registers": study.registers})
     lines += _table("space", study.overrides)
     for name, shape in own.items():
         lines += _table(f"transformers.{_key(name)}", _sizes(shape))
@@ -46,7 +47,8 @@ def _sizes(shape: Transformer) -> dict[str, int]:
 
 
 def _table(name: str, entries: Mapping[str, Any]) -> list[str]:
-    return ["", f"[{name}]", *_entries(entries)] if entries else []
+    lines = _entries(entries)
+    return ["", f"[{name}]", *lines] if lines else []
 
 
 def _entries(entries: Mapping[str, Any]) -> list[str]:

@@ -58,10 +58,6 @@ def kept_reads(nest: Counts, level: str, tensor: str, *, wrapped: bool) -> Any:
     return reads
 
 
-UPDATES_AND_FILLS = 2
-"""Counts of a tensor that are added as integers."""
-
-
 def level_words(nest: Counts, level: str) -> tuple[Any, Any]:
     """Words read from and written to one instance of a level by all tensors it keeps."""
     keep = sorted(nest.mapping.levels[nest.mapping.index(level)].keep)

@@ -18,10 +18,15 @@ import numpy as np
 from evaluators.analytical.columns import Column, Factors, select
 from evaluators.analytical.mapping import Mapping
 from evaluators.errors import TooLarge
+from evaluators.workload import Workload
 
 Names = tuple[str, ...]
 
 LARGEST_COUNT = 2**63 - 1
+LARGEST_EXTENT = 2**40
+
+UPDATES_AND_FILLS = 2
+"""Counts of a tensor that evaluations add as integers."""
 
 
 @dataclass(frozen=True)
@@ -254,6 +259,29 @@ class LoopNest:
 def _below_2_63(a: Any, b: Any) -> bool:
     """Tell whether a*b stays below 2^63 for certain, for every design of the batch."""
     return float(np.max(a)) * float(np.max(b)) < 2.0**63
+
+
+def check_attention(workload: Workload) -> None:
+    """Raise `TooLarge` where QK or AV, the largest Einsums of attention, cannot be counted."""
+    shape = workload.transformer
+    check_mappable(
+        {
+            "B": shape.batch,
+            "H": shape.heads,
+            "M": workload.seq_len,
+            "P": workload.seq_len,
+            "E": max(shape.query_width, shape.value_width),
+        },
+        f"{shape.name} at {workload.seq_len} tokens",
+    )
+
+
+def check_mappable(extents: dict[str, int], where: str) -> None:
+    """Raise `TooLarge` also where the divisors of an extent are too many to be enumerated."""
+    check_countable(extents, where, added=UPDATES_AND_FILLS)
+    for rank, extent in extents.items():
+        if extent > LARGEST_EXTENT:
+            raise TooLarge(f"{where}: rank {rank} has more points than 2^40, the largest extent")
 
 
 def check_countable(extents: dict[str, int], where: str, *, added: int = 1) -> None:
