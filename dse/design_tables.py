@@ -6,7 +6,6 @@ alone; what cannot be read, or would be ignored, refuses the table.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,30 +18,15 @@ from numpy.typing import NDArray
 
 from analysis.results import EVALUATIONS
 from dse import table_cells, table_files, table_writing
-from dse.designs import (
-    CHOICES,
-    LABEL_DEFAULTS,
-    OWN_NAME,
-    STUDY,
-    Setting,
-    binding_text,
-    check_has,
-    defaults,
-    evaluate_pinned,
-    parse_binding,
-    reasons,
-)
+from dse.design_rows import Wrong, evaluated
+from dse.designs import CHOICES, LABEL_DEFAULTS
 from dse.parts import PART
 from dse.table_cells import BLANK, LARGEST, Place, Texts, whole_number
 from dse.table_files import Chunk, listed
-from evaluators.accounting import Accounting
-from evaluators.analytical.binding import LINEAR
-from evaluators.analytical.configurations import configuration
-from evaluators.analytical.unfused import mapping_columns
-from evaluators.design import PARAMETERS, SIZES, Designs
+from evaluators.design import PARAMETERS, SIZES
 from evaluators.errors import InputError, TooLarge, shown
-from evaluators.protocol import Evaluations, Evaluator
-from evaluators.workload import parse_seq_len, shape_label, transformer
+from evaluators.protocol import Evaluator
+from evaluators.workload import parse_seq_len
 from studies.objectives import UNITS
 
 RESULTS = pa.schema(
@@ -70,13 +54,6 @@ _DESIGN = (*LABEL_DEFAULTS, *PARAMETERS, "binding", *CHOICES)
 _NUMBERED = "design"
 _REPLACED = {*RESULTS.names, *PART.names, *UNITS.values()} - {*_DESIGN, "evaluator"}
 """Columns of our own tables (results, exports of studies, fronts) that an evaluation replaces."""
-
-_MAPPED = {
-    *mapping_columns("QK"),
-    *mapping_columns("AV"),
-    *(f"{layer}_{tiles}" for layer in LINEAR for tiles in ("m1", "n1")),
-}
-"""What mappers chose, in the bindings of exported studies: they choose it again."""
 
 
 def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, bool]:
@@ -160,8 +137,8 @@ def evaluate_chunk(chunk: Chunk, engine: Evaluator) -> pa.Table:
             given["seq_len"] = str(lengths[0][first])
         own = {name: column[rows] for name, column in numbers.items()}
         try:
-            parts = list(_evaluated(given, own, len(rows), engine))
-        except _Wrong as wrong:
+            parts = list(evaluated(given, own, len(rows), engine))
+        except Wrong as wrong:
             raise chunk.place.error(int(rows[wrong.row]), wrong) from None
         for members, columns in parts:
             for name, column in columns.items():
@@ -170,14 +147,6 @@ def evaluate_chunk(chunk: Chunk, engine: Evaluator) -> pa.Table:
         [pa.array(results[field.name], field.type, from_pandas=True) for field in RESULTS],
         schema=RESULTS,
     )
-
-
-class _Wrong(InputError):
-    """What is wrong with one of the rows that are evaluated together, counted from 0."""
-
-    def __init__(self, row: int, sentence: object) -> None:
-        super().__init__(sentence)
-        self.row = row
 
 
 def _empty(field: pa.Field, rows: int) -> NDArray[Any]:
@@ -248,151 +217,6 @@ def _alike(keys: Sequence[NDArray[Any]], rows: int) -> Iterator[NDArray[np.intp]
     frame = pd.DataFrame(dict(enumerate(keys)))
     for members in frame.groupby(list(frame.columns), sort=False).indices.values():
         yield np.asarray(members)
-
-
-Part = tuple[NDArray[np.intp], dict[str, Any]]
-"""Some of the rows that are evaluated together, and columns of their results."""
-
-
-def _evaluated(
-    given: dict[str, str], numbers: Mapping[str, Int64s], rows: int, engine: Evaluator
-) -> Iterator[Part]:
-    """Evaluate rows that share what is given beside their parameters."""
-    try:
-        name = configuration(given.get("configuration", LABEL_DEFAULTS["configuration"])).name
-        binding = _binding(given.pop("binding", ""), name)
-        columns = _complete(name, numbers, rows)
-        try:
-            setting = Setting.parse(given)
-        except TooLarge as error:
-            yield np.arange(rows), _left_out(given, columns, binding, str(error), engine)
-            return
-        chosen = parse_binding(binding, setting) if binding else {}
-    except _Wrong:
-        raise
-    except InputError as error:
-        raise _Wrong(0, error) from None
-    too_large = np.any([columns[each] > SIZES[each].most for each in PARAMETERS], axis=0)
-    for row in np.flatnonzero(too_large):
-        own = {each: column[row] for each, column in columns.items()}
-        yield np.array([row]), _left_out(given, own, binding, _too_large(own), engine)
-    fits = np.flatnonzero(~too_large)
-    if not len(fits):
-        return
-    designs = Designs.of(**{k: v[fits] for k, v in columns.items()}, binding=chosen)
-    try:
-        for members, evaluations in evaluate_pinned(setting, designs, engine):
-            yield fits[members], _result(setting, evaluations, engine)
-    except TooLarge as error:
-        if len(fits) > 1:
-            for row in fits:
-                own = {each: column[[row]] for each, column in columns.items()}
-                yield from (
-                    (np.array([row]), part)
-                    for _, part in _evaluated({**given, "binding": binding}, own, 1, engine)
-                )
-            return
-        own = {each: column[fits] for each, column in columns.items()}
-        yield fits, _left_out(given, own, binding, str(error), engine)
-    except InputError as error:
-        raise _Wrong(int(fits[0]), error) from None
-
-
-def _complete(name: str, numbers: Mapping[str, Int64s], rows: int) -> dict[str, Int64s]:
-    """Return every parameter, blank ones with their default; refuse those that would be ignored."""
-    columns = {}
-    for parameter, default in defaults(name).items():
-        column = numbers.get(parameter, np.full(rows, BLANK))
-        columns[parameter] = np.where(column == BLANK, default, column)
-        changed = np.flatnonzero(columns[parameter] != default)
-        if len(changed):
-            try:
-                check_has(name, parameter)
-            except InputError as error:
-                raise _Wrong(int(changed[0]), error) from None
-    return columns
-
-
-def _binding(text: str, name: str) -> str:
-    """Return a binding as 'NAME=VALUE,...', which exports of studies have as JSON."""
-    if not text.startswith("{"):
-        return text
-    try:
-        choices = json.loads(text)
-    except (ValueError, RecursionError):
-        choices = {"": text}
-    if not choices or (name != "flat" and choices.keys() <= _MAPPED):
-        return ""
-    if choices.keys() != set(CHOICES) or not all(type(each) is int for each in choices.values()):
-        raise InputError(f"binding '{shown(text)}': give each of {', '.join(CHOICES)}")
-    return binding_text(choices)
-
-
-def _result(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> dict[str, Any]:
-    """Return the columns of evaluated rows."""
-    rows = np.arange(len(evaluations.designs))
-    failed = np.isin(rows, list(evaluations.failures))
-    feasible = evaluations.feasible & ~failed
-    columns = {
-        **setting.labels(engine),
-        **evaluations.designs.columns(),
-        **evaluations.metrics,
-        "binding": _binding_column(evaluations.designs.binding),
-        "feasible": feasible,
-        "failed": failed,
-        "reason": "",
-    }
-    if not feasible.all():
-        columns["reason"] = np.array(reasons(setting, evaluations, engine), dtype=object)
-    return columns
-
-
-def _binding_column(binding: Mapping[str, Int64s]) -> Any:
-    """Write the bindings that could be chosen; '' where there was none to choose."""
-    if binding.keys() != set(CHOICES):
-        return ""
-    different, places = np.unique(
-        np.stack([binding[name] for name in CHOICES]), axis=1, return_inverse=True
-    )
-    written = [
-        binding_text(chosen) if chosen["query_rows"] else ""
-        for chosen in (dict(zip(CHOICES, each, strict=True)) for each in different.T.tolist())
-    ]
-    return np.array(written, dtype=object)[places.ravel()]
-
-
-def _too_large(design: Mapping[str, Any]) -> str:
-    """Say of a design which of its sizes is too large, the first."""
-    name = next(name for name in PARAMETERS if design[name] > SIZES[name].most)
-    value = int(design[name])
-    return f"{name} {value}{' or more' * (value == LARGEST)}: it must be {SIZES[name]}"
-
-
-def _left_out(
-    given: Mapping[str, str],
-    design: Mapping[str, Any],
-    binding: str,
-    reason: str,
-    engine: Evaluator,
-) -> dict[str, Any]:
-    """Return the columns of rows that are not evaluated, as they were given."""
-    labels = {**LABEL_DEFAULTS, **given}
-    if not labels["shape"]:
-        labels["shape"] = shape_label(transformer(labels["model"]))
-    elif "model" not in given:
-        labels["model"] = OWN_NAME
-    return {
-        **labels,
-        **design,
-        "study": STUDY,
-        "seq_len": parse_seq_len(labels["seq_len"]),
-        "accounting": Accounting.parse(labels["accounting"], labels["sram"]).name,
-        "evaluator": engine.name,
-        "binding": binding,
-        "feasible": False,
-        "failed": False,
-        "reason": reason,
-    }
 
 
 def content(frame: pd.DataFrame, out: Path) -> bytes:
