@@ -91,7 +91,8 @@ class Database:
     """
 
     def __init__(self, study: optuna.Study, address: Address) -> None:
-        self._storage = study._storage
+        backend = getattr(study._storage, "_backend", None)  # behind Optuna's cache of trials
+        self._storage = backend if isinstance(backend, RDBStorage) else study._storage
         self._id = study._study_id
         self.address = address
 
@@ -101,9 +102,8 @@ class Database:
         `after` is the id of the trial before them, -1 where there is none.
         """
         with readable_errors(self.address):
-            backend = getattr(self._storage, "_backend", self._storage)
-            if isinstance(backend, RDBStorage):
-                found = _rows(backend.engine, self._id, after)
+            if isinstance(self._storage, RDBStorage):
+                found = _rows(self._storage.engine, self._id, after)
             else:
                 found = self._storage.get_all_trials(self._id, deepcopy=False)[first:]
         if [trial.number for trial in found] != list(range(first, first + len(found))):

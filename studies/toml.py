@@ -67,7 +67,7 @@ def load(path: Path) -> Specification:
 def parse(text: str, where: str) -> Specification:
     """Read a specification from TOML text; `where` names it in errors."""
     if _DEEP_KEY.search(text):
-        raise InputError(f"{where}: a key has more than {_DEEPEST} parts; {_RIGHT}")
+        raise InputError(f"{where}: no TOML: a key has more than {_DEEPEST} parts; {_RIGHT}")
     try:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
