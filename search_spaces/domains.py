@@ -1,6 +1,6 @@
 """What is searched by default: the parameters of each configuration and their domains.
 
-Source: spec/generalization.md, 'Default search domains'.
+Source: docs/model/designs.md#search-domains.
 """
 
 from __future__ import annotations

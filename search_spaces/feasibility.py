@@ -1,7 +1,7 @@
 """Registers short: the constraint on designs that the published model leaves out.
 
 The other constraints, with their magnitudes, are `Evaluations.violations`. The published model does
-not enforce the capacity of the register files (spec/generalization.md, decision 14).
+not enforce the capacity of the register files (docs/model/designs.md#decision-14).
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def registers_short(
 ) -> dict[str, Int64s]:
     """Return by how many words the register files are too small, shape (n,); 0 or less is enough.
 
-    A register file holds the tile of every tensor that its Einsum keeps there (spec/loopnest.md,
-    quantity 3); the Einsum that asks for most sets the need. Automatic depths are resolved.
-    `InputError` names an unknown configuration.
+    A register file holds the tile of every tensor that its Einsum keeps there
+    (docs/model/loop-nests.md#quantities, 3); the Einsum that asks for most sets the need. Automatic
+    depths are resolved. `InputError` names an unknown configuration.
     """
     config = configuration(configuration_name)
     factors = Factors({"M0": designs.array_rows})

@@ -51,7 +51,7 @@ def _evaluate(dse: Run, command: str) -> dict[str, Any]:
 
 
 def _paper_point(dse: Run, point: str, accounting: str) -> dict[str, Any]:
-    """Evaluate a point of the paper from its id alone: spec/accounting.md, section 5."""
+    """Evaluate a point of the paper from its id: docs/model/accounting.md#area-latency-sweep."""
     study, configuration, model, seq_len, side = point.split("/")
     width = 128 if model == "XLM" else 64
     buffer = 16 * int(side) * width * (2 if side == "512" else 1)
