@@ -96,6 +96,13 @@ def test_no_heading_occurs_twice_on_a_page(page: str) -> None:
     assert len(set(anchors(page))) == len(anchors(page))
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_no_product_is_set_as_emphasis_and_no_sum_as_a_list(page: str) -> None:
+    prose = re.sub(r"```.*?```|^    [^\n]*$", "", text(page), flags=re.DOTALL | re.MULTILINE)
+    assert not re.findall(r"^[-+] .*", prose, re.MULTILINE)
+    assert not re.findall(r"\S*[\w)]\*[\w(]\S*", re.sub(r"`[^`]*`", "", prose))
+
+
 @pytest.mark.parametrize("path", [*(MODEL / page for page in PAGES), ROOT / "README.md"])
 def test_every_link_leads_to_a_page_and_a_heading(path: Path) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", path.read_text(encoding="utf-8")):
