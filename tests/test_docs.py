@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from functools import cache
@@ -213,6 +214,20 @@ def test_the_query_tiles_are_those_that_are_chosen() -> None:
             for length in SEQ_LENS
         ]
         assert [int(each.designs.query_tiles[0]) for each in chosen] == [int(c) for c in row[2:]]
+
+
+def test_the_shares_that_spill_are_those_of_flats_own_model() -> None:
+    with (ROOT / "tests" / "data" / "flat_bindings.csv").open(encoding="ascii", newline="") as file:
+        spilled = {
+            (row["model"], row["seq_len"]): float(row["proportion_spilled"])
+            for row in csv.DictReader(file)
+            if row["platform"] == "cloud"
+        }
+    for row in rows(tables(section("mappings.md", "Spilling"))[0]):
+        for model in row.pop("model").split(", "):
+            for lengths, share in row.items():
+                for length in lengths.split(", "):
+                    assert spilled[model, length] == pytest.approx(float(share), rel=2e-3, abs=0)
 
 
 def test_the_cycles_of_the_worked_schedule_are_the_engines() -> None:
