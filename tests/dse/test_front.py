@@ -271,7 +271,7 @@ def test_the_papers_binding_given_is_the_papers_point(dse: Run) -> None:
 @pytest.mark.parametrize(
     ("configuration", "binding", "says"),
     [
-        ("binding", PAPERS_BINDING, "binding has no binding choices"),
+        ("binding", PAPERS_BINDING, "binding has no binding to choose"),
         ("flat", "query_rows=1024", "give each of query_rows, qk_stationarity"),
         ("flat", PAPERS_BINDING + ",keeps_q=1", "give each of query_rows"),
         ("flat", PAPERS_BINDING.replace("=1024", "=1000"), "query_rows 1000: it must be one of"),
