@@ -7,11 +7,13 @@ Whatever the database does, an error of it is one sentence that names it. What i
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import optuna
@@ -71,7 +73,12 @@ def connected(address: Address, busy_s: float) -> BaseStorage:
     with readable_errors(address):
         if address.url is None:
             return JournalStorage(Journal(str(address.file)))
-        options = {} if address.file is None else {"connect_args": {"timeout": busy_s}}
+        options: dict[str, Any] = {}
+        if address.file is not None:  # its name may be one that no URL can write
+            name = os.fsencode(address.file.absolute())
+            options["creator"] = partial(
+                sqlite3.connect, name, timeout=busy_s, check_same_thread=False
+            )
         try:
             return RDBStorage(address.template, engine_kwargs=options)
         except ImportError as error:
