@@ -23,10 +23,16 @@ from optuna.storages import BaseStorage, RDBStorage
 
 from dse import address, sqlite_file
 from dse.address import Address
-from dse.database import Database, connected, has_study, open_study, readable_errors
+from dse.database import (
+    REBUILD,
+    Database,
+    connected,
+    has_study,
+    open_study,
+    readable_errors,
+)
 from dse.locks import file_lock, folder_lock, server_lock
 from dse.parts import Parts
-from dse.recall import REBUILD
 from evaluators.errors import InputError, shown
 from evaluators.files import remove_if_present, unfinished_name
 from studies.differences import changed_behaviour, differences
