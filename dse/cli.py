@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from dse import interruption, streams
-from evaluators.errors import EvaluationError, InputError, shown
+from evaluators.errors import LONGEST_SENTENCE, EvaluationError, InputError, shown
 from evaluators.foreign import integer
 
 FOUND_WANTING = 1
@@ -26,7 +26,8 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one sentence on standard error."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
+        line = shown(message, LONGEST_SENTENCE)
+        self.exit(BAD_INPUT, f"{self.prog}: {line}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -469,7 +470,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds above 0")
+        raise argparse.ArgumentTypeError(f"'{shown(text)}' is no number of seconds above 0")
     return value
 
 
@@ -479,5 +480,7 @@ def _tolerance(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{text}' is no relative error; give a number as 1e-12")
+        raise argparse.ArgumentTypeError(
+            f"'{shown(text)}' is no relative error; give a number as 1e-12"
+        )
     return value

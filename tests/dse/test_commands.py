@@ -187,6 +187,26 @@ def test_wrong_usage_is_one_sentence_and_exit_code_2(arguments: list[str]) -> No
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["verify", "--reference", ".", "--tolerance", "1\n" * 3000],
+        ["study", "run", "binding-bert", "--time-limit-s", "\x1b[2J" * 3000],
+        ["sweep", "binding-bert", "a\nb" * 3000],
+    ],
+)
+def test_wrong_usage_is_one_bounded_line_whatever_was_given(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert line.endswith("--help\n")
+    assert line.rstrip("\n").isprintable()
+    assert len(line) < 1100
+
+
 @pytest.mark.parametrize("command", ["reproduce", "verify", "evaluate", "loopnest"])
 def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:

@@ -551,6 +551,8 @@ def test_a_job_names_itself_with_any_workload() -> None:
         (("threads", None, None), "unknown executor 'threads'; known are serial, processes, ray"),
         (("processes", 0, None), "workers 0: it must be a positive integer"),
         (("serial", 4, None), "workers 4: serial has one; processes and ray take more"),
+        (("processes", 10**9, None), "usable CPUs bear at most"),
+        pytest.param(("ray", 10**9, None), "usable CPUs bear at most", marks=needs_ray),
         (("processes", 2, "head:6379"), "a Ray address goes with the executor ray, not with proc"),
         pytest.param(("ray", 2, "head"), "Ray address 'head': write HOST:PORT", marks=needs_ray),
     ],
