@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -164,6 +165,29 @@ def test_verify_refuses_a_table_it_cannot_read(
     assert sentence in captured.err
     assert captured.err.count("\n") == 1
     assert captured.out == ""
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "twice"])
+def test_verify_refuses_what_is_no_table_of_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    bad = altered(tmp_path, "attn-binding.csv", "latency", "latency")
+    table = bad / "attn-binding.csv"
+    lines = table.read_text().splitlines()
+    table.unlink()
+    if kind == "pipe":
+        os.mkfifo(table)
+    elif kind == "device":
+        table.symlink_to("/dev/zero")
+    else:
+        table.write_text("\n".join([*lines, lines[1]]))
+    assert main(["verify", "--reference", str(bad)]) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    told = (
+        f"line {len(lines) + 1}: the row is there twice" if kind == "twice" else "no regular file"
+    )
+    assert told in line
 
 
 def test_verify_counts_a_row_that_we_do_not_have_as_different(
