@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 from dse import interruption, streams
@@ -57,9 +58,7 @@ def _run(arguments: Sequence[str]) -> int:
 def _carry_out(options: argparse.Namespace) -> int:
     try:
         _named_evaluator(options)
-        with interruption.held():  # amid an import an interrupt becomes another error
-            command = import_module(options.module)
-        interruption.stop_if_asked()
+        command = _loaded(options.module)
         code: int = command.run(options)
         failure = streams.output_failure()
         if failure and code == 0:
@@ -74,6 +73,24 @@ def _carry_out(options: argparse.Namespace) -> int:
         interruption.stop_if_asked()  # what an interrupt became
         raise
     return code
+
+
+def _loaded(module: str) -> ModuleType:
+    """Import a command's module; `InputError` where it or a library cannot be imported here."""
+    try:
+        Path.cwd()
+    except OSError:
+        raise InputError("the working folder is not there any more; change to another") from None
+    try:
+        with interruption.held():  # amid an import an interrupt becomes another error
+            loaded = import_module(module)
+    except Exception as error:
+        raise InputError(
+            f"a library cannot be loaded: {type(error).__name__}: {shown(error, 300)}; set right "
+            "the environment variable that it reads (MPLBACKEND, TQDM_...), or install it anew"
+        ) from error
+    interruption.stop_if_asked()
+    return loaded
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -264,6 +264,14 @@ class Processes:
         for connection in self._pool:
             if connection not in running:
                 return connection
+        try:
+            return self._started()
+        except OSError as error:  # open files, processes or memory are used up
+            raise EvaluationError(
+                f"a worker process cannot be started: {error.strerror}; --workers names fewer"
+            ) from error
+
+    def _started(self) -> Connection:
         ours, theirs = get_context("spawn").Pipe()
         process = get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
         # The process inherits the mask: an interrupt from the keyboard is this process's to handle.

@@ -56,8 +56,8 @@ def folder_lock(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            if made and list(folder.iterdir()) == [file]:
-                _remove(file, made)
+            if made:
+                _remove_unused(made, file)
 
 
 @contextmanager
@@ -114,12 +114,13 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(handle)
 
 
-def _remove(lock: Path, folders: Sequence[Path]) -> None:
-    """Remove a lock and folders, the innermost first, up to one that another has put to use."""
-    with suppress(OSError):
-        lock.unlink()
-        for folder in folders:
-            folder.rmdir()
+def _remove_unused(folders: Sequence[Path], lock: Path) -> None:
+    """Remove folders, the innermost first, and the lock in it if that is all that it has."""
+    with suppress(OSError):  # another has put one to use, or removed it
+        if list(lock.parent.iterdir()) == [lock]:
+            lock.unlink()
+            for folder in folders:
+                folder.rmdir()
 
 
 def _number(name: str, size: int) -> int:

@@ -277,3 +277,43 @@ def test_a_search_of_timeloop_goes_with_timeloop_alone(
     assert captured.out == ""
     assert captured.err.startswith("dse evaluate: --mapping goes with --evaluator timeloop")
     assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "value"),
+    [(["reproduce"], "MPLBACKEND", "paper"), (["study", "list"], "TQDM_MININTERVAL", "often")],
+)
+def test_an_environment_that_a_library_refuses_is_one_sentence(
+    tmp_path: Path, arguments: list[str], variable: str, value: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dse", *arguments, "--out", str(tmp_path / "runs")],
+        env=os.environ | {variable: value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"dse {arguments[0]}: a library cannot be loaded: ValueError: " in done.stderr
+    assert value in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["evaluate"], ["study", "list"], ["reproduce"]])
+def test_a_working_folder_that_is_gone_is_one_sentence(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    script = 'rmdir "$PWD"; exec "$@"'
+    (tmp_path / "gone").mkdir()
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", sys.executable, "-P", "-m", "dse", *arguments],
+        cwd=tmp_path / "gone",
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"dse {arguments[0]}: the working folder is not there any more; change to another\n"
+    )

@@ -585,3 +585,23 @@ def test_nothing_heavy_is_imported_or_started_before_the_first_jobs() -> None:
     )
     if find_spec("ray") is not None:
         assert output.stdout.split() == ["False", "False"]
+
+
+FEW_FILES = """
+import resource
+from dse.executors import Processes
+from evaluators.errors import EvaluationError
+resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))
+try:
+    list(Processes(2).completed(abs, [1, 2]))
+except EvaluationError as error:
+    print(error)
+"""
+
+
+def test_a_process_that_cannot_be_started_is_one_sentence() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FEW_FILES], capture_output=True, text=True, check=False
+    )
+    sentence = "a worker process cannot be started: Too many open files; --workers names fewer\n"
+    assert (done.returncode, done.stdout) == (0, sentence), done.stderr
