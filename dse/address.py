@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +96,4 @@ def _sqlite(url: URL) -> Address:
 
 def _sqlite_file(file: Path) -> Address:
     # What a path may have and a URL may not ('?', '%41') is quoted where the URL is written.
-    # SQLite takes names in UTF-8, whatever this process's encoding of names is.
-    name = os.fsencode(file.absolute()).decode("utf-8", "surrogateescape")
-    return Address(str(file), URL.create("sqlite", database=name), file)
+    return Address(str(file), URL.create("sqlite", database=str(file.absolute())), file)
