@@ -66,8 +66,9 @@ def prepare_environment() -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Of Ray's own making, for machines whose firewall asks: the node's address is the loopback.
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    given = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
-    if not any(name in os.environ for name in given) and not _home_takes_a_token():
+    given = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+    wanted = os.environ.get("RAY_AUTH_MODE", "token") == "token"
+    if wanted and not any(name in os.environ for name in given) and not _home_takes_a_token():
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 

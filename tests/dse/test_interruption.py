@@ -43,7 +43,7 @@ def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
     course = uninterrupted(whole, *arguments)
     ends = interrupted(place, course, signal.SIGKILL, 20, 2024, *arguments)
     assert [end.code for end in ends] == [-signal.SIGKILL] * 20
-    assert len({end.parts for end in ends}) >= 8, "the kills must hit different batches"
+    assert len({end.parts for end in ends}) >= 6, "the kills must hit different batches"
     assert_same_study(whole, place)
     assert_pins_evaluated_once(place)
 

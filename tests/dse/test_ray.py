@@ -91,13 +91,14 @@ def test_the_module_dse_is_ours_too(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("variables", [{}, {"RAY_AUTH_MODE": "token"}])
 def test_no_home_and_a_long_place_for_temporary_files_are_no_hindrance(
-    tmp_path: Path, serial: Place
+    tmp_path: Path, serial: Place, variables: dict[str, str]
 ) -> None:
     place = Place(tmp_path / "out")
     long = tmp_path / ("x" * 110)
     long.mkdir()
-    given = {"HOME": "/proc/nobody", "TMPDIR": str(long)}
+    given = {"HOME": "/proc/nobody", "TMPDIR": str(long), **variables}
     done = in_folder(tmp_path, place.out, "-m", "dse", **given)
     assert (done.returncode, done.stderr) == (0, "")
     assert_same_study(place, serial)
