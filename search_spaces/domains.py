@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import gcd
 
 from evaluators.analytical import flat
-from evaluators.analytical.columns import divisors
+from evaluators.engine.columns import divisors
 from evaluators.analytical.mappings import STATIONARITIES
 from evaluators.design import AUTOMATIC
 from evaluators.errors import InputError

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.analytical import binding, mappings
-from evaluators.analytical.columns import Factors
+from evaluators.engine.columns import Factors
 from evaluators.analytical.configurations import configuration
 from evaluators.analytical.loopnest import LoopNest
 from evaluators.analytical.mapping import Mapping

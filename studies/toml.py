@@ -18,7 +18,7 @@ from evaluators.workload import TRANSFORMERS, Transformer, Workload, parse_seq_l
 from search_spaces.space import SearchSpace
 from studies.objectives import BOUNDABLE, OBJECTIVES
 from studies.specification import JOINT, SAMPLERS, Specification
-from studies.toml_table import Lines, Table
+from evaluators.foreign_toml import Lines, Table
 
 _KEYS = (
     "name",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from evaluators.analytical.columns import Real, select
+from evaluators.engine.columns import Real, select
 from evaluators.analytical.counting import Counts
 
 WORD_BYTES = 2

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from math import prod
 from typing import Any, TypeVar
 
-from evaluators.analytical.columns import Factors
+from evaluators.engine.columns import Factors
 from evaluators.analytical.einsum import Einsum, Tensor
 from evaluators.analytical.loopnest import LARGEST_COUNT, LoopNest
 from evaluators.analytical.mapping import Level, Loop, Mapping

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Protocol
 
-from evaluators.analytical.columns import Factors, Mask
+from evaluators.engine.columns import Factors, Mask
 from evaluators.analytical.mapping import Mapping
 
 

@@ -14,7 +14,7 @@ from evaluators.analytical import costs
 from evaluators.analytical.activity import Activity
 from evaluators.analytical.architecture import Storage, areas_um2, storage
 from evaluators.analytical.binding import Bound
-from evaluators.analytical.columns import shared
+from evaluators.engine.columns import shared
 from evaluators.analytical.configurations import Configuration, configuration
 from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import sentence

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.activity import Activity, activity
-from evaluators.analytical.columns import Column, Factors, divisors, shared
+from evaluators.engine.columns import Column, Factors, divisors, shared
 from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import remainders
 from evaluators.analytical.loopnest import LoopNest, check_countable

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.activity import WORD_BYTES, Activity, activity
-from evaluators.analytical.columns import Factors, divisors, shared
+from evaluators.engine.columns import Factors, divisors, shared
 from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import buffer_rows
 from evaluators.analytical.loopnest import LoopNest, check_countable

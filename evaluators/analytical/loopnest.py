@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.analytical.columns import Column, Factors, select
+from evaluators.engine.columns import Column, Factors, select
 from evaluators.analytical.mapping import Mapping
 from evaluators.errors import InputError
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluators.analytical.cases import Case, count_case
-from evaluators.analytical.columns import Factors
+from evaluators.engine.columns import Factors
 from evaluators.analytical.einsum import Einsum, Tensor
 from evaluators.analytical.loopnest import LoopNest, check_countable
 from evaluators.analytical.mapping import Level, Loop, Mapping

@@ -19,7 +19,7 @@ from evaluators.analytical import binding as bindings
 from evaluators.analytical import costs, mapper
 from evaluators.analytical.activity import WORD_BYTES, Activity
 from evaluators.analytical.architecture import storage
-from evaluators.analytical.columns import Column, Factors, divisors, select, shared
+from evaluators.engine.columns import Column, Factors, divisors, select, shared
 from evaluators.analytical.counting import Count, count_choices
 from evaluators.analytical.feasibility import remainders
 from evaluators.analytical.loopnest import LoopNest, check_countable

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.architecture import Storage
-from evaluators.analytical.columns import Factors
+from evaluators.engine.columns import Factors
 from evaluators.analytical.configurations import Configuration, configuration
 from evaluators.analytical.counting import Count
 from evaluators.analytical.engine import AnalyticalEvaluator

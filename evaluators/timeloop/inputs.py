@@ -13,7 +13,7 @@ from math import prod
 from typing import Any
 
 from evaluators.accounting import Accounting
-from evaluators.analytical.columns import Factors
+from evaluators.engine.columns import Factors
 from evaluators.analytical.configurations import Configuration
 from evaluators.analytical.loopnest import LoopNest
 from evaluators.analytical.mapping import Level, Loop, Mapping

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from evaluators.analytical.columns import Factors
+from evaluators.engine.columns import Factors
 from evaluators.analytical.einsum import Einsum, Tensor
 from evaluators.analytical.loopnest import LoopNest
 from evaluators.analytical.mapping import Level, Loop, Mapping

@@ -10,7 +10,7 @@ import pytest
 
 from evaluators.accounting import PUBLISHED
 from evaluators.analytical.cases import count_case, parse_case
-from evaluators.analytical.columns import Factors
+from evaluators.engine.columns import Factors
 from evaluators.analytical.configurations import configuration
 from evaluators.analytical.einsum import Einsum, Tensor
 from evaluators.analytical.loopnest import LoopNest

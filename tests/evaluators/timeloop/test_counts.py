@@ -8,7 +8,7 @@ import yaml
 
 from evaluators.accounting import CORRECTED, PUBLISHED
 from evaluators.analytical.architecture import storage
-from evaluators.analytical.columns import Factors
+from evaluators.engine.columns import Factors
 from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.analytical.loopnest import LoopNest

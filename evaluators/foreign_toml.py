@@ -49,6 +49,20 @@ class Lines:
         line = f" line {-max(common)[1]}" if common else ""
         return InputError(f"{self._where}{line}: {path[-1]}: {sentence}")
 
+    def error_within(self, path: Path, line: int, sentence: str, occurrence: int = 0) -> InputError:
+        """Return the error of a line, from 0, of the text that is the value of a key.
+
+        Args:
+            path: the key.
+            line: in the text.
+            sentence: what is wrong.
+            occurrence: which of the keys of that path is meant, where there are several.
+
+        """
+        found = [number for number, place in self._places if place == path]
+        at = f" line {found[occurrence] + line}" if occurrence < len(found) else ""
+        return InputError(f"{self._where}{at}: {path[-1]}: {sentence}")
+
     def missing(self, path: Path, wanted: str) -> InputError:
         """Return the error of a key that is not there."""
         return InputError(f"{self._where}: the key {'.'.join(path)} is missing; give {wanted}")
