@@ -122,9 +122,9 @@ class Slip:
     keeps_choices: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Accelerator:
-    """An accelerator, as its file describes it.
+    """An accelerator, as its file describes it; equal to itself alone.
 
     Attributes:
         name, title: what it is called in files and options, and by people.

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import cached_property, lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -59,12 +59,12 @@ class Expression:
     root: Node
     real: bool = False
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """The names that it reads; the busy time of an Einsum as 'time(LM)'."""
         return frozenset(node.name for node in _walk(self.root) if node.operation == "name")
 
-    @property
+    @cached_property
     def divisions(self) -> tuple[tuple[Expression, Expression], ...]:
         """Numerator and denominator of every `/` that must leave no remainder, inner ones first."""
         if self.real:
@@ -74,9 +74,15 @@ class Expression:
             for a, b in _exact_divisions(self.root)
         )
 
-    def __call__(self, values: Mapping[str, Any]) -> Any:
-        """Evaluate on columns: an integer or a real for each design, or one for all."""
-        return _value(self.root, values, real=self.real)
+    def __call__(self, values: Mapping[str, Any], *, real: bool = False) -> Any:
+        """Evaluate on columns: an integer or a real for each design, or one for all.
+
+        Args:
+            values: of every name.
+            real: divide reals, whatever remains.
+
+        """
+        return _value(self.root, values, real=self.real or real)
 
 
 @lru_cache(maxsize=4096)

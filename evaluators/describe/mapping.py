@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from evaluators.describe.cascade import Cascade, Einsum, LineError, numbered
 from evaluators.describe.machine import REGISTERS, Array, Machine
@@ -68,6 +69,17 @@ class Mapping:
         if homeless:
             raise InputError(f"{where}: no level keeps {', '.join(sorted(homeless))}")
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.einsum, self.levels))
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {level.name: place for place, level in enumerate(self.levels)}
+
     @property
     def loops(self) -> tuple[Loop, ...]:
         """All loops, temporal and spatial."""
@@ -75,11 +87,7 @@ class Mapping:
 
     def index(self, level: str) -> int:
         """Return the position of a level, 0 outermost."""
-        return next(i for i, each in enumerate(self.levels) if each.name == level)
-
-    def level(self, name: str) -> Level | None:
-        """Return a level by name, None where the mapping has none."""
-        return next((each for each in self.levels if each.name == name), None)
+        return self._places[level]
 
     def with_einsum(self, einsum: Einsum) -> Mapping:
         """Return the same loops for an Einsum that is written otherwise."""

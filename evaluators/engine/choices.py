@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.accounting import Accounting, Correction
-from evaluators.analytical.mapper import best, groups
+from evaluators.analytical.mapper import distinct, groups
 from evaluators.describe.accelerator import Accelerator, Choice
 from evaluators.describe.expressions import Expression
-from evaluators.describe.parameters import AUTOMATIC, LargestThatFits
+from evaluators.describe.parameters import AUTOMATIC, Domain, LargestThatFits
 from evaluators.engine.columns import shared
 from evaluators.engine.constraints import magnitudes
 from evaluators.engine.costs import Costs, buffer_of, prices
@@ -23,6 +23,8 @@ from evaluators.workload import Workload
 
 Int64s = NDArray[np.int64]
 Columns = Mapping[str, NDArray[Any]]
+
+_TIE = 1e-12
 
 _CANDIDATES = 1 << 17
 """Candidates counted at a time, so that they stay in the cache."""
@@ -88,42 +90,76 @@ def _largest(
     columns: dict[str, NDArray[Any]],
     accounting: Accounting,
 ) -> None:
-    """Set every parameter that is to be the largest that fits, by bisection over its domain."""
+    """Set every parameter that is to be the largest that fits."""
     for name, each in accelerator.parameters.items():
         if not isinstance(each.rule, LargestThatFits):
             continue
         n = len(next(iter(columns.values())))
         given = columns.get(name, np.full(n, AUTOMATIC))
-        columns[name] = given.copy()
-        domain = each.rule.of
-        reads = sorted(_names(domain.divisors_of, columns))
-        for rows in groups(*(columns[key] for key in reads), (given == AUTOMATIC).astype(np.int64)):
-            if given[rows[0]] != AUTOMATIC:
-                continue
-            one = {key: int(columns[key][rows[0]]) for key in reads}
-            choices = np.array(domain.at(extents(workload) | one))
+        rows = np.flatnonzero(given == AUTOMATIC)
+        columns[name] = given
+        if len(rows):
             own = {key: column[rows] for key, column in columns.items()}
-            columns[name][rows] = _bisected(accelerator, workload, own, accounting, name, choices)
+            columns[name] = given.copy()
+            columns[name][rows] = _most(accelerator, workload, own, accounting, name, each.rule.of)
 
 
-def _bisected(
+def _most(
     accelerator: Accelerator,
     workload: Workload,
     columns: Columns,
     accounting: Accounting,
     name: str,
-    choices: Int64s,
+    domain: Domain,
 ) -> Int64s:
-    """Return the largest choice of each design whose footprint fits; the first where none does."""
+    """Return the largest value of each design whose footprint fits; the least where none does.
+
+    A footprint grows with a tile at least as fast as from 1 to 2: the line through both gives a
+    value that no larger one fits, from which it goes down until it fits.
+    """
     store = buffer_of(accelerator)
     n = len(next(iter(columns.values())))
-    low, high = np.zeros(n, dtype=np.int64), np.full(n, len(choices) - 1)
-    while (low < high).any():
-        middle = (low + high + 1) // 2
-        nests = Nests(accelerator, workload, {**columns, name: choices[middle]}, accounting)
-        fits = footprint_bytes(nests, store) <= capacity_for_tiles(nests)
-        low, high = np.where(fits, middle, low), np.where(fits, high, middle - 1)
-    return choices[low]
+
+    def footprint(values: Any, *, real: bool = False) -> tuple[Any, Any]:
+        batch = {**columns, name: values}
+        nests = Nests(accelerator, workload, batch, accounting, real=real)
+        return footprint_bytes(nests, store), capacity_for_tiles(nests)
+
+    one, capacity = footprint(np.ones(n), real=True)
+    two, _ = footprint(np.full(n, 2.0), real=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bound = 1 + np.floor((capacity - one) / (two - one) + 1e-6)
+    bound = np.broadcast_to(np.where(np.isnan(bound), np.inf, bound), n)
+    places, found = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    choices_of = list(_choices_of(workload, columns, domain))
+    for rows, choices in choices_of:
+        places[rows] = np.maximum(np.searchsorted(choices, bound[rows], side="right") - 1, 0)
+        found[rows] = choices[places[rows]]
+    while True:
+        size, capacity = footprint(found)
+        too_large = np.broadcast_to(size > capacity, n) & (places > 0)
+        if not too_large.any():
+            return found
+        places = places - too_large
+        for rows, choices in choices_of:
+            found[rows] = choices[places[rows]]
+
+
+def _choices_of(
+    workload: Workload, columns: Columns, domain: Domain
+) -> Iterator[tuple[Any, Int64s]]:
+    """Yield the values of a domain, with the rows of the designs that they are for."""
+    reads = sorted(_names(domain.divisors_of, columns))
+    names = extents(workload)
+    if len(reads) == 1:
+        (name,) = reads
+        for value in np.unique(columns[name]).tolist():
+            yield columns[name] == value, np.array(domain.at(names | {name: value}))
+        return
+    n = len(next(iter(columns.values())))
+    for rows in groups(*(columns[key] for key in reads), np.zeros(n, dtype=np.int64)):
+        own = {key: int(columns[key][rows[0]]) for key in reads}
+        yield rows, np.array(domain.at(names | own))
 
 
 def capacity_for_tiles(nests: Nests) -> Any:
@@ -131,7 +167,7 @@ def capacity_for_tiles(nests: Nests) -> Any:
     store = buffer_of(nests.accelerator)
     assert store.bytes is not None
     size = store.bytes(nests.values)
-    for slip in nests.slips():
+    for slip in nests.plan.slips:
         if slip.buffer_for_tiles_bytes is not None:
             size = np.minimum(size, slip.buffer_for_tiles_bytes)
     return size
@@ -149,11 +185,9 @@ def _searched(
     choice: Choice,
 ) -> dict[str, Int64s]:
     """Enumerate a choice for every design; equal designs are searched once."""
-    n = len(next(iter(columns.values())))
     keys = [name for name in columns if name in accelerator.all_parameters]
-    stacked = np.stack([columns[name].astype(np.float64) for name in keys])
-    _, first, place = np.unique(stacked, axis=1, return_index=True, return_inverse=True)
-    place = place.reshape(-1)
+    varying = [name for name in keys if (columns[name] != columns[name][0]).any()]
+    first, place = distinct(*(columns[name] for name in varying or keys[:1]))
     different = {name: columns[name][first] for name in keys}
     domains = {name: accelerator.parameters[name].domain for name in choice.parameters}
     reads = sorted(
@@ -188,41 +222,103 @@ def _best(
     choice: Choice,
     axes: dict[str, Int64s],
 ) -> dict[str, Int64s]:
-    grid = np.meshgrid(*axes.values(), indexing="ij", sparse=True)
-    tall = {name: shared(column) for name, column in columns.items()}
-    lift = (-1, *(1,) * len(axes))
-    tall = {
-        name: column.reshape(lift) if isinstance(column, np.ndarray) else column
-        for name, column in tall.items()
-    }
-    points = {name: each[None] for name, each in zip(axes, grid, strict=True)}
-    nests = Nests(accelerator, workload, tall | points, accounting, einsums=choice.einsums)
+    """Return the best candidate of each of n designs: axis -> value, (n,).
+
+    The first objective is computed for all candidates, on an axis for each parameter; the next for
+    those that are left. Values that differ by less than 1e-12 of themselves tie, so that the order
+    of a floating-point sum decides nothing; NaN, an unknown value, decides nothing either. Of equal
+    candidates the first wins.
+    """
     n = len(next(iter(columns.values())))
     shape = (n, *(len(axis) for axis in axes.values()))
-    valid: Any = True
-    for name, magnitude in magnitudes(nests, sizes=not accelerator.footprint.spills).items():
-        if name != "no_choice":
-            valid = valid & (magnitude <= 0)
-    valid = np.broadcast_to(valid, shape)
-    if not valid.any():
-        return (
-            dict.fromkeys(axes, np.zeros(n, dtype=np.int64))
-            | {name: np.full(n, axis[0]) for name, axis in axes.items()}
-            | {"no_choice": np.ones(n, dtype=np.int64)}
+    lift = (-1, *(1,) * len(axes))
+    tall = {name: column.reshape(lift) for name, column in columns.items()}
+    grid = np.meshgrid(*axes.values(), indexing="ij", sparse=True)
+    points = {name: each[None] for name, each in zip(axes, grid, strict=True)}
+    batch = _Candidates(accelerator, workload, tall | points, accounting, choice.einsums)
+    left = np.array(np.broadcast_to(batch.valid(), shape)).reshape(n, -1)
+    suited = left.any(axis=1)
+    for place, objective in enumerate(choice.order):
+        if place and 4 * np.count_nonzero(left) < left.size:
+            return _of_few(accelerator, workload, columns, accounting, choice, axes, left, place)
+        values = np.broadcast_to(batch.objective(objective), shape).reshape(n, -1)
+        least = np.fmin.reduce(values, axis=1, where=left, initial=np.inf)
+        left &= ~(values > least[:, None] * (1 + _TIE))
+    return _picked(axes, left.argmax(axis=1), suited)
+
+
+def _of_few(
+    accelerator: Accelerator,
+    workload: Workload,
+    columns: Columns,
+    accounting: Accounting,
+    choice: Choice,
+    axes: dict[str, Int64s],
+    left: NDArray[np.bool_],
+    place: int,
+) -> dict[str, Int64s]:
+    """Decide among the candidates that are left, one after the other, by the objectives left."""
+    designs, candidates = np.nonzero(left)
+    suited = left.any(axis=1)
+    for objective in choice.order[place:] if len(designs) else ():
+        points = _picked(axes, candidates, np.ones(len(candidates), dtype=bool))
+        rows = {name: column[designs] for name, column in columns.items()} | points
+        rows.pop("no_choice", None)
+        batch = _Candidates(accelerator, workload, rows, accounting, choice.einsums)
+        values = np.broadcast_to(batch.objective(objective), len(designs))
+        least = np.full(len(left), np.inf)
+        np.fmin.at(least, designs, values)
+        stays = ~(values > least[designs] * (1 + _TIE))
+        designs, candidates = designs[stays], candidates[stays]
+    first = np.zeros(len(left), dtype=np.int64)
+    first[designs[::-1]] = candidates[::-1]
+    return _picked(axes, first, suited)
+
+
+def _picked(
+    axes: dict[str, Int64s], candidates: Int64s, suited: NDArray[np.bool_]
+) -> dict[str, Int64s]:
+    index = np.unravel_index(candidates, tuple(len(axis) for axis in axes.values()))
+    return {
+        name: np.where(suited, axis[each], axis[0])
+        for (name, axis), each in zip(axes.items(), index, strict=True)
+    } | {"no_choice": (~suited).astype(np.int64)}
+
+
+class _Candidates:
+    """Candidates of a choice on a batch: which are allowed, and what is to be least."""
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        workload: Workload,
+        columns: Mapping[str, Any],
+        accounting: Accounting,
+        einsums: tuple[str, ...],
+    ) -> None:
+        self._nests = Nests(accelerator, workload, columns, accounting, einsums=einsums)
+        scaled = accounting.repairs(Correction.Q2)
+        self._costs = Costs(
+            self._nests, lambda: prices(accelerator, self._nests.values, scaled=scaled)
         )
-    at = prices(accelerator, nests.values, scaled=accounting.repairs(Correction.Q2))
-    costs = Costs(nests, at)
-    objectives = {
-        "traffic": lambda: sum(costs.traffic_bytes.values()),
-        "energy": lambda: sum(costs.energy_pj.values()),
-        "latency": lambda: times(nests, costs).latency(),
-        "footprint": lambda: 1.0 * footprint_bytes(nests, buffer_of(accelerator)),
-    }
-    chosen = best(axes, valid, *(objectives[name]() for name in choice.order))
-    suited = valid.reshape(n, -1).any(axis=1)
-    return {name: np.where(suited, values, axes[name][0]) for name, values in chosen.items()} | {
-        "no_choice": (~suited).astype(np.int64)
-    }
+
+    def valid(self) -> Any:
+        """Tell which candidates leave no remainder, and fit where they must."""
+        valid: Any = True
+        sizes = not self._nests.accelerator.footprint.spills
+        for magnitude in magnitudes(self._nests, sizes=sizes).values():
+            valid = valid & (magnitude <= 0)
+        return valid
+
+    def objective(self, name: str) -> Any:
+        """Return what is to be least."""
+        if name == "latency":
+            return times(self._nests, self._costs).latency()
+        if name == "traffic":
+            return sum(self._costs.traffic_bytes.values())
+        if name == "energy":
+            return sum(self._costs.energy_pj.values())
+        return 1.0 * footprint_bytes(self._nests, buffer_of(self._nests.accelerator))
 
 
 def times(nests: Nests, costs: Costs) -> Times:

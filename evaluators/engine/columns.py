@@ -29,10 +29,10 @@ def select(mask: Mask, yes: Any, no: Any) -> Any:
     return np.where(mask, yes, no)
 
 
-def shared(column: NDArray[np.int64]) -> Column:
-    """Return a column as one integer where all designs of the batch share it."""
+def shared(column: NDArray[Any]) -> Any:
+    """Return a column as one number where all designs of the batch share it."""
     if column.size and (column == column.flat[0]).all():
-        return int(column.flat[0])
+        return column.flat[0].item()
     return column
 
 

@@ -21,33 +21,57 @@ def evaluate(
     accelerator: Accelerator, workload: Workload, columns: Columns, accounting: Accounting
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Evaluate a batch; returns the resolved columns, the metrics, the violations."""
-    designs = resolved(accelerator, workload, columns, accounting)
+    n = len(next(iter(columns.values())))
+    if accelerator.choices:
+        columns = resolved(accelerator, workload, columns, accounting)
+    results: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = ({}, {}, {})
+    for start in range(0, n, CHUNK):
+        rows = slice(start, start + CHUNK)
+        chunk = {name: column[rows] for name, column in columns.items()}
+        if not accelerator.choices:
+            chunk = resolved(accelerator, workload, chunk, accounting)
+        for whole, part in zip(
+            results, _evaluated(accelerator, workload, chunk, accounting), strict=True
+        ):
+            for name, values in part.items():
+                if name not in whole:
+                    whole[name] = np.empty(n, dtype=np.asarray(values).dtype)
+                whole[name][rows] = values
+    return results
+
+
+def _evaluated(
+    accelerator: Accelerator, workload: Workload, designs: dict[str, Any], accounting: Accounting
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     no_choice = designs.pop("no_choice")
     n = len(no_choice)
     nests = Nests(accelerator, workload, designs, accounting)
-    violations = {
-        name: np.broadcast_to(each, n)
-        for name, each in magnitudes(nests, sizes=not accelerator.footprint.spills).items()
-    } | {"no_choice": no_choice}
-    feasible = np.all([each <= 0 for each in violations.values()], axis=0)
-    metrics: dict[str, Any] = {}
-    rows_ = np.flatnonzero(feasible)
-    for start in range(0, len(rows_), CHUNK):
-        rows = rows_[start : start + CHUNK]
-        if len(rows_) == n:
-            rows = slice(start, start + CHUNK)
-        chunk = {name: column[rows] for name, column in designs.items()}
-        nests = Nests(accelerator, workload, chunk, accounting)
-        at = prices(accelerator, chunk, scaled=accounting.repairs(Correction.Q2))
-        costs = Costs(nests, at)
+    sizes = not accelerator.footprint.spills
+    violations = magnitudes(nests, sizes=sizes) | {"no_choice": no_choice}
+    feasible = np.ones(n, dtype=bool)
+    for each in violations.values():
+        feasible &= each <= 0
+    rows = np.flatnonzero(feasible)
+    if len(rows) < n:
+        some = {name: column[rows] for name, column in designs.items()}
+        nests = Nests(accelerator, workload, some, accounting)
+    metrics = {}
+    if len(rows):
+        scaled = accounting.repairs(Correction.Q2)
+        costs = Costs(nests, lambda: prices(accelerator, nests.values, scaled=scaled))
         clock = times(nests, costs)
-        latency = clock.latency()
         values = {
-            "latency_s": latency,
+            "latency_s": clock.latency(),
             "energy_pj": sum(costs.energy_pj.values()),
             "traffic_bytes": sum(costs.traffic_bytes.values()),
             "memory_latency_s": clock.memory(),
         } | {f"busy_s[{name}]": clock.array(name) for name in accelerator.machine.arrays}
         for name, value in values.items():
-            metrics.setdefault(name, np.full(n, np.nan))[rows] = value
+            metrics[name] = np.full(n, np.nan)
+            metrics[name][rows] = value
+    else:
+        metrics = {
+            k: np.full(n, np.nan)
+            for k in ("latency_s", "energy_pj", "traffic_bytes", "memory_latency_s")
+        }
     return designs, metrics, violations

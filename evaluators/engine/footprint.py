@@ -12,39 +12,60 @@ from typing import Any
 
 import numpy as np
 
+from evaluators.analytical.counting import Counts
 from evaluators.describe.machine import Store
 from evaluators.engine.columns import select
 from evaluators.engine.nests import Nests, Run, chosen
+from evaluators.engine.plan import Kept
 
 WORD_BYTES = 2
 
 
-def by_tensor(nests: Nests, store: Store) -> dict[str, Any]:
-    """Return bytes of a store by tensor; tensors that take turns are one, joined by '|'.
-
-    Where Einsums run in stages that share nothing on chip, a tensor is told once a stage, as
-    'TENSOR@STAGE'.
-    """
-    found: dict[str, Any] = {}
-    for place, einsums in enumerate(_together(nests)):
-        for name, size in _of(nests, store, einsums).items():
-            found[name if nests.accelerator.overlapped_memory else f"{name}@{place}"] = size
-    return found
-
-
 def footprint_bytes(nests: Nests, store: Store) -> Any:
     """Return bytes of a store that must be there at one time."""
-    each = [sum(_of(nests, store, einsums).values()) for einsums in _together(nests)]
-    return reduce(np.maximum, each) if len(each) > 1 else each[0]
+    each = [sum(words(nests, store, einsums).values()) for einsums in _together(nests)]
+    return WORD_BYTES * reduce(np.maximum, each)
 
 
 def resident_bytes(nests: Nests, store: Store) -> Any:
-    """Return one copy of the largest tile of every tensor that the footprint's Einsums keep."""
+    """Return one copy of the tile of every tensor that the footprint's Einsums keep."""
     total: Any = 0
     for einsum in _counted(nests):
-        for tensor in nests.written[einsum].tensors:
-            total = total + _tile(nests, store, einsum, tensor.name)
-    return total
+        runs = nests.runs[einsum]
+        for name in dict.fromkeys(each.tensor for run in runs for each in _kept(run, store)):
+            total = total + chosen(runs, [_tile(run, store, name) for run in runs])
+    return WORD_BYTES * total
+
+
+def words(nests: Nests, store: Store, einsums: list[str]) -> dict[str, Any]:
+    """Return words of a store by tensor; tensors that take turns are one, joined by '|'."""
+    rules = nests.accelerator.footprint
+    kept: dict[str, Any] = {}
+    staged: dict[str, Any] = {}
+    for einsum in einsums:
+        runs = nests.runs[einsum]
+        here = dict.fromkeys(each.tensor for run in runs for each in _kept(run, store))
+        for tensor in nests.plan.written[einsum].tensors:
+            name = nests.accelerator.cascade.store_name(tensor.name)
+            if tensor.name in here:
+                size = chosen(runs, [_tile(run, store, tensor.name) for run in runs])
+                if name in rules.copies:
+                    size = rules.copies[name] * size
+                kept[name] = _larger(kept[name], size) if name in kept else size
+            if rules.staging:
+                step = chosen(runs, [_step(nests, run, store, tensor.name) for run in runs])
+                staged[name] = staged.get(name, 0) + rules.staging * step
+    for group in rules.shared:
+        turns = [kept.pop(name) for name in sorted(group & kept.keys())]
+        if turns:
+            kept["|".join(sorted(group))] = reduce(_larger, turns)
+    for name, step in staged.items():
+        kept[name] = kept.get(name, 0) + step
+    return kept
+
+
+def _larger(a: Any, b: Any) -> Any:
+    return a if a is b else np.maximum(a, b)
 
 
 def _counted(nests: Nests) -> list[str]:
@@ -63,72 +84,46 @@ def _together(nests: Nests) -> list[list[str]]:
     return [stage for stage in stages if stage] or [[]]
 
 
-def _of(nests: Nests, store: Store, einsums: list[str]) -> dict[str, Any]:
-    rules = nests.accelerator.footprint
-    kept: dict[str, Any] = {}
-    staged: dict[str, Any] = {}
-    for einsum in einsums:
-        for tensor in nests.written[einsum].tensors:
-            name = nests.accelerator.cascade.store_name(tensor.name)
-            size = rules.copies.get(name, 1) * _tile(nests, store, einsum, tensor.name)
-            if isinstance(size, int) and size == 0 and not rules.staging:
-                continue
-            kept[name] = np.maximum(kept[name], size) if name in kept else size
-            if rules.staging:
-                step = rules.staging * _step(nests, store, einsum, tensor.name)
-                staged[name] = staged[name] + step if name in staged else step
-    for group in rules.shared:
-        turns = [kept.pop(name) for name in sorted(group & kept.keys())]
-        if turns:
-            kept["|".join(sorted(group))] = reduce(np.maximum, turns)
-    for name, step in staged.items():
-        kept[name] = kept.get(name, 0) + step
-    return kept
+def _kept(run: Run, store: Store) -> tuple[Kept, ...]:
+    return run.plan.levels[store.name]
 
 
-def _tile(nests: Nests, store: Store, einsum: str, tensor: str) -> Any:
-    """Return bytes of one copy of a tensor's tile, 0 where the store does not keep it."""
-    runs = nests.runs[einsum]
-    return chosen(runs, [_tile_of(run, store, tensor) for run in runs])
+def _tile(run: Run, store: Store, tensor: str) -> Any:
+    """Return words of one copy of a tensor's tile, 0 where the store does not keep it."""
+    for each in _kept(run, store):
+        if each.tensor == tensor:
+            return run.words(each, store.name, _size)
+    return 0
 
 
-def _tile_of(run: Run, store: Store, tensor: str) -> Any:
-    keeps = run.keeps(store.name, tensor)
-    if isinstance(keeps, (bool, np.bool_)) and not keeps:
-        return 0
-    return select(keeps, WORD_BYTES * run.resident.size(store.name, tensor), 0)
-
-
-def _step(nests: Nests, store: Store, einsum: str, tensor: str) -> Any:
-    """Return bytes of one step of the array of a tensor that the store does not keep.
+def _step(nests: Nests, run: Run, store: Store, tensor: str) -> Any:
+    """Return words of one step of the array of a tensor that the store does not keep.
 
     A rank on no side is cut by the store's row, but for an output's that is staged whole.
     """
-    runs = nests.runs[einsum]
-    return chosen(runs, [_step_of(nests, run, store, tensor) for run in runs])
-
-
-def _step_of(nests: Nests, run: Run, store: Store, tensor: str) -> Any:
-    mapping = run.streamed.mapping
-    above = mapping.index(store.name)
+    mapping, factors = run.plan.streamed, run.factors
+    inner = mapping.levels[mapping.index(store.name) :]
     spatial = {loop.rank: loop.factor for level in mapping.levels for loop in level.spatial}
-    factors = run.factors
-    size: Any = WORD_BYTES
-    output = tensor == mapping.einsum.output.name
-    for rank in next(t.ranks for t in mapping.einsum.tensors if t.name == tensor):
-        inner = [
-            factors.product((loop.factor,))
-            for level in mapping.levels[above:]
-            for loop in (*level.loops, *level.spatial)
-            if loop.rank == rank
+    size: Any = 1
+    for rank in next(each.ranks for each in mapping.einsum.tensors if each.name == tensor):
+        loops = [
+            x.factor for level in inner for x in (*level.loops, *level.spatial) if x.rank == rank
         ]
-        if not inner:
+        if not loops:
             continue
-        extent = reduce(lambda a, b: a * b, inner)
-        if rank in spatial:
-            extent = factors.product((spatial[rank],))
-        elif not (output and rank in nests.accelerator.footprint.staged_whole):
-            assert store.row_words is not None
+        extent = factors.product((spatial[rank],) if rank in spatial else tuple(sorted(loops)))
+        whole = (
+            tensor == mapping.einsum.output.name
+            and rank in nests.accelerator.footprint.staged_whole
+        )
+        if rank not in spatial and not whole and store.row_words is not None:
             extent = np.minimum(store.row_words(nests.values), extent)
         size = size * extent
-    return select(run.keeps(store.name, tensor), 0, size)
+    for each in _kept(run, store):
+        if each.tensor == tensor:
+            return select(run.kept.get(tensor, True), 0, size)
+    return size
+
+
+def _size(nest: Counts, level: str, tensor: str) -> Any:
+    return nest.size(level, tensor)

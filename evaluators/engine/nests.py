@@ -7,8 +7,8 @@ that all designs share is one number.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,11 @@ import numpy as np
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.counting import Count, Counts, count_choices
 from evaluators.analytical.loopnest import LoopNest, check_countable
-from evaluators.describe.accelerator import Accelerator, Slip, Table
-from evaluators.describe.cascade import Einsum
+from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.expressions import Expression
 from evaluators.describe.mapping import Row
 from evaluators.engine.columns import Factors, Mask, select, shared
+from evaluators.engine.plan import Kept, Plan, RowPlan, TablePlan, plan
 from evaluators.workload import Workload
 
 
@@ -44,35 +44,50 @@ class Run:
     """One row of the mapping tables on a batch.
 
     Attributes:
-        row: the row.
+        plan: the row.
         mask: which designs run it.
-        streamed, resident: its counts with every marked tensor past the stores of its choice, and
-            with every one in them; the same where all designs agree.
-        kept: marked tensor -> which designs keep it on chip.
+        streamed, resident: its counts with every choice off chip, and on chip; the same where all
+            designs agree.
+        kept: tensor -> which designs keep it on chip, for those that are a choice.
         factors: the trip counts of its loops.
+        place: the axis and the place there that run it, where it is one choice of an axis.
 
     """
 
-    row: Row
+    plan: RowPlan
     mask: Mask
     streamed: Counts
     resident: Counts
     kept: Mapping[str, Mask]
     factors: Factors
+    place: tuple[int, int] | None = None
 
-    def keeps(self, level: str, tensor: str) -> Mask:
-        """Tell which designs keep a tensor at a level."""
-        off, on = (
-            tensor in nest.mapping.levels[nest.mapping.index(level)].keep
-            for nest in (self.streamed, self.resident)
-        )
-        return on if on == off else select(self.kept[tensor], on, off)
+    @property
+    def row(self) -> Row:
+        """The row of the table."""
+        return self.plan.row
 
-    def by_choice(self, tensor: str, quantity: Any) -> Any:
-        """Return a quantity of a nest, as each design chose for that tensor."""
-        if tensor not in self.kept or self.streamed is self.resident:
-            return quantity(self.streamed)
-        return select(self.kept[tensor], quantity(self.resident), quantity(self.streamed))
+    def at(self, column: Any) -> Any:
+        """Return what of a column concerns the designs that run it."""
+        if self.place is None or not isinstance(column, np.ndarray):
+            return column
+        axis, index = self.place
+        return column if column.shape[axis] == 1 else column.take([index], axis=axis)
+
+    def words(self, each: Kept, level: str, quantity: Any) -> Any:
+        """Return a quantity of a tensor at a level, 0 where a design does not keep it there."""
+        if not each.choice:
+            return quantity(self.streamed, level, each.tensor)
+        on = quantity(self.resident, level, each.tensor) if each.on else 0
+        off = quantity(self.streamed, level, each.tensor) if each.off else 0
+        return select(self.kept[each.tensor], on, off)
+
+    def total(self, level: str, quantity: Any) -> Any:
+        """Return the sum of a quantity over the tensors at a level."""
+        total: Any = 0.0
+        for each in self.plan.levels[level]:
+            total = total + self.words(each, level, quantity)
+        return total
 
 
 class Nests:
@@ -85,6 +100,7 @@ class Nests:
         accounting: which slips are repaired.
         count: counts the loop nests.
         einsums: those that are looked at, all by default.
+        real: divide without remainder, as if every extent were any real number.
 
     """
 
@@ -96,113 +112,105 @@ class Nests:
         accounting: Accounting,
         count: Count = LoopNest,
         einsums: tuple[str, ...] = (),
+        *,
+        real: bool = False,
     ) -> None:
         self.accelerator = accelerator
         self.workload = workload
         self.accounting = accounting
+        self.plan: Plan = plan(accelerator, accounting, einsums)
         self.wrapped = not accounting.repairs(Correction.Q5)
-        self.einsums = einsums or tuple(accelerator.cascade.einsums)
         self._count = count
-        self._tables = [
-            table
-            for table in accelerator.tables
-            if any(row.einsum in self.einsums for row in table.rows)
-        ]
+        self._real = real
         self.values: dict[str, Any] = extents(workload) | {
             name: _shared(column) for name, column in columns.items()
         }
         for name, expression in accelerator.ranks.items():
-            self.values[name] = _shared(expression(self.values))
+            self.values[name] = _shared(expression(self.values, real=real))
+
+    @property
+    def einsums(self) -> tuple[str, ...]:
+        """The Einsums that are looked at, in the cascade's order."""
+        return self.plan.einsums
+
+    @cached_property
+    def names(self) -> list[dict[str, Any]]:
+        """For every table, the values of all names, its factors among them."""
+        return [self._names(each) for each in self.plan.tables]
+
+    @cached_property
+    def factors(self) -> list[Factors]:
+        """For every table, the trip counts of its loops."""
+        return [
+            Factors({name: names[name] for name in each.loops})
+            for each, names in zip(self.plan.tables, self.names, strict=True)
+        ]
 
     @cached_property
     def runs(self) -> dict[str, list[Run]]:
         """Every Einsum's ways to run that some design takes."""
-        self._check_countable()
+        _check_countable(self.plan, self.workload)
         found: dict[str, list[Run]] = {name: [] for name in self.einsums}
-        for table in self._tables:
-            factors = Factors(self._factors(table))
-            for row in table.rows:
-                mask = self.selects(row)
-                if row.einsum in found and np.any(mask):
-                    found[row.einsum].append(self._run(row, mask, factors))
-        return found
-
-    @cached_property
-    def written(self) -> Mapping[str, Einsum]:
-        """The Einsums, as the slips in force write them."""
-        changes: dict[str, Einsum] = {}
-        for slip in self.slips():
-            changes |= slip.einsums
-        return self.accelerator.cascade.replaced(changes)
-
-    def slips(self) -> Iterator[Slip]:
-        """Yield the slips that this accounting leaves in force."""
-        for name, slip in self.accelerator.slips.items():
-            if not self.accounting.repairs(Correction[name]):
-                yield slip
+        for table, factors in zip(self.plan.tables, self.factors, strict=True):
+            for each in table.rows:
+                mask = self.selects(each.row)
+                if mask is True or np.any(mask):
+                    found[each.row.einsum].append(self._run(each, mask, factors))
+        return {name: _placed(runs) for name, runs in found.items()}
 
     def selects(self, row: Row) -> Mask:
         """Tell which designs run a row."""
         mask: Mask = True
-        parameters = self.accelerator.all_parameters
         for name, label in row.when.items():
-            labels = parameters[name].labels
+            labels = self.accelerator.all_parameters[name].labels
             mask = mask & (self.values[name] == (labels.index(label) if labels else int(label)))
         return mask
 
     def divisions(self) -> Iterator[tuple[Expression, Expression, Mapping[str, Any], Mask]]:
         """Yield what must leave no remainder: numerator, denominator, their names, for whom."""
-        for expression in self.accelerator.ranks.values():
+        for expression in (*self.accelerator.ranks.values(), *self.accelerator.requires):
             for above, below in expression.divisions:
                 yield above, below, self.values, True
-        for expression in self.accelerator.requires:
-            for above, below in expression.divisions:
-                yield above, below, self.values, True
-        for table in self._tables:
+        for table, names in zip(self.plan.tables, self.names, strict=True):
             mask: Mask = False
-            for row in table.rows:
-                if row.einsum in self.einsums:
-                    mask = mask | self.selects(row)
+            for each in table.rows:
+                mask = mask | self.selects(each.row)
             if np.any(mask):
-                names = self.values | self._factors(table)
-                for expression in table.factors.values():
+                for expression in table.table.factors.values():
                     for above, below in expression.divisions:
                         yield above, below, names, mask
 
-    def _factors(self, table: Table) -> dict[str, Any]:
-        """Return the trip counts of a table's loops by name."""
+    def _names(self, each: TablePlan) -> dict[str, Any]:
         names = dict(self.values)
-        for name, expression in table.factors.items():
-            names[name] = _shared(expression(names))
-        loops = {loop.factor for row in table.rows for loop in row.streamed.loops}
-        return {name: names[name] for name in loops}
+        for name, expression in each.table.factors.items():
+            names[name] = _shared(expression(names, real=self._real))
+        return names
 
-    def _run(self, row: Row, mask: Mask, factors: Factors) -> Run:
-        streamed, resident = row.streamed, row.resident
-        einsum = self.written[row.einsum]
-        if einsum is not streamed.einsum:
-            streamed, resident = streamed.with_einsum(einsum), resident.with_einsum(einsum)
-        kept = {tensor: self.values[self.accelerator.keeps[tensor]] != 0 for tensor in row.marked}
-        if not kept:
-            nest = self._count(streamed, factors, wrapped=self.wrapped)
-            return Run(row, mask, nest, nest, kept, factors)
+    def _run(self, each: RowPlan, mask: Mask, factors: Factors) -> Run:
+        if not each.choices:
+            nest = self._count(each.streamed, factors, wrapped=self.wrapped)
+            return Run(each, mask, nest, nest, {}, factors)
+        kept = {tensor: self.values[name] != 0 for tensor, name in each.choices.items()}
         off, on = count_choices(
-            self._count, streamed, resident, kept, factors, wrapped=self.wrapped
+            self._count, each.streamed, each.resident, kept, factors, wrapped=self.wrapped
         )
-        return Run(row, mask, off, on, kept, factors)
+        return Run(each, mask, off, on, kept, factors)
 
-    def _check_countable(self) -> None:
-        """Refuse a workload whose counts pass 2^63 - 1."""
-        shape = self.workload.transformer
-        given = extents(self.workload)
-        for name in self.einsums:
-            einsum = self.written[name]
-            families: dict[str, int] = {}
-            for rank in einsum.ranks:
-                family = rank if rank in given else rank.rstrip("0123456789")
-                size = given.get(family)
-                families[family] = int(np.max(self.values[rank])) if size is None else size
-            check_countable(families, f"{name} of {shape.name} at {self.workload.seq_len} tokens")
+
+@lru_cache(maxsize=256)
+def _check_countable(of: Plan, workload: Workload) -> None:
+    """Refuse a workload whose counts pass 2^63 - 1."""
+    given = extents(workload)
+    for name in of.einsums:
+        families: dict[str, int] = {}
+        for rank in of.written[name].ranks:
+            family = rank.rstrip("0123456789") if rank not in given else rank
+            if family not in given:
+                families[rank] = int(of.accelerator.ranks[rank](given))
+            else:
+                families[family] = given[family]
+        where = f"{name} of {workload.transformer.name} at {workload.seq_len} tokens"
+        check_countable(families, where)
 
 
 def _shared(value: Any) -> Any:
@@ -213,7 +221,28 @@ def chosen(runs: list[Run], quantities: list[Any]) -> Any:
     """Return the quantity of the run that each design takes."""
     if len(quantities) == 1:
         return quantities[0]
-    result = quantities[-1]
-    for run, quantity in zip(runs[-2::-1], quantities[-2::-1], strict=True):
-        result = select(run.mask, quantity, result)
-    return result
+    if runs[0].place is None:
+        result = quantities[-1]
+        for run, quantity in zip(runs[-2::-1], quantities[-2::-1], strict=True):
+            result = select(run.mask, quantity, result)
+        return result
+    shapes = [np.shape(run.mask) for run in runs] + [np.shape(each) for each in quantities]
+    joined = np.empty(np.broadcast_shapes(*shapes), dtype=np.result_type(*quantities))
+    for run, quantity in zip(runs, quantities, strict=True):
+        axis, index = run.place  # type: ignore[misc]
+        joined[(..., slice(index, index + 1), *[slice(None)] * (-axis - 1))] = quantity
+    return joined
+
+
+def _placed(runs: list[Run]) -> list[Run]:
+    """Tell each run its place, where the runs of an Einsum share out an axis, one place each."""
+    shapes = {np.shape(run.mask) for run in runs}
+    if len(runs) == 1 or len(shapes) > 1:
+        return runs
+    (shape,) = shapes
+    long = [axis for axis, size in enumerate(shape) if size > 1]
+    alone = len(long) == 1 and shape[long[0]] == len(runs) and len(shape) > 1
+    if not alone or any(np.count_nonzero(run.mask) != 1 for run in runs):
+        return runs
+    axis = long[0] - len(shape)
+    return [replace(run, place=(axis, int(np.argmax(run.mask)))) for run in runs]
