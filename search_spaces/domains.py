@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from math import gcd
 
 from evaluators.analytical import flat
-from evaluators.engine.columns import divisors
 from evaluators.analytical.mappings import STATIONARITIES
 from evaluators.design import AUTOMATIC
+from evaluators.engine.columns import divisors
 from evaluators.errors import InputError
 from search_spaces.parameter import Parameter
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.analytical import binding, mappings
-from evaluators.engine.columns import Factors
 from evaluators.analytical.configurations import configuration
 from evaluators.analytical.loopnest import LoopNest
 from evaluators.analytical.mapping import Mapping
 from evaluators.design import Designs
+from evaluators.engine.columns import Factors
 from evaluators.workload import Workload
 
 Int64s = NDArray[np.int64]

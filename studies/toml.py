@@ -13,12 +13,12 @@ from evaluators.accounting import Accounting
 from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.errors import InputError
 from evaluators.foreign import read_text
+from evaluators.foreign_toml import Lines, Table
 from evaluators.protocol import evaluator
 from evaluators.workload import TRANSFORMERS, Transformer, Workload, parse_seq_len
 from search_spaces.space import SearchSpace
 from studies.objectives import BOUNDABLE, OBJECTIVES
 from studies.specification import JOINT, SAMPLERS, Specification
-from evaluators.foreign_toml import Lines, Table
 
 _KEYS = (
     "name",

@@ -14,13 +14,13 @@ from evaluators.analytical import costs
 from evaluators.analytical.activity import Activity
 from evaluators.analytical.architecture import Storage, areas_um2, storage
 from evaluators.analytical.binding import Bound
-from evaluators.engine.columns import shared
 from evaluators.analytical.configurations import Configuration, configuration
 from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import sentence
 from evaluators.analytical.loopnest import LoopNest
 from evaluators.analytical.schedule import Times
 from evaluators.design import Designs
+from evaluators.engine.columns import shared
 from evaluators.errors import EvaluationError
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
 from evaluators.workload import Workload

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.activity import Activity, activity
-from evaluators.engine.columns import Column, Factors, divisors, shared
 from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import remainders
 from evaluators.analytical.loopnest import LoopNest, check_countable
 from evaluators.analytical.mapping import Mapping
 from evaluators.design import AUTOMATIC, Designs
+from evaluators.engine.columns import Column, Factors, divisors, shared
 from evaluators.workload import Workload
 
 Int64s = NDArray[np.int64]

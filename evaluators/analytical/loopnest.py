@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.engine.columns import Column, Factors, select
 from evaluators.analytical.mapping import Mapping
+from evaluators.engine.columns import Column, Factors, select
 from evaluators.errors import InputError
 
 Names = tuple[str, ...]

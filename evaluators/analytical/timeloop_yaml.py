@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from evaluators.analytical.cases import Case, count_case
-from evaluators.engine.columns import Factors
 from evaluators.analytical.einsum import Einsum, Tensor
 from evaluators.analytical.loopnest import LoopNest, check_countable
 from evaluators.analytical.mapping import Level, Loop, Mapping
 from evaluators.analytical.timeloop_architecture import Architecture, read_architecture
 from evaluators.analytical.timeloop_mapping import MappedLevel, read_mapping
+from evaluators.engine.columns import Factors
 from evaluators.errors import InputError
 from evaluators.safe_yaml import Node, read_yaml
 

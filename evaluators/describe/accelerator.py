@@ -16,7 +16,7 @@ WORKLOAD_RANKS = ("B", "H", "P", "M", "E", "F", "D", "S")
 and values, model width, hidden width of the feed-forward network."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """A table of mappings that share their array and the names of their factors.
 

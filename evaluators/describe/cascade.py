@@ -68,6 +68,7 @@ class Einsum:
             multiplies the work alone.
         formula: what it computes at a point.
         reduction: how the points of the reduced ranks are joined, one of `REDUCTIONS`.
+        text: as it was written; '' for one that was not.
 
     """
 
@@ -77,6 +78,7 @@ class Einsum:
     ranks: tuple[str, ...]
     formula: Formula = Formula("product")
     reduction: str = "sum"
+    text: str = ""
 
     def __post_init__(self) -> None:
         names = [tensor.name for tensor in self.tensors]
@@ -136,6 +138,7 @@ class Einsum:
             (*output.ranks, *away),
             root,
             reduction or "sum",
+            " ".join(text.split()),
         )
 
 

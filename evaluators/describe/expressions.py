@@ -10,6 +10,7 @@ would leave is a constraint of the design (`Expression.divisions`); among reals 
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
@@ -59,6 +60,9 @@ class Expression:
     root: Node
     real: bool = False
 
+    def __hash__(self) -> int:
+        return hash((self.text, self.real))
+
     @cached_property
     def names(self) -> frozenset[str]:
         """The names that it reads; the busy time of an Einsum as 'time(LM)'."""
@@ -82,7 +86,15 @@ class Expression:
             real: divide reals, whatever remains.
 
         """
-        return _value(self.root, values, real=self.real or real)
+        return (self._real if real or self.real else self._exact)(values)
+
+    @cached_property
+    def _real(self) -> Compiled:
+        return _compiled(self.root, real=True)
+
+    @cached_property
+    def _exact(self) -> Compiled:
+        return _compiled(self.root, real=False)
 
 
 @lru_cache(maxsize=4096)
@@ -112,8 +124,8 @@ def _parsed(tree: ast.expr, text: str, depth: int) -> Node:
             return Node("name", name=name)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return Node("-", (Node("number", value=0), parsed(operand)))
-        case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATORS:
-            return Node(_OPERATORS[type(operator)], (parsed(left), parsed(right)))
+        case ast.BinOp(left=left, op=joins, right=right) if type(joins) in _OPERATORS:
+            return Node(_OPERATORS[type(joins)], (parsed(left), parsed(right)))
         case ast.Call(func=ast.Name(id="time"), args=[ast.Name(id=einsum)], keywords=[]):
             return Node("name", name=f"time({einsum})")
         case ast.Call(func=ast.Name(id=name), args=given, keywords=[]) if name in _ARITIES:
@@ -142,41 +154,48 @@ def _exact_divisions(node: Node) -> Iterator[tuple[Node, Node]]:
         yield a, b
 
 
+Compiled = Callable[[Mapping[str, Any]], Any]
+
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "//": lambda a, b: a // b,
-    "min": lambda a, b: min(a, b) if _plain(a, b) else np.minimum(a, b),
-    "max": lambda a, b: max(a, b) if _plain(a, b) else np.maximum(a, b),
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "//": operator.floordiv,
+    "min": lambda a, b: np.minimum(a, b) if _any_column(a, b) else min(a, b),
+    "max": lambda a, b: np.maximum(a, b) if _any_column(a, b) else max(a, b),
 }
 
 
-def _plain(*values: Any) -> bool:
-    return not any(isinstance(each, np.ndarray) for each in values)
+def _any_column(a: Any, b: Any) -> bool:
+    return isinstance(a, np.ndarray) or isinstance(b, np.ndarray)
 
 
-def _value(node: Node, values: Mapping[str, Any], *, real: bool) -> Any:
+def _compiled(node: Node, *, real: bool) -> Compiled:
+    """Return a function that evaluates a node; `/` divides reals, or is exact among integers."""
+    value = node.value
     match node.operation:
         case "number":
-            return node.value
+            return lambda values: value
         case "name":
-            return values[node.name]
-        case "/" if real:
-            a, b = (_value(each, values, real=True) for each in node.operands)
-            return a / b
-        case "/":
-            a, b = (_value(each, values, real=False) for each in node.operands)
-            return a // b
+            return operator.itemgetter(node.name)
         case "ceil":
-            (inside,) = node.operands
-            if inside.operation == "/":
-                a, b = (_value(each, values, real=real) for each in inside.operands)
-                return -(-a // b)
-            return np.ceil(_value(inside, values, real=real))
-        case operation:
-            each = [_value(operand, values, real=real) for operand in node.operands]
-            return reduce(_BINARY[operation], each)
+            return _ceiling(node.operands[0], real=real)
+    first, *rest = (_compiled(each, real=real) for each in node.operands)
+    join = _BINARY[{"/": "//"}.get(node.operation, node.operation)]
+    if node.operation == "/" and real:
+        join = operator.truediv
+    if len(rest) == 1:
+        (second,) = rest
+        return lambda values: join(first(values), second(values))
+    return lambda values: reduce(join, (each(values) for each in rest), first(values))
+
+
+def _ceiling(inside: Node, *, real: bool) -> Compiled:
+    if inside.operation == "/":
+        above, below = (_compiled(each, real=real) for each in inside.operands)
+        return lambda values: -(-above(values) // below(values))
+    whole = _compiled(inside, real=real)
+    return lambda values: np.ceil(whole(values))
 
 
 _BINDS = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2}

@@ -108,7 +108,7 @@ def loops_named(einsum: Einsum, factors: str) -> tuple[Loop, ...]:
     return tuple(loops)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """A row of a table of mappings: one way to run an Einsum.
 
@@ -134,6 +134,11 @@ class Row:
     cycles: int
     when: Table[str, str]
     line: int
+
+
+def einsums_of(text: str) -> set[str]:
+    """Return what stands in the first cells of a table's rows."""
+    return {line.partition("|")[0].strip() for _, line in list(numbered(text))[1:]}
 
 
 _COLUMNS = ("Einsum", "spatial", "edge keep", "register loops", "operations", "when")

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-
 from evaluators.describe.expressions import Expression, expression
 from evaluators.engine.columns import divisors
 from evaluators.errors import InputError, shown

@@ -25,7 +25,7 @@ from evaluators.describe.accelerator import (
 from evaluators.describe.cascade import Cascade, LineError, parse_einsums
 from evaluators.describe.expressions import Expression, expression
 from evaluators.describe.machine import UNITS, Array, Edge, Machine, Store
-from evaluators.describe.mapping import parse_table
+from evaluators.describe.mapping import einsums_of, parse_table
 from evaluators.describe.parameters import (
     LargestThatFits,
     Parameter,
@@ -295,9 +295,11 @@ def _tables(layers: _Layers, chip: Machine, cascade: Cascade) -> tuple[Table, ..
         for place, section in enumerate(_entries(file, "mapping")):
             section.only(("array", "factors", "table"), "a mapping")
             array = section.get("array", str, "an array of the machine", required=True)
+            text = section.get("table", str, "a table of loop nests", required=True)
+            if placed >= einsums_of(text) != set():
+                continue
             section.one_of("array", array, tuple(chip.arrays))
             factors = section.table("factors", "a table of factors")
-            text = section.get("table", str, "a table of loop nests", required=True)
             try:
                 rows = parse_table(text, chip.arrays[array], chip, cascade)
             except LineError as error:

@@ -13,7 +13,7 @@ from evaluators.analytical.mapper import distinct, groups
 from evaluators.describe.accelerator import Accelerator, Choice
 from evaluators.describe.expressions import Expression
 from evaluators.describe.parameters import AUTOMATIC, Domain, LargestThatFits
-from evaluators.engine.columns import shared
+from evaluators.engine.columns import all_shared
 from evaluators.engine.constraints import magnitudes
 from evaluators.engine.costs import Costs, buffer_of, prices
 from evaluators.engine.footprint import footprint_bytes
@@ -119,9 +119,10 @@ def _most(
     """
     store = buffer_of(accelerator)
     n = len(next(iter(columns.values())))
+    given = all_shared(columns)
 
     def footprint(values: Any, *, real: bool = False) -> tuple[Any, Any]:
-        batch = {**columns, name: values}
+        batch = {**given, name: values}
         nests = Nests(accelerator, workload, batch, accounting, real=real)
         return footprint_bytes(nests, store), capacity_for_tiles(nests)
 
@@ -232,7 +233,10 @@ def _best(
     n = len(next(iter(columns.values())))
     shape = (n, *(len(axis) for axis in axes.values()))
     lift = (-1, *(1,) * len(axes))
-    tall = {name: column.reshape(lift) for name, column in columns.items()}
+    tall = {
+        name: column.reshape(lift) if isinstance(column, np.ndarray) else column
+        for name, column in all_shared(columns).items()
+    }
     grid = np.meshgrid(*axes.values(), indexing="ij", sparse=True)
     points = {name: each[None] for name, each in zip(axes, grid, strict=True)}
     batch = _Candidates(accelerator, workload, tall | points, accounting, choice.einsums)
@@ -262,9 +266,9 @@ def _of_few(
     suited = left.any(axis=1)
     for objective in choice.order[place:] if len(designs) else ():
         points = _picked(axes, candidates, np.ones(len(candidates), dtype=bool))
+        points.pop("no_choice")
         rows = {name: column[designs] for name, column in columns.items()} | points
-        rows.pop("no_choice", None)
-        batch = _Candidates(accelerator, workload, rows, accounting, choice.einsums)
+        batch = _Candidates(accelerator, workload, all_shared(rows), accounting, choice.einsums)
         values = np.broadcast_to(batch.objective(objective), len(designs))
         least = np.full(len(left), np.inf)
         np.fmin.at(least, designs, values)
@@ -305,8 +309,7 @@ class _Candidates:
     def valid(self) -> Any:
         """Tell which candidates leave no remainder, and fit where they must."""
         valid: Any = True
-        sizes = not self._nests.accelerator.footprint.spills
-        for magnitude in magnitudes(self._nests, sizes=sizes).values():
+        for magnitude in magnitudes(self._nests).values():
             valid = valid & (magnitude <= 0)
         return valid
 

@@ -36,6 +36,11 @@ def shared(column: NDArray[Any]) -> Any:
     return column
 
 
+def all_shared(columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Return columns by name, each as one number where all designs share it."""
+    return {name: shared(column) for name, column in columns.items()}
+
+
 def divisors(n: int) -> NDArray[np.int64]:
     """Return the divisors of n >= 1 in ascending order."""
     small = [d for d in range(1, int(n**0.5) + 1) if n % d == 0]

@@ -14,17 +14,13 @@ from evaluators.engine.footprint import WORD_BYTES, footprint_bytes
 from evaluators.engine.nests import Nests
 
 
-def magnitudes(nests: Nests, *, sizes: bool = True) -> dict[str, Any]:
-    """Return constraint -> magnitude of a batch.
-
-    Args:
-        nests: its loop nests.
-        sizes: look also at what must fit its store.
-
-    """
+def magnitudes(nests: Nests) -> dict[str, Any]:
+    """Return constraint -> magnitude of a batch."""
     found: dict[str, Any] = {}
     for above, below, names, mask in nests.divisions():
-        rest = np.where(mask, above(names) % np.maximum(below(names), 1), 0)
+        rest = above(names) % np.maximum(below(names), 1)
+        if mask is not True:
+            rest = np.where(mask, rest, 0)
         key = f"{_parameter(nests, below)}_remainder"
         found[key] = np.maximum(found[key], rest) if key in found else rest
     for store in nests.accelerator.machine.stores:
@@ -37,7 +33,7 @@ def magnitudes(nests: Nests, *, sizes: bool = True) -> dict[str, Any]:
         )
         size = store.bytes(nests.values)
         found[f"{name}_row_remainder_bytes"] = size % (WORD_BYTES * store.row_words(nests.values))
-        if sizes:
+        if not nests.accelerator.footprint.spills:
             found[f"{name}_short_bytes"] = footprint_bytes(nests, store) - size
     return found
 

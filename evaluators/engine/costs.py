@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-
 from evaluators.accounting import Correction
 from evaluators.analytical.counting import Counts
 from evaluators.components import dram, sram

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from evaluators.accounting import Accounting, Correction
 from evaluators.describe.accelerator import Accelerator
 from evaluators.engine.choices import Columns, resolved, times
+from evaluators.engine.columns import all_shared
 from evaluators.engine.constraints import magnitudes
 from evaluators.engine.costs import Costs, prices
 from evaluators.engine.nests import Nests
@@ -24,54 +26,46 @@ def evaluate(
     n = len(next(iter(columns.values())))
     if accelerator.choices:
         columns = resolved(accelerator, workload, columns, accounting)
-    results: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = ({}, {}, {})
+    designs: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
+    violations: dict[str, Any] = {}
     for start in range(0, n, CHUNK):
-        rows = slice(start, start + CHUNK)
-        chunk = {name: column[rows] for name, column in columns.items()}
+        place = slice(start, start + CHUNK)
+        chunk = {name: column[place] for name, column in columns.items()}
         if not accelerator.choices:
             chunk = resolved(accelerator, workload, chunk, accounting)
-        for whole, part in zip(
-            results, _evaluated(accelerator, workload, chunk, accounting), strict=True
-        ):
-            for name, values in part.items():
-                if name not in whole:
-                    whole[name] = np.empty(n, dtype=np.asarray(values).dtype)
-                whole[name][rows] = values
-    return results
-
-
-def _evaluated(
-    accelerator: Accelerator, workload: Workload, designs: dict[str, Any], accounting: Accounting
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    no_choice = designs.pop("no_choice")
-    n = len(no_choice)
-    nests = Nests(accelerator, workload, designs, accounting)
-    sizes = not accelerator.footprint.spills
-    violations = magnitudes(nests, sizes=sizes) | {"no_choice": no_choice}
-    feasible = np.ones(n, dtype=bool)
-    for each in violations.values():
-        feasible &= each <= 0
-    rows = np.flatnonzero(feasible)
-    if len(rows) < n:
-        some = {name: column[rows] for name, column in designs.items()}
-        nests = Nests(accelerator, workload, some, accounting)
-    metrics = {}
-    if len(rows):
-        scaled = accounting.repairs(Correction.Q2)
-        costs = Costs(nests, lambda: prices(accelerator, nests.values, scaled=scaled))
-        clock = times(nests, costs)
-        values = {
-            "latency_s": clock.latency(),
-            "energy_pj": sum(costs.energy_pj.values()),
-            "traffic_bytes": sum(costs.traffic_bytes.values()),
-            "memory_latency_s": clock.memory(),
-        } | {f"busy_s[{name}]": clock.array(name) for name in accelerator.machine.arrays}
-        for name, value in values.items():
-            metrics[name] = np.full(n, np.nan)
-            metrics[name][rows] = value
-    else:
-        metrics = {
-            k: np.full(n, np.nan)
-            for k in ("latency_s", "energy_pj", "traffic_bytes", "memory_latency_s")
-        }
+        _put(designs, chunk, n, place)
+        nests = Nests(accelerator, workload, all_shared(chunk), accounting)
+        broken = magnitudes(nests) | {"no_choice": chunk["no_choice"]}
+        _put(violations, broken, n, place)
+        feasible = np.ones(len(chunk["no_choice"]), dtype=bool)
+        for each in broken.values():
+            feasible &= each <= 0
+        rows: Any = place
+        if not feasible.all():
+            rows = start + np.flatnonzero(feasible)
+            some = {name: column[feasible] for name, column in chunk.items()}
+            nests = Nests(accelerator, workload, all_shared(some), accounting)
+        if feasible.any():
+            _put(metrics, _metrics(nests), n, rows)
     return designs, metrics, violations
+
+
+def _put(whole: dict[str, Any], part: Mapping[str, Any], n: int, rows: Any) -> None:
+    for name, values in part.items():
+        if name not in whole:
+            kind = np.asarray(values).dtype
+            whole[name] = np.full(n, np.nan) if kind.kind == "f" else np.empty(n, dtype=kind)
+        whole[name][rows] = values
+
+
+def _metrics(nests: Nests) -> dict[str, Any]:
+    scaled = nests.accounting.repairs(Correction.Q2)
+    costs = Costs(nests, lambda: prices(nests.accelerator, nests.values, scaled=scaled))
+    clock = times(nests, costs)
+    return {
+        "latency_s": clock.latency(),
+        "energy_pj": sum(costs.energy_pj.values()),
+        "traffic_bytes": sum(costs.traffic_bytes.values()),
+        "memory_latency_s": clock.memory(),
+    } | {f"busy_s[{name}]": clock.array(name) for name in nests.accelerator.machine.arrays}

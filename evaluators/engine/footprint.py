@@ -16,7 +16,7 @@ from evaluators.analytical.counting import Counts
 from evaluators.describe.machine import Store
 from evaluators.engine.columns import select
 from evaluators.engine.nests import Nests, Run, chosen
-from evaluators.engine.plan import Kept
+from evaluators.engine.plan import Kept, tiles
 
 WORD_BYTES = 2
 
@@ -37,12 +37,18 @@ def resident_bytes(nests: Nests, store: Store) -> Any:
     return WORD_BYTES * total
 
 
-def words(nests: Nests, store: Store, einsums: list[str]) -> dict[str, Any]:
+def words(nests: Nests, store: Store, einsums: tuple[str, ...]) -> dict[str, Any]:
     """Return words of a store by tensor; tensors that take turns are one, joined by '|'."""
     rules = nests.accelerator.footprint
     kept: dict[str, Any] = {}
     staged: dict[str, Any] = {}
-    for einsum in einsums:
+    fixed, others = tiles(nests.plan, store.name, einsums)
+    for tile in fixed:
+        size = nests.factors[tile.table].product(tile.factors)
+        if tile.name in rules.copies:
+            size = rules.copies[tile.name] * size
+        kept[tile.name] = _larger(kept[tile.name], size) if tile.name in kept else size
+    for einsum in others:
         runs = nests.runs[einsum]
         here = dict.fromkeys(each.tensor for run in runs for each in _kept(run, store))
         for tensor in nests.plan.written[einsum].tensors:
@@ -68,20 +74,21 @@ def _larger(a: Any, b: Any) -> Any:
     return a if a is b else np.maximum(a, b)
 
 
-def _counted(nests: Nests) -> list[str]:
+def _counted(nests: Nests) -> tuple[str, ...]:
     only = nests.accelerator.footprint.einsums
-    return [name for name in nests.einsums if not only or name in only]
+    return tuple(name for name in nests.einsums if not only or name in only)
 
 
-def _together(nests: Nests) -> list[list[str]]:
+def _together(nests: Nests) -> list[tuple[str, ...]]:
     """Return the Einsums whose tensors are in the store at the same time."""
     counted = _counted(nests)
     if nests.accelerator.overlapped_memory:
         return [counted]
     stages = [
-        [name for name in stage.einsums if name in counted] for stage in nests.accelerator.stages
+        tuple(name for name in stage.einsums if name in counted)
+        for stage in nests.accelerator.stages
     ]
-    return [stage for stage in stages if stage] or [[]]
+    return [stage for stage in stages if stage] or [()]
 
 
 def _kept(run: Run, store: Store) -> tuple[Kept, ...]:

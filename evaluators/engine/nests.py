@@ -19,7 +19,7 @@ from evaluators.analytical.loopnest import LoopNest, check_countable
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.expressions import Expression
 from evaluators.describe.mapping import Row
-from evaluators.engine.columns import Factors, Mask, select, shared
+from evaluators.engine.columns import Factors, Mask, select
 from evaluators.engine.plan import Kept, Plan, RowPlan, TablePlan, plan
 from evaluators.workload import Workload
 
@@ -96,7 +96,7 @@ class Nests:
     Args:
         accelerator: the accelerator.
         workload: what the designs run.
-        columns: every parameter's values.
+        columns: every parameter's values; one number where all designs share it.
         accounting: which slips are repaired.
         count: counts the loop nests.
         einsums: those that are looked at, all by default.
@@ -122,11 +122,9 @@ class Nests:
         self.wrapped = not accounting.repairs(Correction.Q5)
         self._count = count
         self._real = real
-        self.values: dict[str, Any] = extents(workload) | {
-            name: _shared(column) for name, column in columns.items()
-        }
+        self.values: dict[str, Any] = extents(workload) | dict(columns)
         for name, expression in accelerator.ranks.items():
-            self.values[name] = _shared(expression(self.values, real=real))
+            self.values[name] = expression(self.values, real=real)
 
     @property
     def einsums(self) -> tuple[str, ...]:
@@ -136,7 +134,8 @@ class Nests:
     @cached_property
     def names(self) -> list[dict[str, Any]]:
         """For every table, the values of all names, its factors among them."""
-        return [self._names(each) for each in self.plan.tables]
+        known: dict[Expression, Any] = {}
+        return [self._names(each, known) for each in self.plan.tables]
 
     @cached_property
     def factors(self) -> list[Factors]:
@@ -171,19 +170,31 @@ class Nests:
         for expression in (*self.accelerator.ranks.values(), *self.accelerator.requires):
             for above, below in expression.divisions:
                 yield above, below, self.values, True
+        seen: set[tuple[Expression, Expression]] = set()
         for table, names in zip(self.plan.tables, self.names, strict=True):
             mask: Mask = False
             for each in table.rows:
                 mask = mask | self.selects(each.row)
-            if np.any(mask):
-                for expression in table.table.factors.values():
-                    for above, below in expression.divisions:
-                        yield above, below, names, mask
+            if not np.any(mask):
+                continue
+            for expression in table.table.factors.values():
+                for above, below in expression.divisions:
+                    if mask is True and above.names | below.names <= self.values.keys():
+                        if (above, below) in seen:
+                            continue
+                        seen.add((above, below))
+                    yield above, below, names, mask
 
-    def _names(self, each: TablePlan) -> dict[str, Any]:
+    def _names(self, each: TablePlan, known: dict[Expression, Any]) -> dict[str, Any]:
+        """Return all names' values for a table; `known` has what other tables say likewise."""
         names = dict(self.values)
         for name, expression in each.table.factors.items():
-            names[name] = _shared(expression(names, real=self._real))
+            if expression.names <= self.values.keys():
+                if expression not in known:
+                    known[expression] = expression(names, real=self._real)
+                names[name] = known[expression]
+            else:
+                names[name] = expression(names, real=self._real)
         return names
 
     def _run(self, each: RowPlan, mask: Mask, factors: Factors) -> Run:
@@ -211,10 +222,6 @@ def _check_countable(of: Plan, workload: Workload) -> None:
                 families[family] = given[family]
         where = f"{name} of {workload.transformer.name} at {workload.seq_len} tokens"
         check_countable(families, where)
-
-
-def _shared(value: Any) -> Any:
-    return shared(value) if isinstance(value, np.ndarray) else value
 
 
 def chosen(runs: list[Run], quantities: list[Any]) -> Any:

@@ -77,6 +77,53 @@ class Plan:
     tables: tuple[TablePlan, ...]
 
 
+@dataclass(frozen=True)
+class Tile:
+    """A tile that every design keeps in a store: the product of some factors of a table.
+
+    Attributes:
+        name: of the tensor in whose place it lies.
+        table: place of the table among the plan's.
+        factors: names of its factors, sorted.
+
+    """
+
+    name: str
+    table: int
+    factors: tuple[str, ...]
+
+
+@lru_cache(maxsize=256)
+def tiles(
+    of: Plan, store: str, einsums: tuple[str, ...]
+) -> tuple[tuple[Tile, ...], tuple[str, ...]]:
+    """Return the different tiles of Einsums that run in one way, and the other Einsums."""
+    ways = {
+        name: [r for t in of.tables for r in t.rows if r.row.einsum == name] for name in einsums
+    }
+    fixed = {
+        name
+        for name, rows in ways.items()
+        if len(rows) == 1 and not rows[0].choices and not of.accelerator.footprint.staging
+    }
+    found: dict[Tile, None] = {}
+    for place, table in enumerate(of.tables):
+        for each in table.rows:
+            if each.row.einsum in fixed:
+                ranks = {tensor.name: tensor.ranks for tensor in each.streamed.einsum.tensors}
+                inner = each.streamed.levels[each.streamed.index(store) :]
+                for kept in each.levels[store]:
+                    factors = sorted(
+                        loop.factor
+                        for level in inner
+                        for loop in (*level.loops, *level.spatial)
+                        if loop.rank in ranks[kept.tensor]
+                    )
+                    name = of.accelerator.cascade.store_name(kept.tensor)
+                    found[Tile(name, place, tuple(factors))] = None
+    return tuple(found), tuple(name for name in einsums if name not in fixed)
+
+
 def plan(accelerator: Accelerator, accounting: Accounting, einsums: tuple[str, ...] = ()) -> Plan:
     """Return the loop nests of some Einsums, of all by default."""
     in_force = frozenset(
