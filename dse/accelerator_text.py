@@ -1,4 +1,4 @@
-"""An accelerator in words that a reader of the paper knows: Einsums, loop nests, footprint, stages."""
+"""An accelerator in the paper's words: Einsums, loop nests, footprint, stages."""
 
 from __future__ import annotations
 

@@ -31,8 +31,9 @@ class Lines:
     def __init__(self, text: str, where: str) -> None:
         self._where = where
         self._places: list[tuple[int, Path]] = []
+        self._lines = text.split("\n")
         table: Path = ()
-        for number, line in enumerate(text.split("\n"), 1):
+        for number, line in enumerate(self._lines, 1):
             if header := _HEADER.match(line):
                 table = _keys(header[1])
                 self._places.append((number, table))
@@ -60,7 +61,11 @@ class Lines:
 
         """
         found = [number for number, place in self._places if place == path]
-        at = f" line {found[occurrence] + line}" if occurrence < len(found) else ""
+        at = ""
+        if occurrence < len(found):
+            number = found[occurrence]
+            below = self._lines[number - 1].rstrip().endswith(('"""', "'''"))
+            at = f" line {number + line + below}"
         return InputError(f"{self._where}{at}: {path[-1]}: {sentence}")
 
     def missing(self, path: Path, wanted: str) -> InputError:

@@ -36,43 +36,13 @@ def _known(accelerator: Accelerator) -> set[str]:
 
 
 def _names(accelerator: Accelerator) -> Iterator[str]:
-    """Names that expressions read, and parameters and tensors that are spoken of."""
-    known = _known(accelerator)
-    times = {f"time({name})" for name in accelerator.cascade.einsums}
-
-    def unknown(where: str, expression: Expression, names: set[str]) -> Iterator[str]:
+    """Names that expressions read, and parameters and Einsums that are spoken of."""
+    for where, expression, names in _expressions(accelerator):
         for name in sorted(expression.names - names):
             yield (
                 f"{where}: '{expression.text}' reads {name}, which is nothing; known are "
                 f"{', '.join(sorted(names))}"
             )
-
-    before = known - set(accelerator.ranks)
-    for rank, expression in accelerator.ranks.items():
-        yield from unknown(f"ranks.{rank}", expression, before)
-        before.add(rank)
-    for table in accelerator.tables:
-        before = set(known)
-        for name, expression in table.factors.items():
-            yield from unknown(f"factor {name} of {table.array}", expression, before)
-            before.add(name)
-    for each in accelerator.requires:
-        yield from unknown("requires", each, known)
-    for stage in accelerator.stages:
-        if stage.stall is not None:
-            yield from unknown("schedule.stalls", stage.stall, known | times)
-    for spill in accelerator.spills:
-        yield from unknown("spill.share", spill.share, known | {"footprint", "resident"})
-    parameters = accelerator.all_parameters
-    for name, parameter in parameters.items():
-        rules: list[Expression | None] = [parameter.domain and parameter.domain.divisors_of]
-        if isinstance(parameter.rule, Expression):
-            rules.append(parameter.rule)
-        elif isinstance(parameter.rule, LargestThatFits):
-            rules.append(parameter.rule.of.divisors_of)
-        for rule in rules:
-            if rule is not None:
-                yield from unknown(f"parameters.{name}", rule, known)
     for choice in accelerator.choices:
         for name in choice.parameters:
             if name not in accelerator.parameters:
@@ -85,6 +55,37 @@ def _names(accelerator: Accelerator) -> Iterator[str]:
     for tensor, name in accelerator.keeps.items():
         if name not in accelerator.parameters:
             yield f"keeps.{tensor}: {name} is no parameter of [parameters]"
+
+
+def _expressions(accelerator: Accelerator) -> Iterator[tuple[str, Expression, set[str]]]:
+    """Yield every expression with its place in the file and the names that it may read."""
+    known = _known(accelerator)
+    before = known - set(accelerator.ranks)
+    for rank, expression in accelerator.ranks.items():
+        yield f"ranks.{rank}", expression, set(before)
+        before.add(rank)
+    for table in accelerator.tables:
+        before = set(known)
+        for name, expression in table.factors.items():
+            yield f"factor {name} of {table.array}", expression, set(before)
+            before.add(name)
+    for each in accelerator.requires:
+        yield "requires", each, known
+    times = {f"time({name})" for name in accelerator.cascade.einsums}
+    for stage in accelerator.stages:
+        if stage.stall is not None:
+            yield "schedule.stalls", stage.stall, known | times
+    for spill in accelerator.spills:
+        yield "spill.share", spill.share, known | {"footprint", "resident"}
+    for name, parameter in accelerator.all_parameters.items():
+        domains = [parameter.domain]
+        if isinstance(parameter.rule, Expression):
+            yield f"parameters.{name}", parameter.rule, known
+        elif isinstance(parameter.rule, LargestThatFits):
+            domains.append(parameter.rule.of)
+        for domain in domains:
+            if domain is not None and domain.divisors_of is not None:
+                yield f"parameters.{name}", domain.divisors_of, known
 
 
 def _cascade(accelerator: Accelerator) -> Iterator[str]:
@@ -132,7 +133,10 @@ def _mappings(accelerator: Accelerator) -> Iterator[str]:
         for way in dict.fromkeys(ways):
             if ways.count(way) > 1:
                 how = f" under when {_told(dict(way))}" if way else ""
-                yield f"Einsum {name} is mapped {ways.count(way)} times{how}; tell the rows apart by 'when'"
+                yield (
+                    f"Einsum {name} is mapped {ways.count(way)} times{how}; tell the rows apart by "
+                    "'when'"
+                )
         if () in ways and len(rows) > 1:
             yield f"Einsum {name} has a row without 'when' beside others; give each a condition"
         for table, row in rows:
@@ -140,22 +144,13 @@ def _mappings(accelerator: Accelerator) -> Iterator[str]:
 
 
 def _row(accelerator: Accelerator, table: Table, row: Row, outer: str) -> Iterator[str]:
-    machine = accelerator.machine
-    units = machine.arrays[row.array].units
+    units = accelerator.machine.arrays[row.array].units
     for unit in row.operations:
         if unit not in units and not (unit == "add" and "mac" in units):
             yield (
                 f"{row.einsum} on {row.array} needs the unit {unit}, which it lacks; it has "
                 f"{', '.join(units)}"
             )
-    for name, label in row.when.items():
-        parameter = accelerator.all_parameters.get(name)
-        if parameter is None:
-            yield f"{row.einsum}: when names {name}, which is no parameter"
-        elif parameter.labels and label not in parameter.labels:
-            yield f"{row.einsum}: when {name}={label}: it is one of {', '.join(parameter.labels)}"
-        elif not parameter.labels and not label.isdecimal():
-            yield f"{row.einsum}: when {name}={label}: write a number"
     for tensor in row.marked:
         if tensor not in accelerator.keeps:
             yield f"{row.einsum}: {tensor} is marked as a choice; name its parameter under [keeps]"
@@ -173,6 +168,18 @@ def _row(accelerator: Accelerator, table: Table, row: Row, outer: str) -> Iterat
                 f"{row.einsum}: factor {loop.factor} is not defined; give it under this mapping's "
                 "factors"
             )
+    yield from _conditions(accelerator, row)
+
+
+def _conditions(accelerator: Accelerator, row: Row) -> Iterator[str]:
+    for name, label in row.when.items():
+        parameter = accelerator.all_parameters.get(name)
+        if parameter is None:
+            yield f"{row.einsum}: when names {name}, which is no parameter"
+        elif parameter.labels and label not in parameter.labels:
+            yield f"{row.einsum}: when {name}={label}: it is one of {', '.join(parameter.labels)}"
+        elif not parameter.labels and not label.isdecimal():
+            yield f"{row.einsum}: when {name}={label}: write a number"
 
 
 def _told(conditions: dict[str, str]) -> str:
@@ -188,7 +195,10 @@ def _schedule(accelerator: Accelerator) -> Iterator[str]:
             if name not in cascade.einsums:
                 yield f"schedule: stage {place + 1} has {name}, which is no Einsum"
             elif name in places:
-                yield f"schedule: {name} is in stages {places[name] + 1} and {place + 1}; put it in one"
+                yield (
+                    f"schedule: {name} is in stages {places[name] + 1} and {place + 1}; put it in "
+                    "one"
+                )
             places.setdefault(name, place)
     for name in cascade.einsums:
         if name not in places:
@@ -275,8 +285,8 @@ def _partial_sums(accelerator: Accelerator) -> Iterator[str]:
                     for factor in sorted(summed & outer):
                         yield (
                             f"{name} runs inside the loop {factor}, over which {operand.name} is "
-                            "still being reduced: it would read a partial result; move the loop, or "
-                            "make it a state under cascade.previous"
+                            "still being reduced: it would read a partial result; move the loop, "
+                            "or make it a state under cascade.previous"
                         )
 
 

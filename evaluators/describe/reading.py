@@ -7,11 +7,11 @@ executed, and no other file is read than the shipped ones and those that it name
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from evaluators.describe.accelerator import (
     Accelerator,
@@ -36,8 +36,6 @@ from evaluators.errors import InputError, shown
 from evaluators.foreign import read_text
 from evaluators.foreign_toml import Lines
 from evaluators.foreign_toml import Table as Section
-
-T = TypeVar("T")
 
 _FOLDER = Path(__file__).parents[1]
 ACCELERATORS = _FOLDER / "accelerators"
@@ -126,7 +124,8 @@ def _files(path: Path, folder: Path, what: str) -> tuple[_File, ...]:
             return tuple(files)
         if len(files) == _DEEPEST:
             raise file.top.error("base", f"more than {_DEEPEST} files build on one another")
-        path = file.top.checked("base", lambda: _located(base, folder, what, path.parent))
+        beside = path.parent
+        path = file.top.checked("base", partial(_located, base, folder, what, beside))
 
 
 class _Layers:
@@ -199,10 +198,6 @@ def _read(files: tuple[_File, ...]) -> Accelerator:
         counts_idle_pes=idle,
         slips=_slips(layers),
     )
-
-
-def _checked(section: Section, key: str, read: Callable[[], T]) -> T:
-    return section.checked(key, read)
 
 
 def _expression(section: Section, key: str, *, real: bool = False) -> Expression:
@@ -343,7 +338,7 @@ def _schedule(layers: _Layers) -> tuple[tuple[Stage, ...], bool]:
         raise section.error("stalls", f"{len(given)} stalls after {len(stages)} stages")
     for place, text in enumerate(given):
         if text:
-            stalls[place] = section.checked("stalls", lambda text=text: expression(text, real=True))
+            stalls[place] = section.checked("stalls", partial(expression, text, real=True))
     memory = section.get("memory", str, "'whole' or 'stage'", required=True)
     section.one_of("memory", memory, ("whole", "stage"))
     return (
@@ -359,7 +354,7 @@ def _requires(layers: _Layers) -> tuple[Expression, ...]:
     if "requires" not in section.values:
         return ()
     each = section.list("requires", str, "divisions, as 'M / array_rows'")
-    return tuple(section.checked("requires", lambda text=text: expression(text)) for text in each)
+    return tuple(section.checked("requires", partial(expression, text)) for text in each)
 
 
 def _footprint(layers: _Layers) -> Footprint:
@@ -465,7 +460,7 @@ def _array(section: Section, name: str) -> Array:
     edge.only(("name", "like"), "an edge")
     return Array(
         name=name,
-        sides=tuple(table.checked("sides", lambda text=text: expression(text)) for text in sides),
+        sides=tuple(table.checked("sides", partial(expression, text)) for text in sides),
         registers=_expression(table, "registers"),
         units=tuple(units),
         edge=Edge(
@@ -493,9 +488,3 @@ def _store(section: Section, name: str) -> Store:
         row_words=optional("row_words"),
         bytes_per_s=optional("bytes_per_s"),
     )
-
-
-@lru_cache(maxsize=64)
-def shipped_accelerator(name: str) -> Accelerator:
-    """Return a shipped accelerator, read once."""
-    return accelerator(name)

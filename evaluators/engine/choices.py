@@ -279,9 +279,7 @@ def _of_few(
     return _picked(axes, first, suited)
 
 
-def _picked(
-    axes: dict[str, Int64s], candidates: Int64s, suited: NDArray[np.bool_]
-) -> dict[str, Int64s]:
+def _picked(axes: dict[str, Int64s], candidates: Int64s, suited: Any) -> dict[str, Int64s]:
     index = np.unravel_index(candidates, tuple(len(axis) for axis in axes.values()))
     return {
         name: np.where(suited, axis[each], axis[0])

@@ -237,7 +237,8 @@ def chosen(runs: list[Run], quantities: list[Any]) -> Any:
     joined = np.empty(np.broadcast_shapes(*shapes), dtype=np.result_type(*quantities))
     for run, quantity in zip(runs, quantities, strict=True):
         axis, index = run.place  # type: ignore[misc]
-        joined[(..., slice(index, index + 1), *[slice(None)] * (-axis - 1))] = quantity
+        place: Any = (..., slice(index, index + 1), *[slice(None)] * (-axis - 1))
+        joined[place] = quantity
     return joined
 
 
