@@ -44,12 +44,25 @@ class Times:
         """Return the time of all off-chip traffic."""
         return sum(self._traffic.values())
 
-    def array(self, name: str) -> Any:
-        """Return the busy time of an array."""
-        return sum(each[name] for each in self._busy.values() if name in each)
+    def array(self, name: str, share: Mapping[str, Any] | None = None) -> Any:
+        """Return the busy time of an array, each Einsum's perhaps weighted by a share.
+
+        It is added up stage by stage, as the latency is: rounded sums do not exceed the latency
+        either, so that no utilization exceeds 1.
+        """
+        total: Any = 0.0
+        for stage in self._accelerator.stages:
+            times = [
+                self._busy[each][name] * (1.0 if share is None else share[each])
+                for each in stage.einsums
+                if name in self._busy[each]
+            ]
+            if times:
+                total = total + _sum(times)
+        return total
 
     def stage(self, stage: Stage) -> Any:
-        """Return how long a stage's arrays take."""
+        """Return how long a stage lasts."""
         arrays: dict[str, Any] = {}
         for einsum in stage.einsums:
             for name, time in self._busy[einsum].items():
