@@ -68,6 +68,11 @@ class Store:
     row_words: Expression | None = None
     bytes_per_s: Expression | None = None
 
+    def constraint(self, what: str) -> str:
+        """Return what a constraint of this store is called, as 'buffer_short_bytes'."""
+        name = self.name if self.bytes is None else self.bytes.text
+        return f"{name.removesuffix('_bytes') if name.isidentifier() else self.name}_{what}"
+
 
 @dataclass(frozen=True)
 class Machine:

@@ -56,9 +56,8 @@ def prices(accelerator: Accelerator, values: Mapping[str, Any], *, scaled: bool)
     buffers, row_words = {}, {}
     for store in machine.stores:
         if store.bytes is not None and store.row_words is not None:
-            words = row_words[store.name] = store.row_words(values)
-            rows = store.bytes(values) // (WORD_BYTES * words)
-            buffers[store.name] = sram.sram(rows, 16 * words)
+            row_words[store.name] = store.row_words(values)
+            buffers[store.name] = sram.sram(*sram_size(store, values))
     return Prices(
         buffers,
         row_words,
@@ -69,6 +68,14 @@ def prices(accelerator: Accelerator, values: Mapping[str, Any], *, scaled: bool)
         dram.ENERGY_PJ,
         CHARGED,
     )
+
+
+def sram_size(store: Store, values: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return the rows of a store and the bits of one."""
+    assert store.bytes is not None
+    assert store.row_words is not None
+    words = store.row_words(values)
+    return store.bytes(values) // (WORD_BYTES * words), 16 * words
 
 
 def buffer_of(accelerator: Accelerator) -> Store:

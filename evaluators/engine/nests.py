@@ -6,7 +6,7 @@ that all designs share is one number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -164,26 +164,6 @@ class Nests:
             labels = self.accelerator.all_parameters[name].labels
             mask = mask & (self.values[name] == (labels.index(label) if labels else int(label)))
         return mask
-
-    def divisions(self) -> Iterator[tuple[Expression, Expression, Mapping[str, Any], Mask]]:
-        """Yield what must leave no remainder: numerator, denominator, their names, for whom."""
-        for expression in (*self.accelerator.ranks.values(), *self.accelerator.requires):
-            for above, below in expression.divisions:
-                yield above, below, self.values, True
-        seen: set[tuple[Expression, Expression]] = set()
-        for table, names in zip(self.plan.tables, self.names, strict=True):
-            mask: Mask = False
-            for each in table.rows:
-                mask = mask | self.selects(each.row)
-            if not np.any(mask):
-                continue
-            for expression in table.table.factors.values():
-                for above, below in expression.divisions:
-                    if mask is True and above.names | below.names <= self.values.keys():
-                        if (above, below) in seen:
-                            continue
-                        seen.add((above, below))
-                    yield above, below, names, mask
 
     def _names(self, each: TablePlan, known: dict[Expression, Any]) -> dict[str, Any]:
         """Return all names' values for a table; `known` has what other tables say likewise."""

@@ -1,0 +1,105 @@
+"""Why a design is infeasible, and what would be right, in one sentence."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from evaluators.components import address, sram
+from evaluators.describe.accelerator import Accelerator
+from evaluators.describe.parameters import BEST
+from evaluators.engine.constraints import Division, divisions
+from evaluators.engine.costs import sram_size
+from evaluators.engine.footprint import footprint_bytes
+from evaluators.engine.needs import register_words
+from evaluators.engine.nests import Nests, extents
+
+_RANKS = {
+    "B": "sequences",
+    "H": "heads",
+    "P": "queries",
+    "M": "keys",
+    "E": "positions of a query",
+    "F": "positions of a value",
+    "D": "positions of the model's width",
+    "S": "positions of the feed-forward network's width",
+}
+
+
+def reason(nests: Nests, constraint: str, magnitude: int) -> str:
+    """Say why a design, a batch of one, violates a constraint."""
+    for division in divisions(nests):
+        if division.constraint == constraint and division.rest(nests) == magnitude:
+            return _remainder(nests, division, magnitude)
+    for store in nests.accelerator.machine.stores:
+        if store.bytes is None or store.row_words is None:
+            continue
+        size, name = int(store.bytes(nests.values)), store.bytes.text
+        if constraint == store.constraint("row_remainder_bytes"):
+            row = 2 * int(store.row_words(nests.values))
+            return (
+                f"{name} {size} leaves a remainder of {magnitude}; it must be a multiple of a row "
+                f"of {store.name}, {row} bytes"
+            )
+        if constraint == store.constraint("short_bytes"):
+            held = int(footprint_bytes(nests, store))
+            return (
+                f"{name} {size} is {magnitude} bytes short of the {held} that this design keeps in "
+                f"{store.name}; enlarge it, or reduce {_smaller(nests.accelerator)}"
+            )
+        if constraint == "sram_unknown":
+            return sram.missing(*(int(each) for each in sram_size(store, nests.values)))
+    if constraint == "no_choice":
+        return _no_choice(nests)
+    return _registers(nests, constraint, magnitude)
+
+
+def _remainder(nests: Nests, division: Division, magnitude: int) -> str:
+    above, below = division.above, division.below
+    whole = int(above(division.names))
+    what = (
+        f"the {whole} {_RANKS[above.text]}" if above.text in _RANKS else f"{above.text} = {whole}"
+    )
+    of = f" of {division.einsum}" if division.einsum else ""
+    name = division.parameter
+    return (
+        f"{name} {int(below(division.names))} leaves a remainder of {magnitude} in {what}{of}; it "
+        "must divide them"
+    )
+
+
+def _smaller(accelerator: Accelerator) -> str:
+    own = [name for name, each in accelerator.parameters.items() if each.rule not in (None, BEST)]
+    return " or ".join([*own, "the array"])
+
+
+def _no_choice(nests: Nests) -> str:
+    names: list[str] = []
+    size = 1
+    for choice in nests.accelerator.choices:
+        names += choice.parameters
+        domains = [nests.accelerator.parameters[each].domain for each in choice.parameters]
+        at: dict[str, Any] = extents(nests.workload) | nests.values
+        size *= prod(len(domain.at(at)) for domain in domains if domain is not None)
+    return (
+        f"none of the {size} choices of {', '.join(names)} divides evenly and fits; choose sides "
+        "that divide the sequence and the widths of the heads, or a larger buffer"
+    )
+
+
+def _registers(nests: Nests, constraint: str, magnitude: int) -> str:
+    need = register_words(nests)
+    for name, array in nests.accelerator.machine.arrays.items():
+        depth = int(array.registers(nests.values))
+        called = array.registers.text
+        if constraint == f"{called}_over":
+            return (
+                f"{called} {depth} is {magnitude} more than the component tables' address "
+                f"generators reach; give {address.MOST_ROWS} or fewer"
+            )
+        if constraint == f"{called}_short":
+            return (
+                f"{called} {depth} is {magnitude} short of the words that the mapping keeps in a "
+                f"register file of {name}; give {int(need[name])} or more"
+            )
+    return f"{constraint} is violated by {magnitude}"
