@@ -54,10 +54,7 @@ def _described(checked: Accelerator, options: argparse.Namespace) -> str:
     accounting = Accounting.parse("corrected")
     columns = _design(checked, options.design)
     design = resolved(checked, workload, columns, accounting)
-    unsuited = design.pop("no_choice")
     nests = Nests(checked, workload, all_shared(design), accounting)
-    if unsuited[0]:
-        return f"no choice of its parameters suits {shape.name} at {workload.seq_len} tokens"
     scaled = accounting.repairs(Correction.Q2)
     return description(nests, Costs(nests, lambda: prices(checked, nests.values, scaled=scaled)))
 

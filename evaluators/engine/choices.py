@@ -36,22 +36,18 @@ def resolved(
     """Return a batch of n designs with every open parameter set: name -> column, (n,).
 
     Depths follow their rules, tiles are the largest that fit, choices the best of all. A design
-    that no choice suits gets the first one, and violates the constraint 'no_choice'.
+    that no choice suits gets the first of those that violate the fewest constraints.
     """
     complete = _by_rule(accelerator, workload, columns)
     _largest(accelerator, workload, complete, accounting)
-    n = len(next(iter(complete.values())))
-    unsuited = np.zeros(n, dtype=np.int64)
     for choice in accelerator.choices:
         always = any(
             slip.keeps_choices and accounting.repairs(Correction[name])
             for name, slip in accelerator.slips.items()
         )
         if always or any(name not in complete for name in choice.parameters):
-            found = _searched(accelerator, workload, complete, accounting, choice)
-            unsuited |= found.pop("no_choice")
-            complete |= found
-    return complete | {"no_choice": unsuited}
+            complete |= _searched(accelerator, workload, complete, accounting, choice)
+    return complete
 
 
 def _by_rule(
@@ -194,9 +190,7 @@ def _searched(
     reads = sorted(
         set().union(*(_names(d.divisors_of, columns) for d in domains.values() if d is not None))
     )
-    found = {
-        name: np.zeros(len(first), dtype=np.int64) for name in (*choice.parameters, "no_choice")
-    }
+    found = {name: np.zeros(len(first), dtype=np.int64) for name in choice.parameters}
     for group in groups(*(different[key] for key in reads), np.zeros(len(first), dtype=np.int64)):
         one = {key: int(different[key][group[0]]) for key in reads}
         axes = {
@@ -240,15 +234,18 @@ def _best(
     grid = np.meshgrid(*axes.values(), indexing="ij", sparse=True)
     points = {name: each[None] for name, each in zip(axes, grid, strict=True)}
     batch = _Candidates(accelerator, workload, tall | points, accounting, choice.einsums)
-    left = np.array(np.broadcast_to(batch.valid(), shape)).reshape(n, -1)
-    suited = left.any(axis=1)
+    violated = np.broadcast_to(batch.violated(), shape).reshape(n, -1)
+    left = violated == 0
+    unsuited = ~left.any(axis=1)
+    if unsuited.any():
+        left[unsuited, violated[unsuited].argmin(axis=1)] = True
     for place, objective in enumerate(choice.order):
         if place and 4 * np.count_nonzero(left) < left.size:
             return _of_few(accelerator, workload, columns, accounting, choice, axes, left, place)
         values = np.broadcast_to(batch.objective(objective), shape).reshape(n, -1)
         least = np.fmin.reduce(values, axis=1, where=left, initial=np.inf)
         left &= ~(values > least[:, None] * (1 + _TIE))
-    return _picked(axes, left.argmax(axis=1), suited)
+    return _picked(axes, left.argmax(axis=1))
 
 
 def _of_few(
@@ -263,10 +260,8 @@ def _of_few(
 ) -> dict[str, Int64s]:
     """Decide among the candidates that are left, one after the other, by the objectives left."""
     designs, candidates = np.nonzero(left)
-    suited = left.any(axis=1)
-    for objective in choice.order[place:] if len(designs) else ():
-        points = _picked(axes, candidates, np.ones(len(candidates), dtype=bool))
-        points.pop("no_choice")
+    for objective in choice.order[place:]:
+        points = _picked(axes, candidates)
         rows = {name: column[designs] for name, column in columns.items()} | points
         batch = _Candidates(accelerator, workload, all_shared(rows), accounting, choice.einsums)
         values = np.broadcast_to(batch.objective(objective), len(designs))
@@ -276,15 +271,12 @@ def _of_few(
         designs, candidates = designs[stays], candidates[stays]
     first = np.zeros(len(left), dtype=np.int64)
     first[designs[::-1]] = candidates[::-1]
-    return _picked(axes, first, suited)
+    return _picked(axes, first)
 
 
-def _picked(axes: dict[str, Int64s], candidates: Int64s, suited: Any) -> dict[str, Int64s]:
+def _picked(axes: dict[str, Int64s], candidates: Int64s) -> dict[str, Int64s]:
     index = np.unravel_index(candidates, tuple(len(axis) for axis in axes.values()))
-    return {
-        name: np.where(suited, axis[each], axis[0])
-        for (name, axis), each in zip(axes.items(), index, strict=True)
-    } | {"no_choice": (~suited).astype(np.int64)}
+    return {name: axis[each] for (name, axis), each in zip(axes.items(), index, strict=True)}
 
 
 class _Candidates:
@@ -304,12 +296,12 @@ class _Candidates:
             self._nests, lambda: prices(accelerator, self._nests.values, scaled=scaled)
         )
 
-    def valid(self) -> Any:
-        """Tell which candidates leave no remainder, and fit where they must."""
-        valid: Any = True
+    def violated(self) -> Any:
+        """Return how many constraints each candidate violates."""
+        count: Any = np.int8(0)
         for magnitude in magnitudes(self._nests).values():
-            valid = valid & (magnitude <= 0)
-        return valid
+            count = count + np.int8(1) * (magnitude > 0)
+        return count
 
     def objective(self, name: str) -> Any:
         """Return what is to be least."""

@@ -168,12 +168,11 @@ def evaluate(
         each = {name: column[place] for name, column in columns.items()}
         if not accelerator.choices:
             each = resolved(accelerator, workload, each, accounting)
-        unsuited = each.pop("no_choice")
         nests = Nests(accelerator, workload, all_shared(each), accounting)
-        broken = magnitudes(nests) | {"no_choice": unsuited}
+        broken = magnitudes(nests)
         results.put(results.columns, each, place)
         results.put(results.violations, broken, place)
-        feasible = np.ones(len(unsuited), dtype=bool)
+        feasible = np.ones(len(Designs(each)), dtype=bool)
         for magnitude in broken.values():
             feasible &= magnitude <= 0
         _priced(

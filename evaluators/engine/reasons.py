@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
-from typing import Any
-
 from evaluators.components import address, sram
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.parameters import BEST
@@ -12,7 +9,7 @@ from evaluators.engine.constraints import Division, divisions
 from evaluators.engine.costs import sram_size
 from evaluators.engine.footprint import footprint_bytes
 from evaluators.engine.needs import register_words
-from evaluators.engine.nests import Nests, extents
+from evaluators.engine.nests import Nests
 
 _RANKS = {
     "B": "sequences",
@@ -49,8 +46,6 @@ def reason(nests: Nests, constraint: str, magnitude: int) -> str:
             )
         if constraint == "sram_unknown":
             return sram.missing(*(int(each) for each in sram_size(store, nests.values)))
-    if constraint == "no_choice":
-        return _no_choice(nests)
     return _registers(nests, constraint, magnitude)
 
 
@@ -71,20 +66,6 @@ def _remainder(nests: Nests, division: Division, magnitude: int) -> str:
 def _smaller(accelerator: Accelerator) -> str:
     own = [name for name, each in accelerator.parameters.items() if each.rule not in (None, BEST)]
     return " or ".join([*own, "the array"])
-
-
-def _no_choice(nests: Nests) -> str:
-    names: list[str] = []
-    size = 1
-    for choice in nests.accelerator.choices:
-        names += choice.parameters
-        domains = [nests.accelerator.parameters[each].domain for each in choice.parameters]
-        at: dict[str, Any] = extents(nests.workload) | nests.values
-        size *= prod(len(domain.at(at)) for domain in domains if domain is not None)
-    return (
-        f"none of the {size} choices of {', '.join(names)} divides evenly and fits; choose sides "
-        "that divide the sequence and the widths of the heads, or a larger buffer"
-    )
 
 
 def _registers(nests: Nests, constraint: str, magnitude: int) -> str:
