@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.fronts import hypervolume_ratio, reference_point
 
@@ -54,10 +55,21 @@ class Quality:
     reference: dict[str, float]
 
 
-def quality(front: pd.DataFrame, true_front: pd.DataFrame, objectives: Sequence[str]) -> Quality:
-    """Compare a front with the true one, by one to three objectives that are columns of both."""
+def quality(
+    front: pd.DataFrame,
+    true_front: pd.DataFrame,
+    objectives: Sequence[str],
+    reference: NDArray[np.float64] | None = None,
+) -> Quality:
+    """Compare a front with the true one, by one to three objectives that are columns of both.
+
+    Volumes reach up to the reference, where all of the true front undercuts it; else up to
+    `analysis.fronts.reference_point` of the true front.
+    """
     found, true = (each[list(objectives)].to_numpy(dtype=float) for each in (front, true_front))
-    reference = reference_point(true)
+    if reference is None or not (true < reference).all():
+        reference = reference_point(true)
     return Quality(
-        hypervolume_ratio(found, true), dict(zip(objectives, reference.tolist(), strict=True))
+        hypervolume_ratio(found, true, reference),
+        dict(zip(objectives, reference.tolist(), strict=True)),
     )

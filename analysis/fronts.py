@@ -141,16 +141,17 @@ def reference_point(true_front: Values) -> Values:
     return MARGIN * nadir
 
 
-def hypervolume_ratio(front: Values, true_front: Values) -> float:
+def hypervolume_ratio(front: Values, true_front: Values, reference: Values | None = None) -> float:
     """Return which share of the true front's hypervolume a front covers, on logarithms.
 
     Areas and latencies span decades: on linear axes the worst decade would hold nearly all of the
     volume and the best designs none. So the volume is that of log10 of the objectives, up to the
-    log10 of `reference_point`; the ratio does not depend on units.
+    log10 of the reference; the ratio does not depend on units.
 
     Args:
         front: shape (n, m), positive, found by a search among the points behind the true front.
         true_front: shape (k, m) with k at least 1, positive, in the same units; m is 1 to 3.
+        reference: shape (m,), in the same units; `reference_point` of the true front where None.
 
     Returns:
         0 if no point undercuts the reference, 1 for the true front itself; above 1 only if the
@@ -162,9 +163,9 @@ def hypervolume_ratio(front: Values, true_front: Values) -> float:
 
     """
     _check_positive(front)
-    reference = np.log10(reference_point(true_front))
-    whole = hypervolume(np.log10(true_front), reference)
-    return hypervolume(np.log10(front), reference) / whole
+    end = np.log10(reference_point(true_front) if reference is None else reference)
+    whole = hypervolume(np.log10(true_front), end)
+    return hypervolume(np.log10(front), end) / whole
 
 
 def _keep_non_dominated(table: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:

@@ -23,7 +23,8 @@ from analysis.figures import LINES, PNG_DPI
 from analysis.fronts import hypervolume_ratio, non_dominated
 from dse.executors import Serial
 from dse.parts import Parts
-from dse.runner import Progress, Runner
+from dse.progress import Progress
+from dse.runner import Runner
 from dse.storage import driver
 from dse.study import find
 from evaluators.files import write_atomically
@@ -53,8 +54,8 @@ def curve(study: Specification, truth: np.ndarray, folder: Path) -> list[float]:
     ratios: list[float] = []
 
     def watch(progress: Progress) -> None:
-        if progress.finished and progress.finished % STEP == 0:
-            ratios.append(hypervolume_ratio(np.array(progress.objectives), truth))
+        if progress.front is not None and progress.finished % STEP == 0:
+            ratios.append(hypervolume_ratio(progress.front, truth))
 
     home = folder / f"{study.sampler}-{study.seed}"
     parts = Parts(home / "evaluations", study.digest())

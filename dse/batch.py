@@ -1,9 +1,10 @@
-"""A batch of designs on a study's workloads: rows of results, and what the trials came to."""
+"""A batch of designs on a study's workloads: jobs, and rows of results."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -11,33 +12,18 @@ from numpy.typing import NDArray
 
 from dse.designs import with_paper_binding
 from dse.executors import Executor, Job, split
-from evaluators.design import PARAMETERS
-from evaluators.protocol import EINSUM_METRICS, METRICS, Evaluations, Runs, evaluator
+from evaluators.analytical.configurations import configuration
+from evaluators.design import PARAMETERS, Designs
+from evaluators.protocol import EINSUM_METRICS, Evaluations, Runs, evaluator
 from search_spaces.feasibility import registers_short
-from studies.objectives import excess, objective_values
+from studies.objectives import excess
 from studies.specification import Specification
 
 Row = dict[str, Any]
 """One design on one workload, with the columns of `dse.parts.PART` from 'design' on."""
 
 _CHUNK = 256
-"""Designs sent to a worker at a time."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a trial came to.
-
-    Attributes:
-        objectives: in the study's order, None where infeasible or failed.
-        violations: constraint -> magnitude above 0, the worst over the workloads.
-        failure: what stopped its evaluation on a workload, '' for nothing.
-
-    """
-
-    objectives: tuple[float, ...] | None
-    violations: dict[str, float]
-    failure: str = ""
+"""The most designs sent to a worker at a time."""
 
 
 def evaluate(
@@ -56,7 +42,8 @@ def evaluate(
     numbers = study.space.index(columns)
     rows: list[list[Row]] = [[] for _ in numbers]
     runs = Runs()
-    places, chunks = zip(*jobs(study, columns, _CHUNK, breakdown=True), strict=True)
+    size = min(_CHUNK, ceil(len(numbers) / executor.workers))
+    places, chunks = zip(*jobs(study, columns, size, breakdown=True), strict=True)
     for place, job, evaluations in zip(places, chunks, executor.evaluate(chunks), strict=True):
         for i, row in zip(place, _rows(study, job, evaluations), strict=True):
             rows[i].append({"design": int(numbers[i])} | row)
@@ -78,12 +65,16 @@ def jobs(
     """
     if evaluator(study.evaluator).one_by_one:
         size = 1
+    chips = {
+        name: (members, one_chip(study, name, designs))
+        for name, (members, designs) in study.space.split(columns).items()
+    }
     for workload in study.workloads:
-        for configuration, (members, designs) in study.space.split(columns).items():
-            for own, bound in with_paper_binding(configuration, workload, designs):
+        for name, (members, designs) in chips.items():
+            for own, bound in with_paper_binding(name, workload, designs):
                 job = Job(
                     study.evaluator,
-                    configuration,
+                    name,
                     workload,
                     bound,
                     study.accounting,
@@ -93,30 +84,25 @@ def jobs(
                     yield members[own[start : start + size]], chunk
 
 
-def outcome(study: Specification, rows: list[Row]) -> Outcome:
-    """Compute what a trial came to from its rows, one a workload."""
-    failure = next((row["failure"] for row in rows if row["failure"]), "")
-    if failure:
-        return Outcome(None, {}, failure)
-    violations: dict[str, float] = {}
-    for row in rows:
-        for name, magnitude in row["violations"].items():
-            violations[name] = max(magnitude, violations.get(name, 0.0))
-    if violations:
-        return Outcome(None, violations)
-    metrics = [{name: np.array([row[name]]) for name in METRICS} for row in rows]
-    over = {name: float(each[0]) for name, each in excess(study.bounds, metrics).items()}
-    over = {name: each for name, each in over.items() if each > 0}
-    if over:
-        return Outcome(None, over)
-    values = objective_values(study.objectives, metrics)[0]
-    return Outcome(tuple(values.tolist()), {})
+def one_chip(study: Specification, name: str, designs: Designs) -> Designs:
+    """Fill in automatic register files once, so that a design is one chip on all workloads.
+
+    Where the rule follows the workload, the one that asks for the deepest files decides.
+    """
+    widths = [workload.transformer.query_width for workload in study.workloads]
+    return configuration(name).architecture.resolve_registers(designs, *widths)
+
+
+def constrained(study: Specification, job: Job, evaluations: Evaluations) -> Evaluations:
+    """Add the study's own constraints to the violations: its bounds, and registers short."""
+    own: dict[str, NDArray[Any]] = dict(excess(study.bounds, evaluations.metrics))
+    if study.enforce_registers:
+        own |= registers_short(job.configuration, job.workload, evaluations.designs)
+    return replace(evaluations, violations={**evaluations.violations, **own})
 
 
 def _rows(study: Specification, job: Job, evaluations: Evaluations) -> list[Row]:
-    violations = dict(evaluations.violations)
-    if study.enforce_registers:
-        violations |= registers_short(job.configuration, job.workload, evaluations.designs)
+    violations = constrained(study, job, evaluations).violations
     labels = {
         "configuration": job.configuration,
         "model": job.workload.transformer.name,

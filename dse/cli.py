@@ -1,23 +1,25 @@
 """The command line: what every command takes; each command's own module does the work.
 
-Exit codes: 0 good, 1 checked and found wanting, 2 bad input. Nothing heavy is imported until a
-command needs it.
+Exit codes: 0 good, 1 checked and found wanting, 2 bad input, 130 interrupted. Nothing heavy is
+imported until a command needs it.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from evaluators.errors import EvaluationError, InputError
+from dse import interruption, streams
+from evaluators.errors import EvaluationError, InputError, shown
+from evaluators.foreign import integer
 
 FOUND_WANTING = 1
 BAD_INPUT = 2
+INTERRUPTED = 130
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,23 +30,42 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code."""
-    options = _parser().parse_args(arguments)
+    """Run the command line and return its exit code.
+
+    Without arguments it takes those of this process, and its streams and signals with them.
+    """
+    if arguments is not None:
+        return _run(arguments)
+    streams.make_lasting()
+    interruption.take()
+    try:
+        return _run(sys.argv[1:])
+    finally:
+        interruption.ignore()
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+        return _carry_out(options)
+    except KeyboardInterrupt:
+        print("dse: stopped", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _carry_out(options: argparse.Namespace) -> int:
     try:
         _named_evaluator(options)
         code: int = import_module(options.module).run(options)
-        sys.stdout.flush()
+        failure = streams.output_failure()
+        if failure and code == 0:
+            raise EvaluationError(f"the output could not be written: {failure}")
     except InputError as error:
         print(f"dse {options.command}: {error}", file=sys.stderr)
         return BAD_INPUT
     except EvaluationError as error:
         print(f"dse {options.command}: {error}", file=sys.stderr)
         return FOUND_WANTING
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        return 130
     return code
 
 
@@ -209,6 +230,12 @@ def _evaluate(commands: argparse._SubParsersAction[_Parser]) -> None:
         "on its own machine, else the best)",
     )
     parser.add_argument(
+        "--sram",
+        metavar="SOURCE",
+        help="of the buffer's costs: table, or cacti to have live CACTI compute what the table "
+        "lacks (default: table)",
+    )
+    parser.add_argument(
         "--accounting",
         metavar="NAME",
         help="published, corrected, or corrections joined by +, as Q1+Q2 (default: published)",
@@ -308,8 +335,8 @@ def _study(commands: argparse._SubParsersAction[_Parser]) -> None:
     for name, kind, text in (
         ("trials", _positive, "designs to try"),
         ("time-limit-s", _seconds, "start no batch after so many seconds"),
-        ("seed", _natural, "of the sampler"),
-        ("batch", _positive, "designs asked for at a time"),
+        ("seed", _seed, "of the sampler"),
+        ("batch", _batch, "designs asked for at a time"),
     ):
         run.add_argument(f"--{name}", type=kind, metavar="N", help=text)
     run.add_argument("--sampler", metavar="NAME", help="tpe, nsga2, nsga3, random, qmc, grid or gp")
@@ -422,21 +449,38 @@ def _driving(parser: _Parser) -> None:
         metavar="URL",
         help="Optuna's database, as postgresql+psycopg://... or journal:FILE (default: SQLite)",
     )
+    parser.add_argument(
+        "--accept-versions",
+        action="store_true",
+        help="continue what other versions of Python or its libraries, or another machine, made",
+    )
+    parser.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="make the database anew from the evaluations, where it lacks them",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-def _number(text: str, least: int) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"'{text}' is no integer of at least {least}")
-    return int(text)
+def _number(text: str, least: int, most: int) -> int:
+    number = integer(text, least, most)
+    if number is None:
+        raise argparse.ArgumentTypeError(
+            f"'{shown(text)}' is no integer of at least {least} and at most {most}"
+        )
+    return number
 
 
 def _positive(text: str) -> int:
-    return _number(text, 1)
+    return _number(text, 1, 10**9)
 
 
-def _natural(text: str) -> int:
-    return _number(text, 0)
+def _seed(text: str) -> int:
+    return _number(text, 0, 2**32 - 1)
+
+
+def _batch(text: str) -> int:
+    return _number(text, 1, 2**16)
 
 
 def _seconds(text: str) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 from dse import study_tables, text
 from dse.batch import jobs as study_jobs
 from dse.executors import Job, executor, run_job
+from dse.home import stored
 from evaluators.accounting import PUBLISHED, Accounting, Correction
 from evaluators.design import Designs
 from evaluators.errors import InputError
@@ -178,7 +179,7 @@ def _jobs(options: argparse.Namespace) -> Iterator[Job]:
                 )
         return
     folder = options.out / options.study
-    study = study_tables.stored(folder)
+    study = stored(folder)
     front = study_tables.front(study, study_tables.trials(study, folder))
     for number in front["design"] if len(front) else ():
         columns = study.space.rows(int(number), int(number) + 1)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import optuna
 
+from dse.home import stored
 from dse.storage import load
-from dse.study_tables import stored
 from evaluators.errors import InputError
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from evaluators.errors import InputError
 from evaluators.protocol import Evaluations, Evaluator
 from evaluators.workload import Workload, parse_seq_len, parse_shape, transformer
 from search_spaces.domains import PARAMETERS_OF
+from search_spaces.feasibility import registers_short
 from search_spaces.space import space
 from studies.paper import pinned, pinned_binding
 
@@ -25,6 +26,7 @@ LABEL_DEFAULTS = {
     "shape": "",
     "seq_len": "256K",
     "accounting": "published",
+    "sram": "table",
 }
 """What a design runs as and on, and the default of each, as text."""
 
@@ -45,7 +47,7 @@ class Setting:
         return cls(
             labels["configuration"],
             Workload(shape, parse_seq_len(labels["seq_len"])),
-            Accounting.parse(labels["accounting"]),
+            Accounting.parse(labels["accounting"], labels["sram"]),
         )
 
     def labels(self, engine: Evaluator) -> dict[str, Any]:
@@ -57,6 +59,7 @@ class Setting:
             "seq_len": self.workload.seq_len,
             "accounting": self.accounting.name,
             "evaluator": engine.name,
+            "sram": self.accounting.sram,
         }
 
     def defaults(self) -> dict[str, Any]:
@@ -70,19 +73,37 @@ def evaluate_pinned(
 ) -> Iterator[tuple[NDArray[np.intp], Evaluations]]:
     """Evaluate a batch in up to two parts, see `with_paper_binding`.
 
-    Yields the rows of each part and their evaluations.
+    Yields the rows of each part and their evaluations. The corrected accounting has registers short
+    among its violations.
     """
     for rows, bound in with_paper_binding(setting.configuration, setting.workload, designs):
-        yield (
-            rows,
-            engine.evaluate(
-                setting.configuration,
-                setting.workload,
-                bound,
-                setting.accounting,
-                breakdown=breakdown,
-            ),
+        evaluations = engine.evaluate(
+            setting.configuration,
+            setting.workload,
+            bound,
+            setting.accounting,
+            breakdown=breakdown,
         )
+        if setting.accounting.is_corrected:
+            short = registers_short(setting.configuration, setting.workload, evaluations.designs)
+            evaluations = replace(evaluations, violations={**evaluations.violations, **short})
+        yield rows, evaluations
+
+
+def warnings(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> list[str]:
+    """Say of the first design where its register files are short, which is charged all the same."""
+    short = registers_short(setting.configuration, setting.workload, evaluations.designs)
+    return [
+        engine.reason(
+            setting.configuration,
+            constraint,
+            int(magnitude[0]),
+            setting.workload,
+            evaluations.designs,
+        )
+        for constraint, magnitude in short.items()
+        if magnitude[0] > 0
+    ]
 
 
 def with_paper_binding(

@@ -14,6 +14,7 @@ from dse.designs import (
     parse_binding,
     parse_parameter,
     reasons,
+    warnings,
 )
 from evaluators.design import PARAMETERS, Designs
 from evaluators.errors import InputError
@@ -50,6 +51,8 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(as_json(setting, evaluations, engine), indent=1))
     else:
         print(account(setting, evaluations))
+        for warning in warnings(setting, evaluations, engine):
+            print(f"\nwarning: {warning}")
         if evaluations.runs != Runs():
             print(f"\n{engine.name}: {evaluations.runs}")
     return 0
@@ -78,6 +81,7 @@ def as_json(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> di
         **parameters,
         **{name: float(column[0]) for name, column in evaluations.metrics.items()},
         "binding": {name: int(column[0]) for name, column in designs.binding.items()},
+        "warnings": warnings(setting, evaluations, engine),
         "breakdown": [
             {"einsum": name, "array": part.array}
             | {metric: float(getattr(part, metric)[0]) for metric in EINSUM_METRICS}

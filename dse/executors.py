@@ -1,25 +1,26 @@
 """Executors: evaluate jobs in this process, in processes of this machine, or on Ray.
 
 A job is a batch of designs on one workload; `split` cuts it into chunks for several workers.
-Whatever the executor, results are the same to the last bit and come in the order of the jobs; a
-worker that dies is replaced, and its job is evaluated again.
+Whatever the executor, results are the same to the last bit; a worker that dies is replaced, and
+what it did is done again.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
+import time
 from collections import Counter, deque
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
+from dse import interruption
 from evaluators.accounting import Accounting
 from evaluators.design import Designs
 from evaluators.errors import EvaluationError, InputError
@@ -29,7 +30,11 @@ from evaluators.workload import Workload, seq_len_label
 RETRIES = 3
 """How often a job is evaluated again after a worker died of it."""
 
-_GRACE_S = 5.0
+GRACE_S = 5.0
+"""How long workers that are stopped may take to end the programs that they run."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 NAMES = ("serial", "processes", "ray")
 """The executors that `executor` makes."""
@@ -83,12 +88,14 @@ def run_job(job: Job) -> Evaluations:
         raise EvaluationError(f"{job}: {type(error).__name__}: {error}") from error
 
 
-def outcome(job: Job) -> Evaluations | InputError | EvaluationError:
-    """Evaluate a job and return its evaluations, or the error that `run_job` raises."""
+def outcome(function: Callable[[Item], Result], item: Item) -> Result | Exception:
+    """Return the result of a function, or its error: an `InputError` or an `EvaluationError`."""
     try:
-        return run_job(job)
+        return function(item)
     except (InputError, EvaluationError) as error:
         return error
+    except Exception as error:
+        return EvaluationError(f"{item}: {type(error).__name__}: {error}")
 
 
 def split(job: Job, rows: int) -> list[Job]:
@@ -98,24 +105,41 @@ def split(job: Job, rows: int) -> list[Job]:
 
 
 class Executor(Protocol):
-    """Evaluates jobs; a context manager whose end stops every worker."""
+    """Does work; a context manager whose end stops every worker."""
 
     @property
     def workers(self) -> int:
-        """Jobs evaluated at a time."""
+        """Items worked on at a time."""
         ...
 
-    def evaluate(self, jobs: Sequence[Job]) -> list[Evaluations]:
-        """Evaluate jobs and return their results in the order of the jobs.
-
-        Any exception, an interrupt included, abandons the jobs still under way.
+    def start(self) -> None:
+        """Start at once what else starts at the first use and may fail.
 
         Raises:
-            InputError: as the evaluator raises it.
-            EvaluationError: for another exception of the evaluator, or for a job that lost its
+            InputError, EvaluationError: as `completed` would at its first item.
+
+        """
+        ...
+
+    def completed(
+        self, function: Callable[[Item], Result], items: Sequence[Item]
+    ) -> Iterator[tuple[int, Result]]:
+        """Yield the place of an item and the function's result, as they get done.
+
+        Function, items and results go to other processes and back: the function is one of a
+        module, and an item says in its `str` what it is. Any exception, an interrupt included,
+        abandons the items still under way.
+
+        Raises:
+            InputError: as the function raises it.
+            EvaluationError: for another exception of the function, or for an item that lost its
                 worker more than `RETRIES` times.
 
         """
+        ...
+
+    def evaluate(self, jobs: Sequence[Job]) -> list[Evaluations]:
+        """Evaluate jobs and return their results in the order of the jobs; see `completed`."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -123,14 +147,34 @@ class Executor(Protocol):
     def __exit__(self, *exception: object) -> None: ...
 
 
+def in_order(completed: Iterator[tuple[int, Result]]) -> list[Result]:
+    """Return results in the order of their places."""
+    results = dict(completed)
+    return [results[place] for place in range(len(results))]
+
+
 class Serial:
-    """Evaluates jobs in this process, one after the other."""
+    """Does work in this process, one item after the other."""
 
     workers = 1
 
+    def start(self) -> None:
+        """Start nothing, see `Executor.start`."""
+
+    def completed(
+        self, function: Callable[[Item], Result], items: Sequence[Item]
+    ) -> Iterator[tuple[int, Result]]:
+        """Yield results as they get done, see `Executor.completed`."""
+        for place, item in enumerate(items):
+            with interruption.allowed():
+                result = outcome(function, item)
+            if isinstance(result, Exception):
+                raise result
+            yield place, result
+
     def evaluate(self, jobs: Sequence[Job]) -> list[Evaluations]:
         """Evaluate jobs, see `Executor.evaluate`."""
-        return [run_job(job) for job in jobs]
+        return in_order(self.completed(run_job, jobs))
 
     def __enter__(self) -> Self:
         return self
@@ -140,7 +184,7 @@ class Serial:
 
 
 class Processes:
-    """Evaluates jobs in processes of this machine, which start with the first jobs.
+    """Does work in processes of this machine, which start with the first items.
 
     Each process has a pipe of its own: one that is killed, even amid its result, ends its pipe and
     harms no other. (`ProcessPoolExecutor` waits forever for the rest of such a result.) Processes
@@ -151,18 +195,26 @@ class Processes:
         self.workers = workers
         self._pool: dict[Connection, BaseProcess] = {}
 
-    def evaluate(self, jobs: Sequence[Job]) -> list[Evaluations]:
-        """Evaluate jobs, see `Executor.evaluate`."""
+    def start(self) -> None:
+        """Start nothing yet, see `Executor.start`."""
+
+    def completed(
+        self, function: Callable[[Item], Result], items: Sequence[Item]
+    ) -> Iterator[tuple[int, Result]]:
+        """Yield results as they get done, see `Executor.completed`."""
         try:
-            return self._run(jobs)
+            yield from self._run(function, items)
         except BaseException:
             self.close()
             raise
 
+    def evaluate(self, jobs: Sequence[Job]) -> list[Evaluations]:
+        """Evaluate jobs, see `Executor.evaluate`."""
+        return in_order(self.completed(run_job, jobs))
+
     def close(self) -> None:
         """Stop all processes, whatever they do."""
-        while self._pool:
-            self._stop(next(iter(self._pool)))
+        self._stop(list(self._pool))
 
     def __enter__(self) -> Self:
         return self
@@ -170,37 +222,42 @@ class Processes:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _run(self, jobs: Sequence[Job]) -> list[Evaluations]:
-        results: dict[int, Evaluations] = {}
-        waiting = deque(range(len(jobs)))
+    def _run(
+        self, function: Callable[[Item], Result], items: Sequence[Item]
+    ) -> Iterator[tuple[int, Result]]:
+        waiting = deque(range(len(items)))
         running: dict[Connection, int] = {}
         deaths: Counter[int] = Counter()
+        done: list[tuple[int, Result]] = []
         while waiting or running:
             while waiting and len(running) < self.workers:
                 connection = self._free(running)
                 running[connection] = place = waiting.popleft()
                 with suppress(ConnectionError):  # it died idle; receiving will tell
-                    connection.send(jobs[place])
-            ready = wait(list(running))
+                    connection.send((function, items[place]))
+            yield from done  # while all processes work
+            with interruption.allowed():
+                ready = wait(list(running))
+            done = []
             for connection in [each for each in running if each in ready]:
                 place = running.pop(connection)
                 answer = self._receive(connection)
-                if isinstance(answer, Evaluations):
-                    results[place] = answer
-                elif answer is not None:
+                if isinstance(answer, Exception):
                     raise answer
+                if answer is not None:
+                    done.append((place, answer))
                 elif deaths[place] < RETRIES:
                     deaths[place] += 1
                     waiting.appendleft(place)
                 else:
                     raise EvaluationError(
-                        f"{jobs[place]}: {1 + RETRIES} worker processes died of it, one after the "
+                        f"{items[place]}: {1 + RETRIES} worker processes died of it, one after the "
                         "other; were they killed, or is memory short?"
                     )
-        return [results[place] for place in range(len(jobs))]
+        yield from done
 
     def _free(self, running: Container[Connection]) -> Connection:
-        """Return the pipe of a process that runs no job, a new one where all do."""
+        """Return the pipe of a process that works on nothing, a new one where all do."""
         for connection in self._pool:
             if connection not in running:
                 return connection
@@ -223,28 +280,34 @@ class Processes:
         try:
             return connection.recv()
         except (EOFError, OSError):
-            self._stop(connection)
+            self._stop([connection])
             return None
 
-    def _stop(self, connection: Connection) -> None:
-        """End a process; it has a moment to end the programs that it runs."""
-        process = self._pool.pop(connection)
-        process.terminate()
-        process.join(_GRACE_S)
-        process.kill()
-        process.join()
-        connection.close()
+    def _stop(self, connections: Sequence[Connection]) -> None:
+        """End processes; they have a moment to end the programs that they run."""
+        stopped = [self._pool[connection] for connection in connections]
+        for process in stopped:
+            process.terminate()
+        deadline = time.monotonic() + GRACE_S
+        for process in stopped:
+            process.join(max(0.0, deadline - time.monotonic()))
+            process.kill()
+            process.join()
+        for connection in connections:
+            del self._pool[connection]
+            connection.close()
 
 
 def _serve(connection: Connection) -> None:
-    """Answer each job from the pipe with its outcome, until the pipe's other end is closed.
+    """Answer each function and item from the pipe, until the pipe's other end is closed.
 
     SIGTERM ends it as an exception does, so that it leaves no program of an evaluation running.
     """
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    with suppress(EOFError, ConnectionError):
+    interruption.take()
+    with suppress(EOFError, ConnectionError, KeyboardInterrupt):
         while True:
-            connection.send(outcome(connection.recv()))
+            connection.send(outcome(*connection.recv()))
+            interruption.stop_if_asked()
 
 
 def usable_cpus() -> int:
@@ -280,7 +343,7 @@ def executor(name: str, workers: int | None, ray_address: str | None) -> Executo
     if name == "processes":
         return Processes(workers or usable_cpus())
     if find_spec("ray") is None:
-        raise InputError("Ray is not installed; pip install 'attention-dse[ray]' installs it")
+        raise InputError("Ray is not installed; pip install 'ray>=2.60' installs it")
     from dse.ray_executor import Ray  # noqa: PLC0415
 
     return Ray(workers or (None if ray_address else usable_cpus()), ray_address)

@@ -13,24 +13,28 @@ from typing import Any
 
 import optuna
 import pandas as pd
+import pyarrow as pa
 from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import FrozenTrial, create_trial
 
 from analysis.front_figure import DOMINATED, PAPER, SEARCHED, TRUE, draw_fronts, figure_points
 from analysis.front_report import dominators, quality
 from dse import front_text
-from dse.batch import evaluate, outcome
+from dse.batch import evaluate, one_chip
 from dse.executors import Serial
+from dse.home import stored
+from dse.parts import PART
 from dse.samplers import distributions, params_of
-from dse.study_tables import front, objective_columns, stored, trials
+from dse.study_tables import front, objective_columns, trials
 from dse.sweep_parts import SweepParts
-from evaluators.accounting import PUBLISHED
+from dse.trials import Trials
 from evaluators.design import AUTOMATIC
 from evaluators.workload import TRANSFORMERS, Workload, seq_len_label
 from search_spaces.domains import PARAMETERS_OF
 from search_spaces.parameter import Parameter
 from studies.builtin import COLLECTIONS
 from studies.pins import Pin, pins
+from studies.reference import reference
 from studies.specification import Specification
 
 SHOWN = 3
@@ -139,7 +143,7 @@ def report(searched: Searched) -> dict[str, Any]:
         "importances": importances(study, searched.trials),
     }
     if searched.true_front is not None:
-        compared = quality(searched.front, searched.true_front, objectives)
+        compared = quality(searched.front, searched.true_front, objectives, reference(study))
         result["true_front"] = {"designs": len(searched.true_front), **vars(compared)}
     return result
 
@@ -167,13 +171,15 @@ def _standings(searched: Searched) -> tuple[list[dict[str, Any]], list[str]]:
 
 def _standing(searched: Searched, pin: Pin) -> dict[str, Any]:
     study = searched.study
-    (rows,), _ = evaluate(study, pin.columns, Serial())
-    result = outcome(study, rows)
-    standing: dict[str, Any] = {"point": pin.id, "feasible": result.objectives is not None}
-    if result.objectives is None:
-        return standing | {"violations": result.violations, "failure": result.failure}
     objectives = objective_columns(study)
-    point = dict(zip(objectives, result.objectives, strict=True))
+    result = _evaluated(searched, pin)
+    standing: dict[str, Any] = {"point": pin.id, "evaluated": result is not None}
+    if result is None:
+        return standing | {"feasible": False, "violations": {}, "failure": ""}
+    standing["feasible"] = bool(result["feasible"])
+    if not result["feasible"]:
+        return standing | {"violations": result["violations"], "failure": result["failure"]}
+    point = {name: result[name] for name in objectives}
     better = dominators(searched.reference, point, objectives)
     workload = next(
         each
@@ -195,10 +201,33 @@ def _standing(searched: Searched, pin: Pin) -> dict[str, Any]:
     }
 
 
+def _evaluated(searched: Searched, pin: Pin) -> dict[str, Any] | None:
+    """Return what a pinned design came to: from the parts, else by our engine, else None."""
+    study = searched.study
+    (design,) = study.space.index(pin.columns).tolist()
+    rows = searched.trials[searched.trials["design"] == design]
+    if len(rows):
+        (found,) = rows.head(1).to_dict("records")
+        return {str(name): value for name, value in found.items()}
+    if study.evaluator != "analytical":  # others run programs, for minutes
+        return None
+    (evaluated,), _ = evaluate(study, pin.columns, Serial())
+    labelled = [{"trial": 0, "repeated": False} | row for row in evaluated]
+    result = Trials.of(study, pa.Table.from_pylist(labelled, schema=PART))
+    return {
+        "feasible": bool(result.feasible[0]),
+        "violations": result.violations[0],
+        "failure": result.failures[0],
+        **dict(zip(objective_columns(study), result.objectives[0].tolist(), strict=True)),
+    }
+
+
 def command(study: Specification, workload: Workload, design: int) -> str:
     """Return the command line that evaluates a design of a study's space, given by its number."""
     columns = study.space.rows(design, design + 1)
     ((configuration, (_, designs)),) = study.space.split(columns).items()
+    if len(study.workloads) > 1:
+        designs = one_chip(study, configuration, designs)
     shape = workload.transformer
     if TRANSFORMERS.get(shape.name) == shape:
         model = ["--model", shape.name]
@@ -212,8 +241,10 @@ def command(study: Specification, workload: Workload, design: int) -> str:
             words += [f"--{name.replace('_', '-')}", str(column[0])]
     if designs.binding:
         words += ["--binding", ",".join(_choices(study, columns, list(designs.binding)))]
-    if study.accounting != PUBLISHED:
+    if study.accounting.corrections:
         words += ["--accounting", study.accounting.name]
+    if study.accounting.live_sram:
+        words += ["--sram", study.accounting.sram]
     return " ".join(words)
 
 

@@ -44,6 +44,8 @@ def _front(report: dict[str, Any]) -> list[str]:
 def _short_ids(pins: Sequence[str | None]) -> list[str]:
     """Leave out of the ids of pins what all have in common between their ends."""
     parts = [pin.split("/") for pin in pins if pin]
+    if len({len(each) for each in parts}) > 1:
+        return [pin or "" for pin in pins]
     shown = [
         place
         for place, values in enumerate(zip(*parts, strict=True))
@@ -97,6 +99,8 @@ def _paper_points(report: dict[str, Any]) -> list[str]:
 
 
 def _paper_point(point: dict[str, Any], objectives: Sequence[str]) -> list[str]:
+    if not point["evaluated"]:
+        return [f"  {point['point']} is not evaluated in this study"]
     if not point["feasible"]:
         if point["failure"]:
             return [f"  {point['point']} failed: {point['failure']}"]

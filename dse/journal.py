@@ -2,13 +2,12 @@
 
 Optuna's own backend guards its writes by a link on disk. A process killed while it holds it makes
 the next one wait for half a minute, and for ever where the journal's path is relative. Here the
-kernel's lock of the file guards them, which ends with the process. What a kill or a full disk left
+kernel's lock of a byte guards them, which ends with the process. What a kill or a full disk left
 of a record that was never whole is cut off before the next one.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -17,6 +16,8 @@ from typing import Any, BinaryIO
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages.journal import JournalFileBackend
+
+from dse.locks import WRITING, lock_byte
 
 _FIRST = b'{"op_code":'
 """How every record starts."""
@@ -54,7 +55,7 @@ class Journal(JournalFileBackend):
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
         try:
             with self._path.open("a+b", buffering=0) as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+                lock_byte(file.fileno(), WRITING, wait=True)
                 _cut_torn_record(file)
                 content = lines.encode()
                 while content:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import io
 import json
 import zlib
 from pathlib import Path
@@ -11,13 +12,15 @@ from typing import Any
 
 from dse import text
 from evaluators.analytical.cases import Case, count_case, parse_case
-from evaluators.errors import InputError
+from evaluators.errors import InputError, shown
+from evaluators.foreign import LARGEST_TEXT_BYTES, read_bytes
 
 WIDTH = 100
 """Columns of a terminal that a table may fill."""
 
 _QUANTITIES = ("capacity", "instances", "partition", "reads", "fills", "updates")
 _NAME_WIDTH = 24
+_WHAT = "a file of JSON lines, one case a line"
 _GZIP = b"\x1f\x8b"
 
 
@@ -38,26 +41,30 @@ def read_cases(path: Path) -> list[Case]:
     Raises `InputError` where the file cannot be read, has no case, or has one that is bad.
     """
     lines = enumerate(_text(path).split("\n"), start=1)
-    cases = [parse_case(line, f"{path} line {number}") for number, line in lines if line.strip()]
+    name = shown(path, 200)
+    cases = [parse_case(line, f"{name} line {number}") for number, line in lines if line.strip()]
     if not cases:
-        raise InputError(f"{path}: it has no case; write one JSON object a line, a whole case")
+        raise InputError(f"{name}: it has no case; write one JSON object a line, a whole case")
     return cases
 
 
 def _text(path: Path) -> str:
+    content = read_bytes(path, _WHAT, largest_bytes=LARGEST_TEXT_BYTES)
     try:
-        content = path.read_bytes()
         if content.startswith(_GZIP):
-            content = gzip.decompress(content)
+            with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+                content = file.read(LARGEST_TEXT_BYTES + 1)
+        if len(content) > LARGEST_TEXT_BYTES:
+            raise InputError(
+                f"{shown(path, 200)}: uncompressed it has more than {LARGEST_TEXT_BYTES} bytes; "
+                "split it"
+            )
         return content.decode("utf-8-sig")
     except (gzip.BadGzipFile, zlib.error, EOFError):
-        raise InputError(f"{path}: damaged gzip; compress the file again") from None
+        raise InputError(f"{shown(path, 200)}: damaged gzip; compress the file again") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path}: not text; give JSON lines in UTF-8, plain or gzip") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f"cannot read {path}: {reason}; name a file of JSON lines, one case a line"
+            f"{shown(path, 200)}: not text; give JSON lines in UTF-8, plain or gzip"
         ) from None
 
 

@@ -9,13 +9,21 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from evaluators.analytical.throttling import Throttle
 from evaluators.analytical.timeloop_components import Mesh, Storage
 from evaluators.analytical.timeloop_mapping import MappedLevel
-from evaluators.analytical.timeloop_yaml import TimeloopCase, count, read_case
+from evaluators.analytical.timeloop_yaml import (
+    TimeloopCase,
+    compute_cycles,
+    count,
+    read_case,
+    throttles,
+)
 
 _TENSOR_WIDTH = 41
 _SPECS_WIDTH = 32
@@ -44,10 +52,11 @@ def report(case: TimeloopCase, counts: Counts) -> str:
         *_ruled("Level 0"),
         *_arithmetic(case, counts),
     ]
-    inward = reversed(list(zip(case.architecture.storages, case.levels, strict=True)))
-    for number, (storage, mapped) in enumerate(inward, start=1):
+    slowed = throttles(case, counts)
+    for number, (storage, mapped) in enumerate(_inward(case), start=1):
         if mapped.keep:
-            lines += [*_ruled(f"Level {number}"), *_level(storage, mapped, case.tensors, counts)]
+            lines += [f"Level {number}", "-------"]
+            lines += _level(storage, mapped, case.tensors, counts, slowed[storage.name])
     lines += [*_ruled("Networks"), "", *_intensity(case, counts), "", "", *_summary(case, counts)]
     return "\n".join(lines)
 
@@ -58,7 +67,7 @@ def _arithmetic(case: TimeloopCase, counts: Counts) -> list[str]:
     stats = {
         "Utilized instances": counts["utilized_instances"],
         "Computes (total)": counts["computes"],
-        "Cycles": counts["cycles"],
+        "Cycles": compute_cycles(counts),
     }
     return [
         f"=== {arithmetic.name} ===",
@@ -72,27 +81,43 @@ def _arithmetic(case: TimeloopCase, counts: Counts) -> list[str]:
     ]
 
 
+def _inward(case: TimeloopCase) -> list[tuple[Storage, MappedLevel]]:
+    """Pair levels of storage and what the mapping does there, the innermost first.
+
+    Timeloop tells no loops of a level outside the outermost one that holds the first tensor.
+    """
+    pairs, held = [], False
+    for storage, mapped in zip(case.architecture.storages, case.levels, strict=True):
+        held = held or case.tensors[0] in mapped.keep
+        pairs.append((storage, mapped if held else replace(mapped, loops=(), spatial=())))
+    return pairs[::-1]
+
+
 def _level(
-    storage: Storage, mapped: MappedLevel, tensors: tuple[str, ...], counts: Counts
+    storage: Storage,
+    mapped: MappedLevel,
+    tensors: tuple[str, ...],
+    counts: Counts,
+    slowed: Throttle,
 ) -> list[str]:
     """Write a level of storage that holds tensors."""
     held = counts["levels"][storage.name]
-    words = "-" if storage.words is None else storage.words
+    bandwidth = storage.bandwidth
     specs = {
         "Technology": "DRAM" if storage.dram else "SRAM",
-        "Size": words,
+        "Size": _limit(storage.words),
         "Word bits": storage.word_bits,
         "Block size": storage.block_words,
         "Cluster size": 1,
         "Instances": _instances(storage.mesh),
-        "Shared bandwidth": "-",
-        "Read bandwidth": "-",
-        "Write bandwidth": "-",
-        "Multiple buffering": "1.00",
-        "Effective size": words,
-        "Min utilization": "0.00",
+        "Shared bandwidth": _limit(bandwidth.shared_words),
+        "Read bandwidth": _limit(bandwidth.read_words),
+        "Write bandwidth": _limit(bandwidth.write_words),
+        "Multiple buffering": f"{storage.copies:.2f}",
+        "Effective size": _limit(storage.effective_words),
+        "Min utilization": f"{storage.least_used:.2f}",
     }
-    stats = {"Cycles": counts["cycles"], "Bandwidth throttling": "1.00"}
+    stats = {"Cycles": slowed.cycles, "Bandwidth throttling": f"{slowed.slowdown:.2f}"}
     lines = [
         *_ruled("SPECS"),
         *_indented(_rows(specs, _SPECS_WIDTH)),
@@ -106,8 +131,17 @@ def _level(
     ]
     for tensor in tensors:
         if tensor in held:
-            lines += [f"{tensor}:", *_indented(_tensor(held[tensor], counts["cycles"]))]
+            scale = bandwidth.scales.get(tensor, 1.0)
+            moved = _moved(held[tensor], compute_cycles(counts), scale, slowed.slowdown)
+            lines += [f"{tensor}:", *_indented(_tensor(held[tensor], scale, moved))]
     return [f"=== {storage.name} ===", "", *_indented(lines), ""]
+
+
+def _limit(value: float | None) -> object:
+    """Write a limit: '-' for none, a number of words a cycle with two decimals."""
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if isinstance(value, float) else value
 
 
 def _nest(mapped: MappedLevel) -> list[str]:
@@ -116,7 +150,18 @@ def _nest(mapped: MappedLevel) -> list[str]:
     return ["  " * depth + loop for depth, loop in enumerate(loops, start=1)]
 
 
-def _tensor(counts: dict[str, int], cycles: int) -> list[str]:
+def _moved(counts: dict[str, int], cycles: int, scale: float, slowdown: float) -> dict[str, float]:
+    """Return the words that an instance moves a cycle."""
+    read = counts["reads"] / cycles * scale
+    write = (counts["fills"] + counts["updates"]) / cycles * scale
+    return {
+        "Shared": slowdown * (read + write),
+        "Read": slowdown * read,
+        "Write": slowdown * write,
+    }
+
+
+def _tensor(counts: dict[str, int], scale: float, moved: dict[str, float]) -> list[str]:
     reads, fills, updates = (counts[name] for name in ("reads", "fills", "updates"))
     instances = counts["instances"]
     rows = {
@@ -129,16 +174,11 @@ def _tensor(counts: dict[str, int], cycles: int) -> list[str]:
         "Scalar updates (per-instance)": updates,
         "Temporal reductions (per-instance)": counts["temporal_reductions"],
         "Address generations (per-cluster)": (updates or reads) + fills,
-        "Bandwidth Consumption Scale": "1.00",
+        "Bandwidth Consumption Scale": f"{scale:.2f}",
     }
-    for name, words in (
-        ("Shared", reads + fills + updates),
-        ("Read", reads),
-        ("Write", fills + updates),
-    ):
-        each = words / cycles
-        rows[f"{name} Bandwidth (per-instance)"] = f"{each:.2f} words/cycle"
-        rows[f"{name} Bandwidth (total)"] = f"{each * instances:.2f} words/cycle"
+    for name, words in moved.items():
+        rows[f"{name} Bandwidth (per-instance)"] = f"{words:.2f} words/cycle"
+        rows[f"{name} Bandwidth (total)"] = f"{words * instances:.2f} words/cycle"
     return _rows(rows, _TENSOR_WIDTH)
 
 
@@ -175,10 +215,11 @@ def _intensity(case: TimeloopCase, counts: Counts) -> list[str]:
 
 def _summary(case: TimeloopCase, counts: Counts) -> list[str]:
     columns, rows = case.architecture.arithmetic.mesh
+    used = counts["computes"] / (columns * rows) / counts["cycles"]
     return [
         *_ruled("Summary Stats"),
         f"GFLOPs (@1GHz): {_ratio(_operations(case, counts), counts['cycles'])}",
-        f"Utilization: {counts['utilized_instances'] / (columns * rows):.2%}",
+        f"Utilization: {used * 100:.2f}%",
         f"Cycles: {counts['cycles']}",
         "",
         f"Computes = {counts['computes']}",

@@ -1,26 +1,28 @@
 """A study's evaluations on disk: one Parquet part a batch, written whole or not at all.
 
-One row is a design on a workload. The breakdown by Einsum is a list of structs in the row.
+One row is a design on a workload. The breakdown by Einsum is a list of structs in the row. The
+metadata of a part says of which study it is, what its sampler left for the batches that follow,
+what made it, and how far the study had come with it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from analysis.results import BREAKDOWN, EVALUATIONS
-from evaluators.errors import InputError
+from dse.progress import Progress
+from dse.sealed import metadata, sealed, unsealed
+from evaluators.errors import InputError, shown
 from evaluators.files import write_atomically
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "4"
 
 _EINSUM = pa.struct([BREAKDOWN.field(name) for name in BREAKDOWN.names[4:10]])
 
@@ -42,9 +44,13 @@ PART = pa.schema(
     ]
 )
 """Columns of a part: `design` numbers the design in its space; a repeated one was evaluated before;
-a design's automatic parameters are resolved; `violations` has what is violated, by constraint;
+a design's automatic parameters are resolved; `feasible` tells of the row's workload, under the
+study's own constraints too; `violations` has what is violated, by constraint, in its unit;
 `failure` says what stopped the evaluation of a design that has no metrics for no fault of its own,
 '' for nothing."""
+
+_NAME = re.compile(r"part-([0-9]{8,18})\.parquet")
+_RESTORE = "restore it, or start the study anew under another name"
 
 
 @dataclass(frozen=True)
@@ -52,89 +58,107 @@ class Part:
     """One batch.
 
     Attributes:
-        rows: its evaluations, by trial; within a trial one a workload.
+        table: its evaluations with the columns of `PART`, or those asked for, by trial; within a
+            trial one a workload.
         state: what its sampler left in the study, for the batches that follow.
+        made_with: see `dse.versions.made_with`.
+        so_far: counts of the study up to and with this batch, see `dse.progress.Progress.counts`.
 
     """
 
-    rows: list[dict[str, Any]]
-    state: dict[str, Any]
+    table: pa.Table
+    state: Mapping[str, Any]
+    made_with: Mapping[str, str]
+    so_far: Mapping[str, int]
 
 
 class Parts:
     """The parts of one study.
 
     Args:
-        folder: where they lie.
+        folder: where they lie; other files there are passed over.
         digest: of the study's specification; a part of another study is refused.
 
     """
 
     def __init__(self, folder: Path, digest: str) -> None:
-        self._folder = folder
-        self._metadata = {"schema_version": SCHEMA_VERSION, "study": digest}
+        self.folder = folder
+        self._own = {"schema_version": SCHEMA_VERSION, "study": digest}
 
     def path(self, first_trial: int) -> Path:
         """Return the part of the batch that starts at a trial."""
-        return self._folder / f"part-{first_trial:08d}.parquet"
+        return self.folder / f"part-{first_trial:08d}.parquet"
 
     def write(self, first_trial: int, part: Part) -> None:
         """Write the part of a batch, atomically."""
-        content = BytesIO()
-        table = pa.Table.from_pylist(part.rows, schema=PART)
-        whole = Part(table.to_pylist(maps_as_pydicts="strict"), part.state)
-        own = {
-            "sampler_state": json.dumps(part.state, sort_keys=True),
-            "checksum": _checksum(whole),
+        told = {
+            "sampler_state": _json(part.state),
+            "made_with": _json(part.made_with),
+            "so_far": _json(part.so_far),
         }
-        table = table.replace_schema_metadata(self._metadata | own)
-        pq.write_table(table, content)
-        write_atomically(self.path(first_trial), content.getvalue())
+        table = part.table.replace_schema_metadata(self._own | told)
+        write_atomically(self.path(first_trial), sealed(table, store_schema=False))
 
-    def read(self, first_trial: int) -> Part:
+    def read(self, first_trial: int, columns: Sequence[str] | None = None) -> Part:
         """Return the part of the batch that starts at a trial.
+
+        Args:
+            first_trial: of the batch.
+            columns: those to read, all where None.
 
         Raises:
             InputError: if it is damaged or belongs to another study.
 
         """
         path = self.path(first_trial)
+        file = unsealed(path, _RESTORE)
         try:
-            table = pq.read_table(path)
-            metadata = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
-            rows = table.to_pylist(maps_as_pydicts="strict")
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise _damaged(path, str(error).splitlines()[0]) from None
-        if any(metadata.get(key) != value for key, value in self._metadata.items()):
+            own = metadata(file)
+            told = [json.loads(own[key]) for key in ("sampler_state", "made_with", "so_far")]
+            table = file.read(columns=columns, use_threads=False)
+        except (OSError, KeyError, ValueError, RecursionError, pa.ArrowException) as error:
+            raise InputError(f"{path} is damaged: {shown(error)}; {_RESTORE}") from None
+        if any(own.get(key) != value for key, value in self._own.items()):
             raise InputError(f"{path} is of another study or version; move it out of the folder")
-        try:
-            part = Part(rows, json.loads(metadata["sampler_state"]))
-        except (KeyError, ValueError):
-            raise _damaged(path, "its sampler's state cannot be read") from None
-        if metadata.get("checksum") != _checksum(part):
-            raise _damaged(path, "its checksum is not that of its content")
-        return part
+        return Part(table, *told)
 
     def first_trials(self) -> list[int]:
         """Return the first trials of the batches that have a part, ascending."""
-        names = self._folder.glob("part-*.parquet")
-        return sorted(int(path.stem.removeprefix("part-")) for path in names)
+        names = (_NAME.fullmatch(path.name) for path in self.folder.glob("part-*"))
+        return sorted(int(name[1]) for name in names if name)
 
-    def frame(self) -> pd.DataFrame:
-        """Return all parts as one frame."""
-        tables = [
-            pa.Table.from_pylist(self.read(first).rows, PART) for first in self.first_trials()
-        ]
-        frame: pd.DataFrame = pa.concat_tables(tables or [PART.empty_table()]).to_pandas()
-        return frame
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the rows of all parts.
+
+        Raises:
+            InputError: if one is damaged, of another study, or missing between others.
+
+        """
+        tables = [part.table for part in self.all(columns)]
+        names = PART.names if columns is None else columns
+        empty = pa.schema([PART.field(name) for name in names]).empty_table()
+        return pa.concat_tables(tables) if tables else empty
+
+    def all(self, columns: Sequence[str] | None = None) -> list[Part]:
+        """Return all parts in order; see `table`."""
+        parts: list[Part] = []
+        following = 0
+        wanted = None if columns is None else list(dict.fromkeys(["trial", *columns]))
+        for first in self.first_trials():
+            if first != following:
+                raise InputError(
+                    f"{self.path(first)} does not follow the parts before it; a part is missing, "
+                    f"{_RESTORE}"
+                )
+            parts.append(self.read(first, wanted))
+            following = parts[-1].table["trial"][-1].as_py() + 1
+        return parts
+
+    def so_far(self) -> Mapping[str, int]:
+        """Return the counts of the last part, see `dse.progress.Progress.counts`."""
+        firsts = self.first_trials()
+        return self.read(firsts[-1], []).so_far if firsts else Progress().counts()
 
 
-def _checksum(part: Part) -> str:
-    text = json.dumps([part.rows, part.state], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _damaged(path: Path, reason: str) -> InputError:
-    return InputError(
-        f"{path} is damaged ({reason}); restore it, or start the study anew in another folder"
-    )
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)

@@ -15,7 +15,7 @@ from analysis.headlines import CORRECTABLE, PAPER, headlines
 from analysis.results import BREAKDOWN, EVALUATIONS, Results, evaluate_points, write
 from analysis.verify import TOLERANCE, Check, verify_figures, verify_tables
 from dse import text
-from dse.verify import as_json, report
+from dse.verify import as_json, report, short_registers
 from evaluators.accounting import PUBLISHED, Accounting, Correction
 from evaluators.protocol import Evaluator, Runs, evaluator
 from evaluators.workload import seq_len_label
@@ -56,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
         if corrected:
             print(f"{_corrections(corrected | {accounting.name: data})}\n")
         print(f"{len(results.evaluations)} evaluations, figures 6a to 12: {options.out}")
+        print(short_registers())
         if results.runs != Runs():
             print(f"{engine.name}: {results.runs}")
     return 0 if all(check.agrees for check in checks) else 1

@@ -1,7 +1,6 @@
-"""The study runner: asks, evaluates, writes, tells, in batches, so that a kill loses nothing.
+"""The study runner: draws, evaluates, writes, tells, in batches, so that a kill loses nothing.
 
-A batch is a function of the trials before it: a fresh sampler, seeded from the study's seed and the
-batch's first trial, draws it on a copy of the study in memory. Its trials then enter the database,
+A batch is a function of the trials before it, see `dse.memory`. Its trials enter the database,
 running, with their parameters; they are evaluated; their rows are written as one part; they are
 told in order. What a kill leaves of a batch is therefore found again: a batch that has its part is
 told from it, one that has not is drawn again, the same, and evaluated under its own numbers.
@@ -10,58 +9,27 @@ told from it, one that has not is drawn again, the same, and evaluated under its
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import optuna
-from optuna.trial import FrozenTrial, TrialState, create_trial
+import pyarrow as pa
+from optuna.trial import FrozenTrial, TrialState
 
-from dse.batch import Outcome, Row, evaluate, outcome
+from dse import interruption
+from dse.batch import Row, evaluate
+from dse.database import FIXED, Database
 from dse.executors import Executor
-from dse.parts import Part, Parts
-from dse.samplers import columns, distributions, params_of, sampler
-from evaluators.errors import InputError
-from evaluators.protocol import Runs
-from studies.pins import pins
+from dse.memory import Drawn, Memory
+from dse.parts import PART, Part, Parts
+from dse.progress import Progress
+from dse.recall import REBUILD, recall
+from dse.samplers import GRID, columns
+from dse.trials import Trials
+from dse.versions import difference, made_with
+from evaluators.errors import InputError, shown
 from studies.specification import Specification
 
-_BATCH = "batch"
-_PIN = "pin"
-FAILURE = "failure"
-"""The user attribute of a failed trial that says what stopped its evaluation."""
-
-GRID = "grid"
-"""Walks the space in its own order; Optuna draws nothing."""
-
-
-@dataclass
-class Progress:
-    """Where a study stands.
-
-    Attributes:
-        finished, repeated: counts of trials.
-        objectives: those of the feasible trials.
-        failures: trial -> what stopped its evaluation.
-        runs: results of programs that the trials took since the study was taken up.
-
-    """
-
-    finished: int = 0
-    repeated: int = 0
-    objectives: list[tuple[float, ...]] = field(default_factory=list)
-    failures: dict[int, str] = field(default_factory=dict)
-    runs: Runs = field(default_factory=Runs)
-
-    def count(self, result: Outcome, *, repeated: bool) -> None:
-        """Count one finished trial."""
-        if result.failure:
-            self.failures[self.finished] = result.failure
-        elif result.objectives is not None:
-            self.objectives.append(result.objectives)
-        self.finished += 1
-        self.repeated += repeated
+_LABELS = ("trial", "pin", "repeated")
 
 
 class Runner:
@@ -69,35 +37,43 @@ class Runner:
 
     Args:
         study: the specification.
-        database: the study's Optuna study, owned by this process.
+        database: the study's trials, owned by this process.
         parts: the study's evaluations.
         executor: where evaluations run.
         report: called with the progress, at the start and after every batch.
+        rebuild: add to the database the trials that the parts have and it has not.
+        accept_versions: continue what other versions or another machine made.
 
     Raises:
-        InputError: if the database or a part is damaged or does not fit the specification.
+        InputError: if the database or a part is damaged or does not fit the specification, or other
+            versions made the study.
 
     """
 
     def __init__(
         self,
         study: Specification,
-        database: optuna.Study,
+        database: Database,
         parts: Parts,
         executor: Executor,
         report: Callable[[Progress], None],
+        *,
+        rebuild: bool = False,
+        accept_versions: bool = False,
     ) -> None:
         self._study = study
         self._database = database
         self._parts = parts
         self._executor = executor
         self._report = report
-        self._distributions = distributions(study.space)
-        self._pins, _ = pins(study)
-        self._memory = optuna.create_study(directions=["minimize"] * len(study.objectives))
-        self._known: dict[int, list[Row]] = {}
-        self.progress = Progress()
-        self._remember(database.get_trials(deepcopy=False))
+        self._memory = Memory(study)
+        recalled = recall(study, database, parts, self._memory, rebuild=rebuild)
+        self.progress = recalled.progress
+        self._homes = recalled.homes
+        self._last_id = recalled.last_id
+        self.makers = recalled.makers
+        self._made_with = made_with()
+        self._check_makers(accept_versions)
 
     def run(self) -> Progress:
         """Run batches until the budget is spent.
@@ -107,208 +83,114 @@ class Runner:
 
         """
         deadline = time.monotonic() + (self._study.time_limit_s or float("inf"))
-        trials = self._database.get_trials(deepcopy=False)
         self._report(self.progress)
-        while (size := self._next_size(trials)) > 0 and time.monotonic() < deadline:
-            self._run_batch(size, trials[self.progress.finished :])
-            trials = trials[: self.progress.finished]
+        while time.monotonic() < deadline:
+            interruption.stop_if_asked()
+            pending = self._database.trials(self.progress.finished, self._last_id)
+            size = self._next_size(pending)
+            if size <= 0:
+                break
+            self._run_batch(size, pending[:size])
             self._report(self.progress)
         return self.progress
 
-    def _next_size(self, trials: list[FrozenTrial]) -> int:
+    def _check_makers(self, accept_versions: bool) -> None:
+        """Refuse what others made, or note from which trial on it is this program's."""
+        changed = difference(self.makers[-1][1], self._made_with) if self.makers else ""
+        if changed and not accept_versions:
+            raise InputError(
+                f"the study was made elsewhere: {changed}; from trial {self.progress.finished} on "
+                "it may draw other designs than there; --accept-versions continues it"
+            )
+        if changed or not self.makers:
+            self.makers.append((self.progress.finished, self._made_with))
+
+    def _next_size(self, pending: Sequence[FrozenTrial]) -> int:
         """Trials of the next batch: the budget cuts it, what is running already does not."""
         first = self.progress.finished
-        started = len(trials) - first
+        running = [each.number for each in pending if each.state is TrialState.RUNNING]
+        started = running[-1] + 1 - first if running else 0
         budgets = [] if self._study.trials is None else [self._study.trials]
         if self._study.sampler == GRID:
-            budgets.append(len(self._pins) + self._study.space.size)
+            budgets.append(len(self._memory.pins) + self._study.space.size)
         left = min(budgets, default=first + self._study.batch) - first
         return max(started, min(self._study.batch, left))
 
-    def _remember(self, trials: list[FrozenTrial]) -> None:
-        """Take finished batches into memory, from the parts; tell the last one if it was not."""
-        for first in self._parts.first_trials():
-            if first != self.progress.finished:
-                raise InputError(
-                    f"{self._parts.path(first)} does not follow the parts before it; "
-                    "a part is missing, restore it or start the study anew in another folder"
-                )
-            part = self._parts.read(first)
-            batch = _by_trial(part.rows)
-            stored = trials[first : first + len(batch)]
-            if len(stored) < len(batch):
-                raise InputError(
-                    f"the database has {len(trials)} trials, fewer than the evaluations in "
-                    f"{self._parts.path(first).parent}; they are not of one study"
-                )
-            self._check_designs(stored, batch)
-            for trial, attrs, rows in zip(stored, part.state["trials"], batch, strict=True):
-                result = outcome(self._study, rows)
-                self._memory.add_trial(
-                    create_trial(
-                        state=TrialState.FAIL if result.failure else TrialState.COMPLETE,
-                        values=_values(result, len(self._study.objectives)),
-                        params=trial.params,
-                        distributions=self._distributions,
-                        system_attrs=attrs,
-                        constraints=result.violations,
-                    )
-                )
-            self._restore(part.state["study"])
-            self._finish(first, batch)
-        behind = next(
-            (each for each in trials[self.progress.finished :] if each.state.is_finished()), None
-        )
-        if behind is not None:
-            raise InputError(
-                f"trial {behind.number} is finished but its evaluations are missing; "
-                "restore the study's folder, or start the study anew in another one"
-            )
-
-    def _check_designs(self, stored: list[FrozenTrial], batch: list[list[Row]]) -> None:
-        """Refuse a database whose trials are not those that were evaluated."""
-        sizes = {each.name: len(each.values) for each in self._study.space.parameters}
-        for trial, rows in zip(stored, batch, strict=True):
-            inside = trial.params.keys() == self._distributions.keys() and all(
-                0 <= position < sizes[name] for name, position in trial.params.items()
-            )
-            values = columns(self._study.space, [trial.params]) if inside else None
-            if values is None or self._study.space.index(values)[0] != rows[0]["design"]:
-                raise InputError(
-                    f"trial {trial.number} of the database is another design than the one that was "
-                    "evaluated; restore the study's folder, or start the study anew in another one"
-                )
-
-    def _run_batch(self, size: int, started: list[FrozenTrial]) -> None:
+    def _run_batch(self, size: int, pending: Sequence[FrozenTrial]) -> None:
         first = self.progress.finished
-        asked = self._ask(first, size)
-        for number, (params, attrs) in enumerate(asked, start=first):
-            if number - first < len(started):
-                if started[number - first].params != params:
-                    raise InputError(
-                        f"trial {number} has other parameters than this study draws; "
-                        "was it made by another version of Optuna or NumPy?"
-                    )
-            else:
-                self._database.add_trial(
-                    create_trial(
-                        state=TrialState.RUNNING,
-                        params=params,
-                        distributions=self._distributions,
-                        user_attrs=attrs,
-                    )
-                )
-        state = self._state(first)
-        batch = self._evaluate(first, [params for params, _ in asked])
-        self._parts.write(first, Part([row for rows in batch for row in rows], state))
-        self._finish(first, batch)
+        drawn = self._memory.draw(first, size, pending)
+        ids = self._start(drawn, pending)
+        rows = self._evaluate(drawn)
+        table = pa.Table.from_pylist(rows, schema=PART)
+        batch = Trials.of(self._study, table)
+        self.progress.count(batch)
+        self._parts.write(first, Part(table, drawn.state, self._made_with, self.progress.counts()))
+        told = self._memory.finished(first, batch, drawn.state["params"])
+        for identity, trial in zip(ids, told, strict=True):
+            self._database.finish(identity, trial)
+        self._memory.finish(told)
+        self._last_id = ids[-1]
 
-    def _ask(self, first: int, size: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        """Draw a batch in memory: the parameters and user attributes of each trial."""
-        if self._study.sampler != GRID:
-            self._memory.sampler = sampler(self._study.sampler, self._study.seed, first)
-        asked = []
-        for number in range(first, first + size):
-            attrs: dict[str, Any] = {_BATCH: first}
-            if number < len(self._pins):
-                pin = self._pins[number]
-                (params,) = params_of(self._study.space, pin.columns)
-                attrs[_PIN] = pin.id
-            elif self._study.sampler == GRID:
-                row = number - len(self._pins)
-                (params,) = params_of(self._study.space, self._study.space.rows(row, row + 1))
-            else:
-                asked.append((self._memory.ask(self._distributions).params, attrs))
+    def _start(self, drawn: Drawn, pending: Sequence[FrozenTrial]) -> list[int]:
+        """Have a batch run in the database, as far as it does not yet; return its trials' ids."""
+        ids = []
+        for trial, there in zip(drawn.trials, pending, strict=False):
+            enqueued = FIXED in there.system_attrs
+            if there.params.items() <= trial.params.items() if enqueued else _same(there, trial):
+                taken = self._database.take_up(there, trial) if enqueued else there._trial_id
+                ids.append(taken)
                 continue
-            self._memory.add_trial(
-                create_trial(
-                    state=TrialState.RUNNING, params=params, distributions=self._distributions
-                )
+            raise InputError(
+                f"trial {there.number} of the database "
+                f"{shown(self._database.address.shown, 200)} is not the one that this study draws, "
+                f"nor was it enqueued: another program started it; {REBUILD}"
             )
-            asked.append((params, attrs))
-        return asked
+        return ids + [self._database.start(trial) for trial in drawn.trials[len(pending) :]]
 
-    def _evaluate(self, first: int, params: list[dict[str, Any]]) -> list[list[Row]]:
+    def _evaluate(self, drawn: Drawn) -> list[Row]:
         """Evaluate a batch; a design that was evaluated before is not evaluated again."""
-        values = columns(self._study.space, params)
+        values = columns(self._study.space, drawn.params)
         numbers = self._study.space.index(values).tolist()
+        known = self._known(set(numbers))
         new: dict[int, int] = {}
         for place, number in enumerate(numbers):
-            if number not in self._known:
+            if number not in known:
                 new.setdefault(number, place)
         if new:
             places = list(new.values())
             chosen = {name: column[places] for name, column in values.items()}
             rows, runs = evaluate(self._study, chosen, self._executor)
-            self._known.update(zip(new, rows, strict=True))
+            known |= dict(zip(new, rows, strict=True))
             self.progress.runs += runs
-        batch = []
-        for place, number in enumerate(numbers):
-            trial = first + place
-            labels = {
-                "trial": trial,
-                "pin": self._pins[trial].id if trial < len(self._pins) else None,
+        self._homes |= dict.fromkeys(new, drawn.first)
+        return [
+            {
+                "trial": drawn.first + place,
+                "pin": drawn.pins[place],
                 "repeated": new.get(number) != place,
             }
-            batch.append([labels | row for row in self._known[number]])
-        return batch
+            | row
+            for place, number in enumerate(numbers)
+            for row in known[number]
+        ]
 
-    def _finish(self, first: int, batch: list[list[Row]]) -> None:
-        """Tell a batch where it was not told, and count it."""
-        last = first + len(batch)
-        stored = self._database.get_trials(deepcopy=False)[first:last]
-        in_memory = self._memory.get_trials(deepcopy=False)[first:last]
-        for trial, copy, rows in zip(stored, in_memory, batch, strict=True):
-            result = outcome(self._study, rows)
-            for study, each in ((self._database, trial), (self._memory, copy)):
-                if not each.state.is_finished():
-                    _tell(study, each, result)
-            self._known.setdefault(rows[0]["design"], [_bare(row) for row in rows])
-            self.progress.count(result, repeated=rows[0]["repeated"])
-
-    def _state(self, first: int) -> dict[str, Any]:
-        """Return what samplers keep in the study in memory, once a batch has been drawn."""
-        storage, study_id = self._memory._storage, self._memory._study_id
-        return {
-            "study": storage.get_study_system_attrs(study_id),
-            "trials": [
-                trial.system_attrs for trial in self._memory.get_trials(deepcopy=False)[first:]
-            ],
-        }
-
-    def _restore(self, attrs: dict[str, Any]) -> None:
-        for key, value in attrs.items():
-            self._memory._storage.set_study_system_attr(self._memory._study_id, key, value)
+    def _known(self, designs: set[int]) -> dict[int, list[Row]]:
+        """Return the rows of those designs that were evaluated before, from their parts."""
+        known: dict[int, list[Row]] = {}
+        for first in sorted({self._homes[each] for each in designs if each in self._homes}):
+            rows = self._parts.read(first).table.to_pylist(maps_as_pydicts="strict")
+            own = [row for row in rows if row["design"] in designs and not row["repeated"]]
+            for row in own:
+                bare = {name: value for name, value in row.items() if name not in _LABELS}
+                known.setdefault(row["design"], []).append(bare)
+        return known
 
 
-def _tell(study: optuna.Study, trial: FrozenTrial, result: Outcome) -> None:
-    handle = optuna.trial.Trial(study, trial._trial_id)
-    if result.failure:
-        handle.set_user_attr(FAILURE, result.failure)
-        study.tell(trial.number, state=TrialState.FAIL)
-        return
-    if result.violations:
-        for name, magnitude in result.violations.items():
-            if name not in trial.constraints:
-                handle.set_constraint(name, magnitude)
-    study.tell(trial.number, _values(result, len(study.directions)))
-
-
-def _values(result: Outcome, count: int) -> list[float] | None:
-    """Return what Optuna is told: log10 of the objectives, infinity where infeasible."""
-    if result.failure:
-        return None
-    if result.objectives is None:
-        return [float("inf")] * count
-    return [float(value) for value in np.log10(result.objectives)]
-
-
-def _by_trial(rows: list[dict[str, Any]]) -> list[list[Row]]:
-    batch: dict[int, list[Row]] = {}
-    for row in rows:
-        batch.setdefault(row["trial"], []).append(row)
-    return list(batch.values())
-
-
-def _bare(row: Row) -> Row:
-    return {name: value for name, value in row.items() if name not in ("trial", "pin", "repeated")}
+def _same(there: FrozenTrial, trial: FrozenTrial) -> bool:
+    """Tell whether a trial of the database is running as this study starts it."""
+    marks: Mapping[str, Any] = {name: there.user_attrs.get(name) for name in trial.user_attrs}
+    return (
+        there.state is TrialState.RUNNING
+        and there.params == trial.params
+        and marks == trial.user_attrs
+    )

@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 import argparse
-import platform
 import shlex
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
-import numpy as np
 import optuna
-from tqdm import tqdm
 
-from analysis.fronts import hypervolume, non_dominated
-from dse import study_tables
+from dse import home, interruption, study_tables
+from dse.address import without_password
+from dse.bar import Bar
+from dse.cli import INTERRUPTED
 from dse.executors import executor
+from dse.misses import nearest_misses, registers_short_on
 from dse.parts import Parts
-from dse.runner import Progress, Runner
+from dse.progress import Progress
+from dse.runner import Runner
 from dse.samplers import check_available
-from dse.storage import driver, without_password
+from dse.storage import driver
 from evaluators.accounting import Accounting
 from evaluators.errors import EvaluationError, InputError
-from evaluators.files import write_atomically
 from evaluators.protocol import Runs, evaluator
 from studies import toml
 from studies.builtin import builtin
 from studies.pins import pins
 from studies.specification import SAMPLERS, Specification
-from studies.toml_text import to_toml
 
-INTERRUPTED = 130
+MANY_FOR_TPE = 5_000
+"""Trials from which on another sampler than TPE is worth a thought."""
+
 _OVERRIDES = ("trials", "time_limit_s", "seed", "sampler", "batch", "evaluator")
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -60,7 +58,8 @@ def _run(options: argparse.Namespace) -> int:
         if getattr(options, name, None) is not None
     }
     if options.accounting is not None:
-        changes["accounting"] = Accounting.parse(options.accounting)
+        sram = studies[0].accounting.sram  # those of a collection are alike
+        changes["accounting"] = Accounting.parse(options.accounting, sram)
     if changes.get("sampler") not in (None, *SAMPLERS):
         raise InputError(f"unknown sampler '{options.sampler}'; known are {', '.join(SAMPLERS)}")
     if options.evaluator is not None:
@@ -71,39 +70,43 @@ def _run(options: argparse.Namespace) -> int:
         changes["name"] = toml.checked_name(options.name)
     codes = []
     for study in studies:
-        codes.append(drive(replace(study, **changes), options))
+        changed = replace(study, **changes)
+        codes.append(drive(changed, options.out / changed.name, options))
         if codes[-1] == INTERRUPTED:
             break
     return max(codes)
 
 
 def _resume(options: argparse.Namespace) -> int:
-    study = study_tables.stored(options.out / options.study)
+    folder = options.out / options.study
+    study = home.stored(folder)
     if options.trials is not None:
         study = replace(study, trials=options.trials)
-    return drive(study, options)
+    return drive(study, folder, options)
 
 
 def find(name: str) -> tuple[Specification, ...]:
     """Return the study of a TOML file, or the built-in ones of that name."""
-    if name.endswith(".toml") or "/" in name:
+    if name.lower().endswith(".toml") or "/" in name:
         return (toml.load(Path(name)),)
     return builtin(name)
 
 
-def drive(study: Specification, options: argparse.Namespace) -> int:
-    """Run a study to the end of its budget, print what came of it, and return the exit code."""
-    folder = options.out / study.name
+def drive(study: Specification, folder: Path, options: argparse.Namespace) -> int:
+    """Run a study in its folder to the end of its budget, print what came of it.
+
+    Returns the exit code.
+    """
     try:
-        with _terminable():
+        with interruption.held():
             progress = _run_batches(study, folder, options)
     except KeyboardInterrupt:
-        print(f"dse study: {study.name} stopped; {_resuming(study, options)}", file=sys.stderr)
+        print(f"dse study: {folder.name} stopped; {_resuming(folder, options)}", file=sys.stderr)
         return INTERRUPTED
     except EvaluationError as error:
-        raise InputError(f"{error}; {_resuming(study, options)}") from error
+        raise EvaluationError(f"{error}; {_resuming(folder, options)}") from error
     print(summary(study, progress, folder))
-    return 0 if progress.objectives and not progress.failures else 1
+    return 0 if progress.feasible and not progress.failures else 1
 
 
 def _run_batches(study: Specification, folder: Path, options: argparse.Namespace) -> Progress:
@@ -112,21 +115,51 @@ def _run_batches(study: Specification, folder: Path, options: argparse.Namespace
         evaluator(study.evaluator).check_installed()
     workers = executor(options.executor, options.workers, options.ray_address)
     parts = Parts(folder / "evaluations", study.digest())
-    with (
-        driver(folder, study, options.storage) as database,
-        workers,
-        _Bar(study, quiet=options.quiet) as bar,
-    ):
-        runner = Runner(study, database, parts, workers, bar.show)
-        _write_specification(study, folder)
+    with ExitStack() as stack:
+        stack.enter_context(workers)
+        if not home.begun(folder):
+            workers.start()  # where that fails, nothing is left behind
+        database = stack.enter_context(
+            driver(folder, study, options.storage, rebuild=options.rebuild)
+        )
+        bar = stack.enter_context(Bar(study, quiet=options.quiet))
+        runner = Runner(
+            study,
+            database,
+            parts,
+            workers,
+            bar.show,
+            rebuild=options.rebuild,
+            accept_versions=options.accept_versions,
+        )
+        _warn(study, folder)
+        home.write(study, folder, runner.makers)
         return runner.run()
 
 
-def _resuming(study: Specification, options: argparse.Namespace) -> str:
+def _warn(study: Specification, folder: Path) -> None:
+    """Say what a user would not expect of a study that is about to run."""
+    warnings = []
+    if study.sampler == "tpe" and (study.trials or 0) > MANY_FOR_TPE:
+        warnings.append(
+            "TPE takes 35 ms a trial at first and 226 ms at 15,900, all told an hour for 20,000; "
+            "nsga2 takes a fraction of it (--sampler nsga2)"
+        )
+    try:
+        before = home.stored(folder).trials if home.begun(folder) else None
+    except InputError:
+        before = None  # a damaged specification is written anew
+    if before is not None and study.trials is not None and study.trials < before:
+        warnings.append(f"its budget was {before} trials and is {study.trials} now")
+    for warning in warnings:
+        print(f"dse study: {folder.name}: {warning}", file=sys.stderr)
+
+
+def _resuming(folder: Path, options: argparse.Namespace) -> str:
     """Say how to continue a study that stopped."""
-    if not (options.out / study.name / "study.toml").exists():
+    if not home.begun(folder):
         return "it had not begun"
-    command = ["dse", "study", "resume", study.name, "--out", str(options.out)]
+    command = ["dse", "study", "resume", folder.name, "--out", str(options.out)]
     if options.storage is not None:
         command += ["--storage", without_password(options.storage)]
     return f"continue with: {shlex.join(command)}"
@@ -136,7 +169,7 @@ def summary(study: Specification, progress: Progress, folder: Path) -> str:
     """Say what came of a study."""
     lines = [
         f"{study.name}: {progress.finished} trials, "
-        f"{len(progress.objectives)} feasible, {progress.repeated} repeated"
+        f"{progress.feasible} feasible, {progress.repeated} repeated"
         + (f", {len(progress.failures)} failed" if progress.failures else "")
     ]
     if progress.runs != Runs():
@@ -147,79 +180,25 @@ def summary(study: Specification, progress: Progress, folder: Path) -> str:
     closing = f"results are in {folder}"
     if progress.failures and len(progress.failures) == progress.finished:
         lines.append("no design could be evaluated")
-    elif not progress.objectives:
+    elif not progress.feasible or progress.front is None:
         lines.append("no design is feasible; widen the space or the constraints")
+        if progress.finished:
+            lines.append(nearest_misses(study_tables.trials(study, folder)))
     else:
-        front = np.unique(_front(progress), axis=0)
-        lines.append(f"front of {len(front)} designs in {', '.join(study.objectives)}")
-        closing += f"; dse front {study.name} shows the front"
+        lines.append(f"front of {len(progress.front)} designs in {', '.join(study.objectives)}")
+        lines += [] if study.enforce_registers else _registers_warning(study, folder)
+        closing += f"; dse front {folder.name} shows the front"
     outside = pins(study)[1]
     if outside:
         lines.append(f"not pinned, outside the space: {', '.join(outside)}")
     return "\n".join([*lines, closing])
 
 
-def _front(progress: Progress) -> np.ndarray:
-    values = np.array(progress.objectives)
-    return values[non_dominated(values)]
-
-
-def _write_specification(study: Specification, folder: Path) -> None:
-    versions = {
-        "optuna": optuna.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
-    write_atomically(folder / "study.toml", to_toml(study, versions).encode())
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Treat SIGTERM as an interrupt from the keyboard while the context lasts."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-class _Bar:
-    """The progress bar: trials, rate, time left, feasible share, front, hypervolume.
-
-    The hypervolume is that of the logarithms of the objectives, against the worst feasible values
-    of the first batch that has any times 1.1.
-    """
-
-    def __init__(self, study: Specification, *, quiet: bool) -> None:
-        self._bar = tqdm(
-            desc=study.name, total=study.trials, unit="trial", disable=quiet, file=sys.stderr
-        )
-        self._reference: np.ndarray | None = None
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._bar.close()
-
-    def show(self, progress: Progress) -> None:
-        if self._bar.disable:
-            return
-        self._bar.update(progress.finished - self._bar.n)
-        if progress.objectives:
-            values = np.array(progress.objectives)
-            if self._reference is None:
-                self._reference = np.log10(values.max(axis=0) * 1.1)
-            front = values[non_dominated(values)]
-            share = len(progress.objectives) / progress.finished
-            volume = hypervolume(np.log10(front), self._reference)
-            self._bar.set_postfix_str(
-                f"feasible {share:.0%}, front {len(front)}, hypervolume {volume:.4g}"
-            )
+def _registers_warning(study: Specification, folder: Path) -> list[str]:
+    front = study_tables.front(study, study_tables.trials(study, folder))
+    if not (short := registers_short_on(study, front)):
+        return []
+    return [
+        f"warning: register files of {short} of them do not hold what the mapping keeps there; "
+        "registers = true in [constraints] makes such designs infeasible"
+    ]

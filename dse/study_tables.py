@@ -4,64 +4,59 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from analysis.fronts import pareto_front
 from dse import text
-from dse.batch import outcome
+from dse.cli import BAD_INPUT
 from dse.design_tables import content
-from dse.parts import Parts
+from dse.home import stored
+from dse.parts import PART, Parts
+from dse.trials import COLUMNS, Trials
 from evaluators.design import PARAMETERS
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
-from studies import toml
 from studies.objectives import UNITS
 from studies.pins import pins
 from studies.specification import Specification
 
-
-def stored(folder: Path) -> Specification:
-    """Return the specification of a study that was run in a folder."""
-    path = folder / "study.toml"
-    if not path.is_file():
-        raise InputError(
-            f"there is no study in {folder}; dse study list shows those there are, "
-            "dse study run starts one"
-        )
-    return toml.load(path)
+_LABELS = ("configuration", "binding", *PARAMETERS)
 
 
 def trials(study: Specification, folder: Path) -> pd.DataFrame:
     """Return the evaluated trials of a study, one row each, by number.
 
     Columns: trial, pin, design, repeated, configuration, the parameters as resolved, the binding,
-    `feasible` under all constraints, `violations`, `failed`, and the objectives with their units
-    (NaN where infeasible or failed).
+    `feasible` under all constraints, `violations`, `failed` and the `failure`, and the objectives
+    with their units (NaN where infeasible or failed).
     """
-    frame = Parts(folder / "evaluations", study.digest()).frame()
-    rows = []
-    for number, group in frame.groupby("trial", sort=True):
-        records: list[dict[str, Any]] = [
-            {str(name): value for name, value in record.items()}
-            | {name: dict(record[name]) for name in ("violations", "binding")}
-            for record in group.to_dict("records")
-        ]
-        result = outcome(study, records)
-        values = result.objectives or (np.nan,) * len(study.objectives)
-        first = records[0]
-        rows.append(
-            {"trial": number}
-            | {name: first[name] for name in ("pin", "design", "repeated", "configuration")}
-            | {name: first[name] for name in PARAMETERS}
-            | {"binding": first["binding"], "feasible": result.objectives is not None}
-            | {"violations": result.violations, "failed": bool(result.failure)}
-            | dict(zip(objective_columns(study), values, strict=True))
-        )
-    return pd.DataFrame(rows)
+    columns = list(dict.fromkeys([*COLUMNS, *_LABELS]))
+    batches = [part.table for part in Parts(folder / "evaluations", study.digest()).all(columns)]
+    came_to = Trials.joined(study, [Trials.of(study, batch) for batch in batches])
+    count = len(study.workloads)
+    labels = {
+        name: [each for batch in batches for each in batch[name].to_pylist()[::count]]
+        for name in _LABELS
+    }
+    return pd.DataFrame(
+        {
+            "trial": came_to.numbers,
+            "pin": came_to.pins,
+            "design": came_to.designs,
+            "repeated": came_to.repeated,
+            **labels,
+            "binding": [dict(each) for each in labels["binding"]],
+            "feasible": came_to.feasible,
+            "violations": came_to.violations,
+            "failed": [bool(each) for each in came_to.failures],
+            "failure": came_to.failures,
+            **dict(zip(objective_columns(study), came_to.objectives.T, strict=True)),
+        }
+    )
 
 
 def objective_columns(study: Specification) -> list[str]:
@@ -74,33 +69,40 @@ def front(study: Specification, table: pd.DataFrame) -> pd.DataFrame:
     if table.empty:
         return table
     feasible = table[table["feasible"]].drop_duplicates("design")
-    return pareto_front(
-        feasible.drop(columns=["binding", "violations", "failed"]), objective_columns(study)
-    )
+    unsorted = ["binding", "violations", "failed", "failure"]
+    return pareto_front(feasible.drop(columns=unsorted), objective_columns(study))
 
 
 def show_list(options: argparse.Namespace) -> int:
-    """Print one line a study."""
+    """Print one line a study; one that cannot be read is named, and the code is then 2."""
     rows = []
+    code = 0
     for path in sorted(options.out.glob("*/study.toml")):
-        study = toml.load(path)
-        table = trials(study, path.parent)
-        rows.append(
-            [
-                study.name,
-                study.configuration,
-                study.sampler,
-                f"{len(table)}/{study.trials or '-'}",
-                str(int(table["feasible"].sum()) if len(table) else 0),
-                str(len(front(study, table))),
-            ]
-        )
+        try:
+            rows.append(_line(path.parent))
+        except InputError as error:
+            print(f"dse study: {error}", file=sys.stderr)
+            code = BAD_INPUT
     if not rows:
         print(f"there are no studies in {options.out}")
     else:
         header = ["study", "configuration", "sampler", "trials", "feasible", "front"]
         print(text.table(header, rows, left=3))
-    return 0
+    return code
+
+
+def _line(folder: Path) -> list[str]:
+    """Tell of a study what its last part counts."""
+    study = stored(folder)
+    counts = Parts(folder / "evaluations", study.digest()).so_far()
+    return [
+        folder.name,
+        study.configuration,
+        study.sampler,
+        f"{counts['trials']}/{study.trials or '-'}",
+        str(counts["feasible"]),
+        str(counts["front"]),
+    ]
 
 
 def show(options: argparse.Namespace) -> int:
@@ -139,8 +141,9 @@ def export(options: argparse.Namespace) -> int:
     """Write a study's rows as one table: a design on a workload each, without the breakdown."""
     folder = options.out / options.study
     study = stored(folder)
-    frame = Parts(folder / "evaluations", study.digest()).frame()
-    flat = frame.drop(columns=["breakdown"]).assign(
+    columns = [name for name in PART.names if name != "breakdown"]
+    frame = Parts(folder / "evaluations", study.digest()).table(columns).to_pandas()
+    flat = frame.assign(
         **{
             name: [json.dumps(dict(each), sort_keys=True) for each in frame[name]]
             for name in ("binding", "violations")

@@ -7,61 +7,62 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
-from analysis.fronts import pareto_front_of_chunks
-from dse.batch import jobs
+from analysis.fronts import pareto_front, pareto_front_of_chunks
+from dse import interruption
+from dse.cli import INTERRUPTED
 from dse.executors import Executor, executor
-from dse.study import INTERRUPTED, find
-from dse.study_tables import objective_columns, stored
-from dse.sweep_parts import SweepParts, Swept
-from evaluators.errors import EvaluationError, InputError
-from evaluators.protocol import METRICS
-from search_spaces.feasibility import registers_short
-from studies.objectives import excess
+from dse.home import begun, stored
+from dse.study import find
+from dse.study_tables import objective_columns
+from dse.sweep_parts import SweepParts
+from dse.sweep_pieces import Piece, reduced
+from evaluators.errors import EvaluationError
 from studies.specification import Specification
-
-_PIECE = 1 << 14
-"""Designs sent to a worker at a time."""
 
 
 def run(options: argparse.Namespace) -> int:
     """Sweep a study, or every study of a collection; 1 if one has no feasible design."""
-    return max([_sweep(study, options) for study in _studies(options.study, options.out)])
+    codes = []
+    for study, folder in _studies(options.study, options.out):
+        codes.append(_sweep(study, folder, options))
+        if codes[-1] == INTERRUPTED:
+            break
+    return max(codes)
 
 
-def _studies(name: str, out: Path) -> list[Specification]:
-    """Find what is to be swept; a study that was run is swept as it was run."""
-    if (out / name / "study.toml").is_file():
-        return [stored(out / name)]
-    return [
-        stored(out / each.name) if (out / each.name / "study.toml").is_file() else each
-        for each in find(name)
-    ]
+def _studies(name: str, out: Path) -> list[tuple[Specification, Path]]:
+    """Find what is to be swept, and where; a study that was run is swept as it was run."""
+    if begun(out / name):
+        return [(stored(out / name), out / name)]
+    folders = [(each, out / each.name) for each in find(name)]
+    return [(stored(folder) if begun(folder) else each, folder) for each, folder in folders]
 
 
-def _sweep(study: Specification, options: argparse.Namespace) -> int:
+def _sweep(study: Specification, folder: Path, options: argparse.Namespace) -> int:
     began = time.monotonic()
-    parts = SweepParts(study, options.out / study.name)
+    parts = SweepParts(study, folder)
     try:
-        with executor(options.executor, options.workers, options.ray_address) as workers:
-            _evaluate_missing(study, parts, workers)
+        with (
+            interruption.held(),
+            executor(options.executor, options.workers, options.ray_address) as workers,
+        ):
+            front = _front(study, parts, workers)
     except KeyboardInterrupt:
-        print("dse sweep: stopped; the same command continues it", file=sys.stderr)
+        print(f"dse sweep: {study.name} stopped; the same command continues it", file=sys.stderr)
         return INTERRUPTED
     except EvaluationError as error:
-        raise InputError(f"{error}; the same command continues the sweep") from error
+        raise EvaluationError(f"{error}; the same command continues the sweep") from error
     feasible = parts.feasible()
     size = study.space.size
     print(f"{study.name}: {size} designs, {feasible} of them feasible ({feasible / size:.1%})")
     if not feasible:
         print("no design is feasible; widen the space or the constraints")
         return 1
-    objectives = objective_columns(study)
-    front = pareto_front_of_chunks(parts.candidates(), objectives)
     parts.write_front(front)
-    points = len(front.drop_duplicates(objectives))
+    points = len(front.drop_duplicates(objective_columns(study)))
     print(
         f"true front of {len(front)} designs, {points} different in {', '.join(study.objectives)}, "
         f"after {time.monotonic() - began:.1f} s"
@@ -69,40 +70,22 @@ def _sweep(study: Specification, options: argparse.Namespace) -> int:
     return 0
 
 
-def _evaluate_missing(study: Specification, parts: SweepParts, workers: Executor) -> None:
+def _front(study: Specification, parts: SweepParts, workers: Executor) -> pd.DataFrame:
+    """Evaluate what is missing of a sweep, and return the front of it all."""
+    objectives = objective_columns(study)
     missing = parts.missing()
-    left = sum(parts.stop(start) - start for start in missing)
+    pieces = [Piece(study, start, parts.stop(start)) for start in missing]
+    left = sum(piece.stop - piece.start for piece in pieces)
     size = study.space.size
+    fronts = []
     with tqdm(
         desc=study.name, total=size, initial=size - left, unit=" designs", unit_scale=True
     ) as bar:
-        for start in missing:
-            stop = parts.stop(start)
-            parts.write(start, _evaluate(study, start, stop, workers))
-            bar.update(stop - start)
-
-
-def _evaluate(study: Specification, start: int, stop: int, workers: Executor) -> Swept:
-    """Evaluate the designs of number start to stop - 1 and keep those that are feasible."""
-    shape = (stop - start, len(study.workloads))
-    metrics = {name: np.full(shape, np.nan) for name in METRICS}
-    feasible = np.ones(stop - start, dtype=bool)
-    places, chunks = zip(
-        *jobs(study, study.space.rows(start, stop), _PIECE, breakdown=False), strict=True
-    )
-    for rows, job, results in zip(places, chunks, workers.evaluate(chunks), strict=True):
-        evaluations = results.whole()
-        workload = study.workloads.index(job.workload)
-        for name, column in evaluations.metrics.items():
-            metrics[name][rows, workload] = column
-        feasible[rows] &= evaluations.feasible
-        if study.enforce_registers:
-            short = registers_short(job.configuration, job.workload, evaluations.designs)
-            for magnitude in short.values():
-                feasible[rows] &= magnitude <= 0
-    columns = [{name: metrics[name][:, i] for name in METRICS} for i in range(shape[1])]
-    for over in excess(study.bounds, columns).values():
-        feasible &= over <= 0
-    return Swept(
-        start + np.flatnonzero(feasible), {name: each[feasible] for name, each in metrics.items()}
-    )
+        for place, result in workers.completed(reduced, pieces):
+            parts.write(pieces[place].start, result.content)
+            fronts.append(result.front)
+            bar.update(pieces[place].stop - pieces[place].start)
+    for start in sorted(set(parts.starts()) - set(missing)):
+        interruption.stop_if_asked()
+        fronts.append(pareto_front(parts.candidates(parts.read(start)), objectives))
+    return pareto_front_of_chunks(fronts, objectives)

@@ -11,29 +11,37 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from dse.sealed import metadata, sealed, unsealed
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
-from evaluators.protocol import METRICS
+from evaluators.protocol import METRICS, evaluator
 from search_spaces.parameter import Parameter
 from studies.objectives import OBJECTIVES, UNITS, objective_values
 from studies.specification import Specification
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
+
+_REMEDY = "remove it and sweep again"
 
 CHUNK = 1 << 16
-"""Designs in a part, the infeasible ones counted."""
+"""The most designs in a part, the infeasible ones counted."""
+
+_PARTS = 64
+"""A space is cut into so many parts, for workers to share, ..."""
+
+_LEAST = 512
+"""... but not into smaller ones, unless the evaluator takes its designs one by one."""
 
 _SEARCH_ALONE = ("sampler", "seed", "batch", "pinned")
 """What the result of a trial depends on, but not that of a sweep."""
@@ -71,17 +79,20 @@ class SweepParts:
         self._digest = digest(study)
         self._varying = [each for each in study.space.parameters if len(each.values) > 1]
 
+        least = 1 if evaluator(study.evaluator).one_by_one else _LEAST
+        self._size = min(CHUNK, max(least, ceil(study.space.size / _PARTS)))
+
     def path(self, start: int) -> Path:
         """Return the part of the designs from number `start` on."""
         return self._folder / f"part-{start:012d}.parquet"
 
     def starts(self) -> range:
-        """Return the first designs of all parts of the space."""
-        return range(0, self._study.space.size, CHUNK)
+        """Return the first designs of all parts of the space: a matter of the study alone."""
+        return range(0, self._study.space.size, self._size)
 
     def stop(self, start: int) -> int:
         """Return the number that follows the last design of a part."""
-        return min(start + CHUNK, self._study.space.size)
+        return min(start + self._size, self._study.space.size)
 
     def missing(self) -> list[int]:
         """Return the first designs of the parts that are yet to be written.
@@ -100,10 +111,10 @@ class SweepParts:
             there.add(expected[path])
         return [start for start in self.starts() if start not in there]
 
-    def write(self, start: int, swept: Swept) -> None:
-        """Write a part, atomically."""
+    def table(self, start: int, swept: Swept) -> pa.Table:
+        """Return a part as it is on disk."""
         infeasible = self.stop(start) - start - len(swept.designs)
-        metadata = self._metadata(start) | {"infeasible": str(infeasible)}
+        told = self._metadata(start) | {"infeasible": str(infeasible)}
         workloads = self._study.workloads
         models = [each.transformer.name for each in workloads]
         n = len(swept.designs)
@@ -116,41 +127,50 @@ class SweepParts:
         }
         columns |= self._parameters(swept.designs, len(workloads))
         columns |= {name: swept.metrics[name].ravel() for name in METRICS}
-        _write(self.path(start), columns, metadata)
+        return pa.table(columns).replace_schema_metadata(told)
+
+    def write(self, start: int, content: bytes) -> None:
+        """Write a part, atomically; `content` is that of its table, see `parquet`."""
+        write_atomically(self.path(start), content)
 
     def feasible(self) -> int:
         """Return how many designs of all parts are feasible."""
         infeasible = sum(int(_metadata(self.path(start))["infeasible"]) for start in self.starts())
         return self._study.space.size - infeasible
 
-    def candidates(self) -> Iterator[pd.DataFrame]:
-        """Yield, part by part, a row a design: its number, parameters and objectives.
-
-        Parts are read whole, so that their checksums find damage in any column.
-        """
-        metrics = {metric for name in self._study.objectives for metric in OBJECTIVES[name]}
+    def candidates(self, table: pa.Table) -> pd.DataFrame:
+        """Return a row a design of a part: its number, parameters and objectives."""
         parameters = [each.name for each in self._varying]
         count = len(self._study.workloads)
-        for start in self.starts():
-            table = _read(self.path(start))
-            designs = table.select(["design", *parameters])
-            frame = designs.take(np.arange(0, len(table), count)).to_pandas()
-            values = objective_values(
-                self._study.objectives,
-                [
-                    {name: table[name].to_numpy()[place::count] for name in metrics}
-                    for place in range(count)
-                ],
-            )
-            for name, column in zip(self._study.objectives, values.T, strict=True):
-                frame[UNITS[name]] = column
-            yield frame
+        designs = table.select(["design", *parameters])
+        frame: pd.DataFrame = designs.take(np.arange(0, len(table), count)).to_pandas()
+        metrics = {metric for name in self._study.objectives for metric in OBJECTIVES[name]}
+        values = objective_values(
+            self._study.objectives,
+            [
+                {name: table[name].to_numpy()[place::count] for name in metrics}
+                for place in range(count)
+            ],
+        )
+        for name, column in zip(self._study.objectives, values.T, strict=True):
+            frame[UNITS[name]] = column
+        return frame
+
+    def read(self, start: int) -> pa.Table:
+        """Read a part whole, so that its checksums find damage in any column.
+
+        Raises:
+            InputError: if it is damaged.
+
+        """
+        return _read(self.path(start))
 
     def write_front(self, front: pd.DataFrame) -> None:
         """Write the front, atomically; columns as those of `candidates`."""
-        metadata = {"schema_version": SCHEMA_VERSION, "digest": self._digest}
+        own = {"schema_version": SCHEMA_VERSION, "digest": self._digest}
         columns = {str(name): pa.array(column) for name, column in front.items()}
-        _write(self._folder / "front.parquet", columns, metadata)
+        table = pa.table(columns).replace_schema_metadata(own)
+        write_atomically(self._folder / "front.parquet", parquet(table))
 
     def front(self) -> pd.DataFrame | None:
         """Return the front, sorted by the objectives; None where the study was not swept.
@@ -202,35 +222,15 @@ def _column(parameter: Parameter, values: Int64s) -> Any:
     return pa.DictionaryArray.from_arrays(values.astype(np.int32), list(parameter.labels))
 
 
-def _write(path: Path, columns: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
-    table = pa.table(dict(columns)).replace_schema_metadata(dict(metadata))
-    content = BytesIO()
-    pq.write_table(
-        table,
-        content,
-        compression="zstd",
-        use_dictionary=[name for name in columns if name not in (*METRICS, "design")],
-        write_page_checksum=True,
-    )
-    write_atomically(path, content.getvalue())
+def parquet(table: pa.Table) -> bytes:
+    """Return a table as the content of a file, with its checksum."""
+    alike = [name for name in table.column_names if name not in (*METRICS, "design")]
+    return sealed(table, compression="zstd", use_dictionary=alike)
 
 
 def _read(path: Path) -> pa.Table:
-    try:
-        return pq.read_table(path, page_checksum_verification=True)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise _damaged(path, error) from None
+    return unsealed(path, _REMEDY).read()
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    try:
-        metadata = pq.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowInvalid) as error:
-        raise _damaged(path, error) from None
-    return {key.decode(): value.decode() for key, value in metadata.items() if key[:6] != b"ARROW:"}
-
-
-def _damaged(path: Path, error: Exception) -> InputError:
-    return InputError(
-        f"{path} is damaged ({str(error).splitlines()[0]}); remove it and sweep again"
-    )
+    return metadata(unsealed(path, _REMEDY))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from evaluators.errors import InputError
+from evaluators.errors import InputError, shown
 
 
 class Correction(Enum):
@@ -25,34 +25,58 @@ class Correction(Enum):
     Q12 = "unfused QK and AV get the optimal mapping everywhere"
 
 
+SRAM_SOURCES = ("table", "cacti")
+"""Where the cost of a global buffer comes from: the shipped table alone, so that a size that it
+lacks is infeasible on every machine; or live CACTI as well, for what the table lacks."""
+
+
 @dataclass(frozen=True)
 class Accounting:
-    """A set of corrections: none is the published accounting, all is the corrected one."""
+    """How counts become energy and area.
+
+    Attributes:
+        corrections: none is the published accounting, all is the corrected one.
+        sram: one of `SRAM_SOURCES`.
+
+    """
 
     corrections: frozenset[Correction] = frozenset()
+    sram: str = "table"
 
     def repairs(self, correction: Correction) -> bool:
         """Tell whether this accounting repairs that slip."""
         return correction in self.corrections
 
     @property
+    def is_corrected(self) -> bool:
+        """Tell whether every slip is repaired."""
+        return len(self.corrections) == len(Correction)
+
+    @property
+    def live_sram(self) -> bool:
+        """Tell whether live CACTI prices the buffers that the table lacks."""
+        return self.sram == "cacti"
+
+    @property
     def name(self) -> str:
         """'published', 'corrected', or the corrections joined, as 'Q1+Q2'."""
         if not self.corrections:
             return "published"
-        if len(self.corrections) == len(Correction):
+        if self.is_corrected:
             return "corrected"
         return "+".join(each.name for each in Correction if each in self.corrections)
 
     @classmethod
-    def parse(cls, text: str) -> Accounting:
-        """Read what `name` writes; `InputError` lists what is known."""
+    def parse(cls, text: str, sram: str = "table") -> Accounting:
+        """Read what `name` writes, and a source of SRAMs; `InputError` lists what is known."""
+        if sram not in SRAM_SOURCES:
+            raise InputError(f"sram '{shown(sram)}' is unknown; write {' or '.join(SRAM_SOURCES)}")
         if text == "published":
-            return PUBLISHED
+            return cls(sram=sram)
         if text == "corrected":
-            return CORRECTED
+            return cls(CORRECTED.corrections, sram)
         try:
-            return cls(frozenset(Correction[part] for part in text.split("+")))
+            return cls(frozenset(Correction[part] for part in text.split("+")), sram)
         except KeyError as unknown:
             raise InputError(
                 f"accounting '{text}': {unknown} is unknown; write published, corrected, or "

@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 from evaluators.errors import InputError
+
+_LONGEST_NAME_BYTES = 200
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, making its folder where it is missing.
 
+    Until it is whole it has a name that nobody can guess, and that no other file has.
+
     Raises `InputError` where the file cannot be written; what was there before then stays.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    name = os.fsdecode(os.fsencode(path.name)[:_LONGEST_NAME_BYTES])
+    unfinished = path.with_name(unfinished_name(name, secrets.token_hex(8)))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(handle)
+            unfinished.replace(path)
+        except BaseException:
+            remove_if_present(unfinished)
+            raise
         _sync_folder(path.parent)
     except OSError as error:
         raise InputError(
             f"cannot write {path}: {error.strerror or error}; name a place that can be written"
         ) from error
-    finally:
-        remove_if_present(unfinished)
+
+
+def unfinished_name(name: str, mark: str = "*") -> str:
+    """Name what a file is until it is whole; without a mark, the pattern of all such names."""
+    return f".{name}.{mark}.unfinished"
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, TypeVar
 
-from evaluators.errors import InputError
+from evaluators.errors import InputError, shown
 
 T = TypeVar("T")
 
 _HEADER = re.compile(r"\s*\[\[?([^\[\]]+)\]")
 _ENTRY = re.compile(r"\s*([^=#\[\]{}]+?)\s*=")
 _KEY = re.compile(r"\"[^\"]*\"|'[^']*'|[^.\s]+")
+
+_DEEPEST = 8
+_LONGEST = 1000
 
 Path = tuple[str, ...]
 
@@ -48,7 +51,7 @@ class Lines:
             if place == path[: len(place)] or place[: len(path)] == path
         ]
         line = f" line {-max(common)[1]}" if common else ""
-        return InputError(f"{self._where}{line}: {path[-1]}: {sentence}")
+        return InputError(f"{self._where}{line}: {shown(path[-1])}: {sentence}")
 
     def error_within(self, path: Path, line: int, sentence: str, occurrence: int = 0) -> InputError:
         """Return the error of a line, from 0, of the text that is the value of a key.
@@ -118,7 +121,7 @@ class Table:
             return default
         value = self.values[key]
         if not _is(value, kind):
-            raise self.error(key, f"{value!r} is not {wanted}")
+            raise self.error(key, f"{shown(repr(value))} is not {wanted}")
         return value
 
     def table(self, key: str, wanted: str) -> Table:
@@ -138,16 +141,16 @@ class Table:
             key, list, f"a list of {wanted}", default=default, required=default is None
         )
         if not values or not all(_is(each, kind) for each in values):
-            raise self.error(key, f"{values!r} is not a list of {wanted}")
+            raise self.error(key, f"{shown(repr(values))} is not a list of {wanted}")
         if len(set(values)) < len(values):
             raise self.error(key, "give each one once")
         return list(values)
 
-    def count(self, key: str, *, least: int, default: int | None = None) -> Any:
-        """Return an integer that is not too small."""
-        wanted = f"an integer of at least {least}"
+    def count(self, key: str, *, least: int, most: int, default: int | None = None) -> Any:
+        """Return an integer from `least` to `most`."""
+        wanted = f"an integer from {least} to {most}"
         value = self.get(key, int, wanted, default=default)
-        if value is not None and value < least:
+        if value is not None and not least <= value <= most:
             raise self.error(key, f"{value} is not {wanted}")
         return value
 
@@ -167,7 +170,7 @@ class Table:
     def one_of(self, key: str, value: str, known: Sequence[str]) -> None:
         """Refuse a value that is not known."""
         if value not in known:
-            raise self.error(key, f"'{value}' is unknown; known are {', '.join(known)}")
+            raise self.error(key, f"'{shown(value)}' is unknown; known are {', '.join(known)}")
 
     def checked(self, key: str, read: Callable[[], T]) -> T:
         """Return what `read` returns; its `InputError` becomes the key's."""
@@ -175,6 +178,23 @@ class Table:
             return read()
         except InputError as error:
             raise self.error(key, str(error)) from None
+
+
+def check_sizes(values: Mapping[str, Any], lines: Lines) -> None:
+    """Refuse what is deeper, longer or larger than anything in a study; `InputError` names it."""
+    waiting: list[tuple[Path, Any]] = [((key,), value) for key, value in values.items()]
+    while waiting:
+        path, value = waiting.pop()
+        if len(path) > _DEEPEST:
+            raise lines.error(path[:1], f"it is nested more than {_DEEPEST} deep")
+        if isinstance(value, Mapping):
+            waiting += [((*path, key), each) for key, each in value.items()]
+        elif isinstance(value, list):
+            waiting += [((*path, path[-1]), each) for each in value]
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise lines.error(path, "an integer of more than 64 bits")
+        elif isinstance(value, str) and len(value) > _LONGEST:
+            raise lines.error(path, f"a text of more than {_LONGEST} characters")
 
 
 def _is(value: object, kind: type | tuple[type, ...]) -> bool:

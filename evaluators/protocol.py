@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +90,8 @@ class Evaluations:
     Attributes:
         designs: the designs with every automatic parameter resolved (infeasible ones as given).
         metrics: `METRICS` by name, shape (n,), NaN where infeasible.
-        violations: constraint -> magnitude in its natural unit, shape (n,); feasible where <= 0.
+        violations: constraint -> magnitude in its natural unit, an integer or a real number, shape
+            (n,); feasible where <= 0.
         einsums: the breakdown by Einsum in the cascade's order; empty unless asked for.
         failures: row -> what stopped its evaluation; its metrics are NaN.
         runs: results of programs that the evaluator took.
@@ -99,7 +100,7 @@ class Evaluations:
 
     designs: Designs
     metrics: Mapping[str, Float64s]
-    violations: Mapping[str, NDArray[np.int64]]
+    violations: Mapping[str, NDArray[Any]]
     einsums: Mapping[str, EinsumEvaluation]
     failures: Mapping[int, EvaluationError] = field(default_factory=dict)
     runs: Runs = Runs()
@@ -150,7 +151,8 @@ class Evaluator(Protocol):
         Nor does a design whose evaluation failed raise: it is among the `failures`.
 
         Raises:
-            InputError: for an unknown configuration, or a workload too large to count.
+            InputError: for an unknown configuration, a workload too large to count, or live CACTI
+                where it is not installed.
 
         """
         ...

@@ -1,7 +1,7 @@
 """Objectives and constraints of a study, computed from evaluations.
 
 All objectives are minimised. Where a study has several workloads, they are geometric means; area is
-the largest, because automatic register files follow the workload and the chip must suit them all.
+that of the one chip that runs them all.
 """
 
 from __future__ import annotations
@@ -35,6 +35,20 @@ BOUNDABLE = ("area_um2", "latency_s", "energy_pj", "traffic_bytes")
 """The metrics that a constraint may bound from above."""
 
 
+CAPACITIES = {
+    "rows_remainder": "array_rows",
+    "cols_remainder": "array_cols",
+    "lanes_remainder": "vector_lanes",
+    "tiles_remainder": "query_tiles",
+    "buffer_row_remainder_bytes": "buffer_bytes",
+    "buffer_short_bytes": "buffer_bytes",
+    "pe_registers_short": "pe_registers",
+    "lane_registers_short": "lane_registers",
+}
+"""Constraint -> the parameter that is too small, or does not divide; a constraint that has none is
+met or not, and its magnitude 1."""
+
+
 def objective_values(
     objectives: Sequence[str], metrics: Sequence[Mapping[str, Float64s]]
 ) -> Float64s:
@@ -50,8 +64,7 @@ def objective_values(
 
 def _objective(name: str, metrics: Sequence[Mapping[str, Float64s]]) -> Float64s:
     if name == "area":
-        largest: Float64s = np.max([each["area_um2"] for each in metrics], axis=0)
-        return largest
+        return metrics[0]["area_um2"]
     if len(metrics) == 1:
         values: Float64s = np.prod([metrics[0][metric] for metric in OBJECTIVES[name]], axis=0)
         return values
@@ -60,11 +73,24 @@ def _objective(name: str, metrics: Sequence[Mapping[str, Float64s]]) -> Float64s
     return mean
 
 
-def excess(
-    bounds: Mapping[str, float], metrics: Sequence[Mapping[str, Float64s]]
-) -> dict[str, Float64s]:
-    """Return by how much the worst workload exceeds each bound, in the bound's unit; (n,) each."""
-    return {
-        f"{metric}_over": np.max([each[metric] for each in metrics], axis=0) - bound
-        for metric, bound in bounds.items()
-    }
+def excess(bounds: Mapping[str, float], metrics: Mapping[str, Float64s]) -> dict[str, Float64s]:
+    """Return by how much a workload's metrics exceed each bound, in the bound's unit; (n,) each."""
+    return {f"{metric}_over": metrics[metric] - bound for metric, bound in bounds.items()}
+
+
+def relative_excess(
+    constraint: str, magnitude: float, bounds: Mapping[str, float], design: Mapping[str, float]
+) -> float:
+    """Return a violation without a unit, as samplers may add it to others.
+
+    It is the share of what is there: of the bound, or of the design's own parameter.
+
+    Args:
+        constraint: its name.
+        magnitude: above 0, in its natural unit.
+        bounds: the study's.
+        design: parameter -> value, automatic ones resolved.
+
+    """
+    bound = bounds.get(constraint.removesuffix("_over"))
+    return magnitude / (bound or max(1, design.get(CAPACITIES.get(constraint, ""), 1)))

@@ -14,6 +14,7 @@ A specification is built in, by name, or a TOML file:
 
     [constraints]                           # upper bounds
     area_um2 = 5e8
+    registers = true                        # enforced; by default under `corrected` alone
 
     [space]                                 # one value, a list, or a range
     vector_lanes = [128, 256]
@@ -38,13 +39,12 @@ from functools import cached_property
 from typing import Any
 
 from evaluators.accounting import PUBLISHED, Accounting
+from evaluators.behaviour import COMPONENTS, behaviour
 from evaluators.workload import Workload, seq_len_label
 from search_spaces.space import SearchSpace, joint_space, space
 
 JOINT = "joint"
 SAMPLERS = ("tpe", "nsga2", "nsga3", "random", "qmc", "grid", "gp")
-MODEL_VERSION = "1"
-"""Rises when an evaluation of the same design changes: older studies are then not continued."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class Specification:
         workloads: what every design is evaluated on.
         objectives: names of `studies.objectives.OBJECTIVES`, minimised.
         bounds: metric -> upper bound on every workload.
-        enforce_registers: register files must hold what the mapping keeps in them.
+        registers: whether register files must hold what the mapping keeps in them; None where the
+            accounting decides, see `enforce_registers`.
         overrides: changes of the default search space, see `SearchSpace.override`.
         sampler: one of `SAMPLERS`.
         seed: of the sampler.
@@ -65,7 +66,7 @@ class Specification:
         time_limit_s: start no batch after so long; None where trials limit alone.
         batch: designs asked for at a time and evaluated together.
         evaluator: its name.
-        accounting: how counts become energy and area.
+        accounting: how counts become energy and area, and where SRAMs come from.
         pinned: try the paper's own designs first.
 
     """
@@ -75,7 +76,7 @@ class Specification:
     workloads: tuple[Workload, ...]
     objectives: tuple[str, ...] = ("area", "latency")
     bounds: Mapping[str, float] = field(default_factory=dict)
-    enforce_registers: bool = False
+    registers: bool | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     sampler: str = "tpe"
     seed: int = 0
@@ -85,6 +86,15 @@ class Specification:
     evaluator: str = "analytical"
     accounting: Accounting = PUBLISHED
     pinned: bool = True
+
+    @property
+    def enforce_registers(self) -> bool:
+        """Whether a design whose register files are short is infeasible.
+
+        The published accounting knows no such constraint (spec/generalization.md, decision 14); the
+        corrected one has it unless the study says otherwise.
+        """
+        return self.accounting.is_corrected if self.registers is None else self.registers
 
     @cached_property
     def space(self) -> SearchSpace:
@@ -103,7 +113,7 @@ class Specification:
         The budget is not part of it: a study may be continued with a larger one.
         """
         return {
-            "model version": MODEL_VERSION,
+            "behaviour": self.behaviour(),
             "configuration": self.configuration,
             "workloads": [
                 f"{seq_len_label(each.seq_len)} {vars(each.transformer)}" for each in self.workloads
@@ -116,8 +126,17 @@ class Specification:
             "batch": self.batch,
             "evaluator": self.evaluator,
             "accounting": self.accounting.name,
+            "sram": self.accounting.sram,
             "pinned": self.pinned,
         }
+
+    def behaviour(self) -> dict[str, str]:
+        """Return the digests of its configurations' evaluations and of the components.
+
+        A study is not continued, nor a sweep served, where they differ.
+        """
+        every = behaviour(self.evaluator)
+        return {name: every[name] for name in (*self.space.configurations, COMPONENTS)}
 
     def digest(self) -> str:
         """Return a hash of `identity`."""

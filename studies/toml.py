@@ -9,11 +9,11 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-from evaluators.accounting import Accounting
+from evaluators.accounting import SRAM_SOURCES, Accounting
 from evaluators.analytical.configurations import CONFIGURATIONS
-from evaluators.errors import InputError
+from evaluators.errors import InputError, shown
 from evaluators.foreign import read_text
-from evaluators.foreign_toml import Lines, Table
+from evaluators.foreign_toml import Lines, Table, check_sizes
 from evaluators.protocol import evaluator
 from evaluators.workload import TRANSFORMERS, Transformer, Workload, parse_seq_len
 from search_spaces.space import SearchSpace
@@ -33,14 +33,28 @@ _KEYS = (
     "batch",
     "evaluator",
     "accounting",
+    "sram",
     "pinned",
     "constraints",
     "space",
     "transformers",
+    "behaviour",
     "made_with",
 )
 _SHAPE = tuple(each.name for each in fields(Transformer) if each.name != "name")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LONGEST_NAME = 100
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_LONGEST_NAME - 1}}}")
+_LARGEST_BYTES = 2**18
+_DEEPEST = 8
+_DEEP_KEY = re.compile(rf"(?<![\w\"'-])(?:[\w\"'-]+[ \t]*\.[ \t]*){{{_DEEPEST}}}")
+_RIGHT = (
+    'a study has lines as name = "mine" and configuration = "binding", see dse study run --help'
+)
+LARGEST_SEED = 2**32 - 1
+"""The largest that every sampler takes."""
+
+LARGEST_TRIALS = 10**9
+LARGEST_BATCH = 2**16
 _MOST_OBJECTIVES = 3
 _TOO_LONG = 2**31
 """Its square, the scores of one head, is past what the evaluators count exactly."""
@@ -48,22 +62,36 @@ _TOO_LONG = 2**31
 
 def load(path: Path) -> Specification:
     """Read a specification; `InputError` names the line, the key and what was expected."""
-    return parse(read_text(path, "a study as TOML"), str(path))
+    text = read_text(path, "a study as TOML", largest_bytes=_LARGEST_BYTES)
+    return parse(text, shown(path, 200))
 
 
 def parse(text: str, where: str) -> Specification:
     """Read a specification from TOML text; `where` names it in errors."""
+    if _DEEP_KEY.search(text):
+        raise InputError(f"{where}: a key has more than {_DEEPEST} parts; {_RIGHT}")
     try:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: no TOML: {error}") from None
-    return _specification(Table(values, (), Lines(text, where)))
+        raise InputError(f"{where}: no TOML: {shown(_reason(error), 200)}; {_RIGHT}") from None
+    lines = Lines(text, where)
+    check_sizes(values, lines)
+    return _specification(Table(values, (), lines))
+
+
+def _reason(error: ValueError | RecursionError) -> str:
+    """Say what is wrong with TOML; Python's own words are for who programs in it."""
+    if isinstance(error, tomllib.TOMLDecodeError):
+        return str(error)
+    return "it is nested too deep" if isinstance(error, RecursionError) else "a number is too long"
 
 
 def checked_name(name: str) -> str:
     """Return the name of a study, a folder's as well; `InputError` says what it may have."""
     if not _NAME.fullmatch(name):
-        raise InputError(f"'{name}' is no name; use letters, digits, '.', '_' and '-'")
+        raise InputError(
+            f"'{shown(name)}' is no name; use up to {_LONGEST_NAME} letters, digits, '.', '_', '-'"
+        )
     return name
 
 
@@ -76,6 +104,8 @@ def _specification(table: Table) -> Specification:
     table.one_of("sampler", sampler, SAMPLERS)
     time_limit_s = table.positive("time_limit_s", "a number of seconds")
     accounting = table.get("accounting", str, "an accounting", default="published")
+    sram = table.get("sram", str, "a source of SRAMs", default="table")
+    table.one_of("sram", sram, SRAM_SOURCES)
     constraints = table.table("constraints", "a table of upper bounds")
     constraints.only((*BOUNDABLE, "registers"), "constraints")
     bounds = {each: constraints.positive(each, "a number") for each in BOUNDABLE}
@@ -85,14 +115,19 @@ def _specification(table: Table) -> Specification:
         workloads=_workloads(table),
         objectives=_objectives(table),
         bounds={each: bound for each, bound in bounds.items() if bound is not None},
-        enforce_registers=constraints.get("registers", bool, "true or false", default=False),
+        registers=constraints.get("registers", bool, "true or false"),
         sampler=sampler,
-        seed=table.count("seed", least=0, default=0),
-        trials=table.count("trials", least=1, default=300 if time_limit_s is None else None),
+        seed=table.count("seed", least=0, most=LARGEST_SEED, default=0),
+        trials=table.count(
+            "trials",
+            least=1,
+            most=LARGEST_TRIALS,
+            default=300 if time_limit_s is None else None,
+        ),
         time_limit_s=time_limit_s,
-        batch=table.count("batch", least=1, default=16),
+        batch=table.count("batch", least=1, most=LARGEST_BATCH, default=16),
         evaluator=table.get("evaluator", str, "an evaluator", default="analytical"),
-        accounting=table.checked("accounting", lambda: Accounting.parse(accounting)),
+        accounting=table.checked("accounting", lambda: Accounting.parse(accounting, sram)),
         pinned=table.get("pinned", bool, "true or false", default=True),
     )
     table.checked("evaluator", lambda: evaluator(study.evaluator))
@@ -150,7 +185,7 @@ def _transformers(table: Table) -> dict[str, Transformer]:
     for name in table.values:
         shape = table.table(name, f"a table [transformers.{name}]")
         shape.only(_SHAPE, f"transformer {name}")
-        sizes = {key: shape.count(key, least=1) for key in _SHAPE}
+        sizes = {key: shape.count(key, least=1, most=_TOO_LONG - 1) for key in _SHAPE}
         lacking = [key for key, value in sizes.items() if value is None]
         if lacking:
             raise table.error(name, f"it lacks {', '.join(lacking)}")

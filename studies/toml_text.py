@@ -13,8 +13,8 @@ from studies.specification import Specification
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def to_toml(study: Specification, made_with: Mapping[str, str]) -> str:
-    """Write a specification, complete, with the versions it was made with."""
+def to_toml(study: Specification, made_with: Mapping[str, Any]) -> str:
+    """Write a specification, complete, with its behaviour and the versions it was made with."""
     shapes = {each.transformer.name: each.transformer for each in study.workloads}
     own = {name: shape for name, shape in shapes.items() if TRANSFORMERS.get(name) != shape}
     table: dict[str, Any] = {
@@ -30,13 +30,15 @@ def to_toml(study: Specification, made_with: Mapping[str, str]) -> str:
         "batch": study.batch,
         "evaluator": study.evaluator,
         "accounting": study.accounting.name,
+        "sram": study.accounting.sram,
         "pinned": study.pinned,
     }
     lines = _entries(table)
-    lines += _table("constraints", dict(study.bounds) | {"registers": study.enforce_registers})
+    lines += _table("constraints", dict(study.bounds) | {"registers": study.registers})
     lines += _table("space", study.overrides)
     for name, shape in own.items():
         lines += _table(f"transformers.{_key(name)}", _sizes(shape))
+    lines += _table("behaviour", study.behaviour())
     lines += _table("made_with", made_with)
     return "\n".join(lines) + "\n"
 
@@ -46,7 +48,8 @@ def _sizes(shape: Transformer) -> dict[str, int]:
 
 
 def _table(name: str, entries: Mapping[str, Any]) -> list[str]:
-    return ["", f"[{name}]", *_entries(entries)] if entries else []
+    lines = _entries(entries)
+    return ["", f"[{name}]", *lines] if lines else []
 
 
 def _entries(entries: Mapping[str, Any]) -> list[str]:

@@ -65,17 +65,18 @@ class Architecture:
         )
         return mask
 
-    def resolve_registers(self, designs: Designs, query_width: int) -> Designs:
-        """Fill in automatic register-file depths.
+    def resolve_registers(self, designs: Designs, *query_widths: int) -> Designs:
+        """Fill in automatic register-file depths, for all of one or more workloads at once.
 
         The paper's depths on the paper's sizes; elsewhere, where the template scales them, depths
-        2*T and 8*T with T = 2*max(1, W // E) (spec/generalization.md, decision 1).
+        2*T and 8*T with T = 2*max(1, W // E) (spec/generalization.md, decision 1), E being the
+        narrowest of the workloads' heads, which asks for most.
         """
         pe = np.full(len(designs), self.pe_registers)
         lane = np.full(len(designs), self.lane_registers)
         if self.scales_registers:
             published = self.has_paper_sizes(designs)
-            tiles = 2 * np.maximum(1, designs.buffer_row_words // query_width)
+            tiles = 2 * np.maximum(1, designs.buffer_row_words // min(query_widths))
             pe = np.where(published, pe, 2 * tiles)
             lane = np.where(published, lane, 8 * tiles)
         return designs.with_columns(
@@ -101,18 +102,24 @@ class Storage:
     units: Mapping[str, arithmetic.Unit]
 
 
-def storage(designs: Designs, *, scaled_registers: bool) -> Storage:
+def buffer_size(designs: Designs) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows of the global buffer and the bits of one."""
+    words = designs.buffer_row_words
+    return designs.buffer_bytes // (2 * words), 16 * words
+
+
+def storage(designs: Designs, *, scaled_registers: bool, live_sram: bool = False) -> Storage:
     """Look up the storage of resolved designs.
 
     Args:
         designs: with register-file depths filled in.
         scaled_registers: correction Q2, see `register_file`.
+        live_sram: ask CACTI for buffers that the table lacks, see `sram`.
 
     """
-    words = designs.buffer_row_words
     return Storage(
-        buffer=sram.sram(designs.buffer_bytes // (2 * words), 16 * words),
-        buffer_row_words=words,
+        buffer=sram.sram(*buffer_size(designs), live=live_sram),
+        buffer_row_words=designs.buffer_row_words,
         pe=register_file(designs.pe_registers, scaled=scaled_registers),
         lane=register_file(designs.lane_registers, scaled=scaled_registers),
         dram_pj=dram.ENERGY_PJ,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Sized
+from dataclasses import asdict, dataclass, field, replace
 from math import prod
 from typing import Any, TypeVar
 
@@ -17,18 +17,22 @@ from evaluators.analytical.einsum import Einsum, Tensor
 from evaluators.analytical.loopnest import LARGEST_COUNT, LoopNest
 from evaluators.analytical.mapping import Level, Loop, Mapping
 from evaluators.engine.columns import Factors
-from evaluators.errors import InputError
+from evaluators.errors import InputError, shown
 
 _T = TypeVar("_T")
+_C = TypeVar("_C", bound=Sized)
+
+MOST_NAMES = 64
+"""Ranks of a case, its tensors and its levels."""
+LONGEST_NAME = 200
 
 _KINDS: dict[type, str] = {
-    str: "a printable string",
+    str: f"a printable string of at most {LONGEST_NAME} characters",
     int: "an integer",
     bool: "true or false",
     list: "a list",
     dict: "an object",
 }
-_SHOWN = 40
 
 
 @dataclass(frozen=True)
@@ -39,12 +43,15 @@ class Case:
         id: what its author calls it.
         mapping: the loop nest.
         factors: the mapping's factor names -> trip counts.
+        at_rest: words that units below the innermost level read of a tensor that rests; see
+            `LoopNest`.
 
     """
 
     id: str
     mapping: Mapping
     factors: dict[str, int]
+    at_rest: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ def count_case(case: Case, *, wrapped: bool) -> dict[str, Any]:
         wrapped: partitions as Timeloop prints them, modulo 2^64, instead of the true ones.
 
     """
-    nest = LoopNest(case.mapping, Factors(case.factors), wrapped=wrapped)
+    nest = LoopNest(case.mapping, Factors(case.factors), wrapped=wrapped, at_rest=case.at_rest)
     return {
         "levels": {
             level.name: {
@@ -107,8 +114,15 @@ def count_case(case: Case, *, wrapped: bool) -> dict[str, Any]:
 
 
 def _json_object(text: str, where: str) -> dict[str, Any]:
+    def no_number(name: str) -> Any:
+        raise InputError(f"{where}: {name} is no number of JSON; write digits")
+
     try:
-        value = json.loads(text, object_pairs_hook=lambda pairs: _object(pairs, where))
+        value = json.loads(
+            text,
+            object_pairs_hook=lambda pairs: _object(pairs, where),
+            parse_constant=no_number,
+        )
     except InputError:
         raise
     except (ValueError, RecursionError):
@@ -122,22 +136,24 @@ def _object(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
 
 
 def _extents(case: dict[str, Any], where: str) -> dict[str, int]:
-    ranks = _get(case, "ranks", dict, where)
-    extents = {
-        _typed(rank, str, f"{where}: a rank"): _positive(extent, f"{where}: extent of rank {rank}")
-        for rank, extent in ranks.items()
-    }
-    if prod(extents.values()) > LARGEST_COUNT:
-        raise InputError(
-            f"{where}: the extents of its ranks multiply to more than 2^63 - 1 computes, the "
-            "largest count that is exact; shrink a rank"
-        )
-    return extents
+    extents = {}
+    computes = 1
+    for rank, extent in _get(case, "ranks", dict, where).items():
+        _typed(rank, str, f"{where}: a rank")
+        extents[rank] = _positive(extent, f"{where}: extent of rank {rank}")
+        computes *= extents[rank]
+        if computes > LARGEST_COUNT:
+            raise InputError(
+                f"{where}: the extents of its ranks multiply to more than 2^63 - 1 computes, the "
+                "largest count that is exact; shrink a rank"
+            )
+    return _bounded(extents, f"{where}: ranks")
 
 
 def _einsum(case: dict[str, Any], extents: dict[str, int], where: str) -> Einsum:
     tensors, outputs = [], []
-    for i, entry in enumerate(_get(case, "tensors", list, where), start=1):
+    entries = _bounded(_get(case, "tensors", list, where), f"{where}: tensors")
+    for i, entry in enumerate(entries, start=1):
         described = _typed(entry, dict, f"{where}: tensor {i}")
         name = _get(described, "name", str, f"{where}: tensor {i}")
         ranks = _names(described, "ranks", extents, f"{where}: tensor {name}")
@@ -155,7 +171,7 @@ def _einsum(case: dict[str, Any], extents: dict[str, int], where: str) -> Einsum
 
 
 def _targets(case: dict[str, Any], einsum: Einsum, where: str) -> list[_Target]:
-    entries = _get(case, "mapping", list, where)
+    entries = _bounded(_get(case, "mapping", list, where), f"{where}: mapping")
     return [
         _target(_typed(entry, dict, f"{where}: an entry of the mapping"), einsum, where)
         for entry in entries
@@ -207,7 +223,7 @@ def _check_factors(extents: dict[str, int], targets: list[_Target], where: str) 
         if prod(factors) != extent:
             product = "*".join(str(factor) for factor in factors if factor > 1) or "1"
             raise InputError(
-                f"{where}: the factors of {rank} multiply to {_clipped(product)}; they must "
+                f"{where}: the factors of {rank} multiply to {shown(product)}; they must "
                 f"multiply to its extent, {extent}"
             )
 
@@ -244,8 +260,9 @@ def _levels(targets: list[_Target]) -> tuple[tuple[Level, ...], dict[str, int]]:
     levels: list[Level] = []
     factors: dict[str, int] = {}
     for i, target in enumerate(targets):
-        loops = tuple(Loop(rank, f"{i} {rank}") for rank, _ in target.loops)
-        factors |= {f"{i} {rank}": factor for rank, factor in target.loops}
+        moving = [(rank, factor) for rank, factor in target.loops if factor > 1]
+        loops = tuple(Loop(rank, f"{i} {rank}") for rank, _ in moving)
+        factors |= {f"{i} {rank}": factor for rank, factor in moving}
         if target.spatial:
             levels[-1] = replace(levels[-1], spatial=levels[-1].spatial + loops)
         else:
@@ -262,7 +279,7 @@ def _get(record: dict[str, Any], key: str, kind: type[_T], where: str) -> _T:
 
 def _typed(value: object, kind: type[_T], where: str) -> _T:
     plain = isinstance(value, bool) == (kind is bool)
-    legible = not isinstance(value, str) or (value != "" and value.isprintable())
+    legible = not isinstance(value, str) or (0 < len(value) <= LONGEST_NAME and value.isprintable())
     if isinstance(value, kind) and plain and legible:
         return value
     raise InputError(f"{where} is {_shown(value)}; it must be {_KINDS[kind]}")
@@ -294,18 +311,23 @@ def _known_once(names: list[str], what: str, known: Collection[str], where: str)
 def _unique(names: list[str], what: str, where: str) -> None:
     for name, times in Counter(names).items():
         if times > 1:
-            raise InputError(f"{where}: {what} {name} occurs {times} times; name it once")
+            raise InputError(f"{where}: {what} {shown(name)} occurs {times} times; name it once")
+
+
+def _bounded(container: _C, where: str) -> _C:
+    if len(container) > MOST_NAMES:
+        raise InputError(f"{where}: {len(container)} entries; {MOST_NAMES} are supported")
+    return container
 
 
 def _listed(names: Collection[str]) -> str:
-    return ", ".join(names) or "none"
+    return shown(", ".join(names), 200) or "none"
 
 
 def _shown(value: object) -> str:
     """Write a JSON value for a sentence: a list or an object by its kind alone."""
-    container = isinstance(value, (list, dict))
-    return _KINDS[type(value)] if container else _clipped(json.dumps(value))
-
-
-def _clipped(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    if isinstance(value, (list, dict)):
+        return _KINDS[type(value)]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST_COUNT:
+        return "an integer beyond 2^63"
+    return shown(json.dumps(value))

@@ -18,10 +18,10 @@ from evaluators.analytical.activity import Activity
 from evaluators.analytical.architecture import Architecture
 from evaluators.analytical.binding import Bound
 from evaluators.analytical.counting import Count
-from evaluators.analytical.feasibility import FUSEMAX_CUTS, LINEAR_CUTS, THREE_PASS_CUTS
+from evaluators.analytical.feasibility import Told, told_of_fusemax, told_of_three_pass
 from evaluators.analytical.flat import Flat
 from evaluators.analytical.fusemax import FuseMax
-from evaluators.analytical.linear import Linear
+from evaluators.analytical.linear import Linear, told_of_layers
 from evaluators.analytical.loopnest import LoopNest
 from evaluators.analytical.unfused import Unfused
 from evaluators.design import Designs
@@ -31,6 +31,10 @@ from evaluators.workload import Workload
 
 class LoopNests(Protocol):
     """A configuration's loop nests on a batch of designs."""
+
+    def check(self, workload: Workload) -> None:
+        """Raise `InputError` for a workload too large to count."""
+        ...
 
     def resolve(self, workload: Workload, designs: Designs, accounting: Accounting) -> Designs:
         """Fill in the automatic parameters and, where choices are left open, the best binding."""
@@ -65,7 +69,7 @@ class Configuration:
         architecture: the chip.
         binding: where each Einsum runs, in the cascade's order.
         nests: its loop nests.
-        cuts: what each side of its arrays carries, for messages.
+        told: what messages tell of its designs.
         latency: its schedule.
         counts_idle_pes: activity of the 2D array is weighted by the PEs in use (quirk Q14).
         unpaid: functional unit -> the correction that charges it; free under the others.
@@ -77,7 +81,7 @@ class Configuration:
     architecture: Architecture
     binding: dict[str, Bound]
     nests: LoopNests
-    cuts: dict[str, str]
+    told: Told
     latency: Callable[[schedule.Times], Any]
     counts_idle_pes: bool = False
     unpaid: tuple[tuple[str, Correction], ...] = ()
@@ -94,7 +98,7 @@ CONFIGURATIONS = {
             architecture=architecture.FLAT,
             binding=binding.THREE_PASS,
             nests=Unfused(),
-            cuts=THREE_PASS_CUTS,
+            told=told_of_three_pass,
             latency=schedule.unfused,
         ),
         Configuration(
@@ -102,7 +106,7 @@ CONFIGURATIONS = {
             architecture=architecture.FLAT,
             binding=binding.THREE_PASS,
             nests=Flat(),
-            cuts=THREE_PASS_CUTS,
+            told=told_of_three_pass,
             latency=schedule.flat,
             counts_idle_pes=True,
         ),
@@ -116,7 +120,7 @@ CONFIGURATIONS = {
                 keeps_scores=True,
                 published_tiling_bytes=architecture.FUSEMAX.buffer_bytes,
             ),
-            cuts=FUSEMAX_CUTS,
+            told=told_of_fusemax,
             latency=schedule.cascade,
             unpaid=(("exponential", Correction.Q3),),
             shared_unpaid=Correction.Q4,
@@ -126,7 +130,7 @@ CONFIGURATIONS = {
             architecture=architecture.FUSEMAX,
             binding=binding.FUSEMAX,
             nests=_FUSEMAX_NESTS,
-            cuts=FUSEMAX_CUTS,
+            told=told_of_fusemax,
             latency=schedule.architecture,
         ),
         Configuration(
@@ -134,7 +138,7 @@ CONFIGURATIONS = {
             architecture=architecture.FUSEMAX,
             binding=binding.FUSEMAX,
             nests=_FUSEMAX_NESTS,
-            cuts=FUSEMAX_CUTS,
+            told=told_of_fusemax,
             latency=schedule.binding,
         ),
         Configuration(
@@ -142,7 +146,7 @@ CONFIGURATIONS = {
             architecture=architecture.FLAT,
             binding=binding.LINEAR,
             nests=Linear(),
-            cuts=LINEAR_CUTS,
+            told=told_of_layers,
             latency=schedule.linear,
         ),
         Configuration(
@@ -150,7 +154,7 @@ CONFIGURATIONS = {
             architecture=architecture.LINEAR_FUSEMAX,
             binding=binding.LINEAR,
             nests=Linear(),
-            cuts=LINEAR_CUTS,
+            told=told_of_layers,
             latency=schedule.linear,
         ),
     )

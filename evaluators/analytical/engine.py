@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical import costs
 from evaluators.analytical.activity import Activity
-from evaluators.analytical.architecture import Storage, areas_um2, storage
+from evaluators.analytical.architecture import Storage, areas_um2, buffer_size, storage
 from evaluators.analytical.binding import Bound
 from evaluators.analytical.configurations import Configuration, configuration
 from evaluators.analytical.counting import Count
-from evaluators.analytical.feasibility import sentence
+from evaluators.analytical.feasibility import deep_registers, sentence
 from evaluators.analytical.loopnest import LoopNest
 from evaluators.analytical.schedule import Times
+from evaluators.components.sram import live_failure
 from evaluators.design import Designs
 from evaluators.engine.columns import shared
 from evaluators.errors import EvaluationError
@@ -39,7 +40,11 @@ def _own(
     config: Configuration, workload: Workload, designs: Designs, accounting: Accounting
 ) -> tuple[Designs, Count, Storage]:
     del config, workload
-    parts = storage(designs, scaled_registers=accounting.repairs(Correction.Q2))
+    parts = storage(
+        designs,
+        scaled_registers=accounting.repairs(Correction.Q2),
+        live_sram=accounting.live_sram,
+    )
     return designs, LoopNest, parts
 
 
@@ -73,10 +78,12 @@ class AnalyticalEvaluator:
     ) -> Evaluations:
         """Evaluate a batch, see `evaluators.protocol.Evaluator.evaluate`."""
         config = configuration(configuration_name)
+        config.nests.check(workload)
         width = workload.transformer.query_width
         designs = config.architecture.resolve_registers(designs, width)
         designs = config.nests.resolve(workload, designs, accounting)
         violations = config.nests.violations(workload, designs, accounting)
+        violations |= deep_registers(designs)
         feasible = np.all([magnitude <= 0 for magnitude in violations.values()], axis=0)
 
         n = len(designs)
@@ -100,6 +107,8 @@ class AnalyticalEvaluator:
                 continue
             known = ~np.isnan(batch.parts.buffer.area_um2)
             unknown[rows] = ~known
+            if accounting.live_sram:
+                failures |= _live_failures(designs, np.arange(n)[rows][~known])
             for name, column in chunk.binding.items():
                 binding[name][rows] = column
             for name, values in batch.metrics().items():
@@ -107,6 +116,7 @@ class AnalyticalEvaluator:
             for name, part in einsums.items():
                 for field, values in batch.breakdown(name).items():
                     getattr(part, field)[rows] = np.where(known, values, np.nan)
+        unknown[list(failures)] = 0
         violations = violations | {"sram_unknown": unknown}
         designs = designs.with_columns(binding=binding)
         return Evaluations(designs, metrics, violations, einsums, failures)
@@ -120,8 +130,8 @@ class AnalyticalEvaluator:
         designs: Designs,
     ) -> str:
         """Explain a violation, see `evaluators.protocol.Evaluator.reason`."""
-        cuts = configuration(configuration_name).cuts
-        return sentence(constraint, magnitude, workload, designs, cuts)
+        told = configuration(configuration_name).told
+        return sentence(constraint, magnitude, workload, designs, told)
 
 
 def _chunks(feasible: NDArray[np.bool_], most: int) -> list[Any]:
@@ -130,6 +140,13 @@ def _chunks(feasible: NDArray[np.bool_], most: int) -> list[Any]:
         return [slice(start, start + most) for start in range(0, len(feasible), most)]
     rows = np.flatnonzero(feasible)
     return [rows[start : start + most] for start in range(0, len(rows), most)]
+
+
+def _live_failures(designs: Designs, rows: NDArray[np.intp]) -> dict[int, EvaluationError]:
+    """Return, of rows whose buffers nothing knows, those that CACTI failed on: row -> how."""
+    depths, widths = buffer_size(designs)
+    failed = {row: live_failure(int(depths[row]), int(widths[row])) for row in rows.tolist()}
+    return {row: error for row, error in failed.items() if error is not None}
 
 
 class _Batch:
@@ -164,17 +181,15 @@ class _Batch:
 
     def metrics(self) -> dict[str, Any]:
         """Return `METRICS` by name."""
-        busy = {
-            array: sum(self._times.compute[name] for name in self._on(array))
-            for array in ("1d", "2d")
-        }
+        busy = {array: self._busy_s(array, self._times.compute) for array in ("1d", "2d")}
+        active = {name: self._active_s(name) for name in self._on("2d")}
         array_area, area = areas_um2(self._config.architecture, self._designs, self.parts)
         return {
             "latency_s": self._latency_s,
             "energy_pj": sum(self._energies_pj.values()),
             "traffic_bytes": sum(each.traffic_bytes for each in self._activities.values()),
             "util_1d": busy["1d"] / self._latency_s,
-            "util_2d": sum(self._active_fraction(name) for name in self._on("2d")),
+            "util_2d": self._busy_s("2d", active) / self._latency_s,
             "memory_latency_s": self._times.memory(),
             "compute_2d_s": busy["2d"],
             "compute_1d_s": busy["1d"],
@@ -186,7 +201,7 @@ class _Batch:
         """Return one Einsum's columns of an `EinsumEvaluation`."""
         return {
             "busy_s": self._times.compute[einsum],
-            "active_fraction": self._active_fraction(einsum),
+            "active_fraction": self._active_s(einsum) / self._latency_s,
             "traffic_bytes": self._activities[einsum].traffic_bytes,
             "energy_pj": self._energies_pj[einsum],
         }
@@ -194,13 +209,24 @@ class _Batch:
     def _on(self, array: str) -> list[str]:
         return [name for name, bound in self._config.binding.items() if bound.array == array]
 
-    def _active_fraction(self, einsum: str) -> Any:
+    def _busy_s(self, array: str, times_s: Mapping[str, Any]) -> Any:
+        """Add up the times of an array's Einsums.
+
+        They are added as the schedule adds them: what the latency were, were all else instant. So
+        rounded sums do not exceed the latency either, and no utilization exceeds 1.
+        """
+        nothing = dict.fromkeys(self._times.compute, 0.0)
+        own = {name: times_s[name] for name in self._on(array)}
+        return self._config.latency(Times(nothing | own, nothing, array_rows=0))
+
+    def _active_s(self, einsum: str) -> Any:
+        """Time for which an Einsum uses the 2D array, by the share of its PEs where that counts."""
         if self._config.binding[einsum].array == "1d":
             return 0.0
-        active = self._times.compute[einsum] / self._latency_s
+        active = self._times.compute[einsum]
         if self._config.counts_idle_pes:
             pes = self._designs.array_rows * self._designs.array_cols
-            active = active * self._activities[einsum].instances / pes
+            active = active * (self._activities[einsum].instances / pes)
         return active
 
 

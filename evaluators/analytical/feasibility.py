@@ -6,11 +6,14 @@ A magnitude above zero makes the design infeasible; nothing is ever rounded to f
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.components import sram
+from evaluators.components import address, sram
 from evaluators.design import Designs
+from evaluators.engine.columns import bounded_product
 from evaluators.workload import Workload
 
 SENTENCES = {
@@ -35,37 +38,58 @@ SENTENCES = {
         "buffer row, 2*max(array_rows, array_cols) = {row_bytes} bytes"
     ),
     "buffer_short_bytes": (
-        "buffer_bytes {buffer_bytes} is {magnitude} bytes short of the least that this design "
-        "keeps on chip; enlarge the buffer, or reduce query_tiles or the array"
+        "buffer_bytes {buffer_bytes} is {magnitude} bytes short of {held}; enlarge the buffer, or "
+        "reduce {smaller}"
     ),
     "no_binding": (
         "no binding of FLAT divides {seq_len} tokens and the head widths evenly on an array of "
         "{array_rows} x {array_cols}; choose sides that divide them"
     ),
     "sram_unknown": "{sram_missing}",
+    "pe_registers_over": (
+        "pe_registers {pe_registers} is {magnitude} more than the component tables' address "
+        f"generators reach; give {address.MOST_ROWS} or fewer"
+    ),
+    "lane_registers_over": (
+        "lane_registers {lane_registers} is {magnitude} more than the component tables' address "
+        f"generators reach; give {address.MOST_ROWS} or fewer"
+    ),
+    "pe_registers_short": (
+        "pe_registers {pe_registers} is {magnitude} short of the words that the mapping keeps in a "
+        "PE's register file; give {pe_need} or more"
+    ),
+    "lane_registers_short": (
+        "lane_registers {lane_registers} is {magnitude} short of the words that the mapping keeps "
+        "in a lane's register file; give {lane_need} or more"
+    ),
 }
 """Constraint -> why it fails and what would be right, for `str.format`."""
 
-THREE_PASS_CUTS = {
-    "array_rows": "the {seq_len} keys or queries",
-    "array_cols": "the {seq_len} queries or keys",
-    "vector_lanes": "the {seq_len} keys",
-}
-"""What each side carries under FLAT and unfused."""
+Told = Callable[[Workload, dict[str, int]], dict[str, str]]
+"""Tells of a design, parameter by parameter, what fills the gaps of `SENTENCES`: what each side of
+its arrays carries, as `array_rows_cut`, what the buffer must hold, and what would make it less."""
 
-FUSEMAX_CUTS = {
-    "array_rows": "the {seq_len} keys",
-    "array_cols": "the {seq_len} queries",
-    "vector_lanes": "the {queries} queries resident in the buffer",
-}
-"""What each side carries under the FuseMax cascade."""
 
-LINEAR_CUTS = {
-    "array_rows": "the output widths of the layers",
-    "array_cols": "the batch's tokens",
-    "vector_lanes": "nothing",
-}
-"""What each side carries under the linear layers."""
+def told_of_three_pass(workload: Workload, design: dict[str, int]) -> dict[str, str]:
+    """Tell of a design under FLAT or unfused."""
+    del design
+    return {
+        "array_rows_cut": f"the {workload.seq_len} keys or queries",
+        "array_cols_cut": f"the {workload.seq_len} queries or keys",
+        "vector_lanes_cut": f"the {workload.seq_len} keys",
+    }
+
+
+def told_of_fusemax(workload: Workload, design: dict[str, int]) -> dict[str, str]:
+    """Tell of a design under the FuseMax cascade."""
+    queries = design["query_tiles"] * design["array_cols"]
+    return {
+        "array_rows_cut": f"the {workload.seq_len} keys",
+        "array_cols_cut": f"the {workload.seq_len} queries",
+        "vector_lanes_cut": f"the {queries} queries resident in the buffer",
+        "held": "the least that this design keeps on chip",
+        "smaller": "query_tiles or the array",
+    }
 
 
 def remainders(
@@ -82,29 +106,32 @@ def remainders(
 
 def buffer_rows(designs: Designs) -> dict[str, NDArray[np.int64]]:
     """Return what is left of a buffer that is no whole number of rows."""
-    row_bytes = 2 * designs.buffer_row_words
+    row_bytes = bounded_product(2, designs.buffer_row_words)
     return {"buffer_row_remainder_bytes": designs.buffer_bytes % row_bytes}
 
 
-def sentence(
-    constraint: str, magnitude: int, workload: Workload, designs: Designs, cuts: dict[str, str]
-) -> str:
-    """Say why the first of the designs violates a constraint, and what would be right.
+def deep_registers(designs: Designs) -> dict[str, NDArray[np.int64]]:
+    """Return by how many rows a register file is deeper than any address generator reaches."""
+    return {
+        "pe_registers_over": designs.pe_registers - address.MOST_ROWS,
+        "lane_registers_over": designs.lane_registers - address.MOST_ROWS,
+    }
 
-    `cuts` tells what each side carries.
-    """
+
+def sentence(
+    constraint: str, magnitude: int, workload: Workload, designs: Designs, told: Told
+) -> str:
+    """Say why the first of the designs violates a constraint, and what would be right."""
     values = {name: int(column[0]) for name, column in designs.columns().items()}
     words = max(values["array_rows"], values["array_cols"])
     depth = values["buffer_bytes"] // (2 * words)
-    queries = values["query_tiles"] * values["array_cols"]
     return SENTENCES[constraint].format(
         magnitude=magnitude,
         seq_len=workload.seq_len,
         row_bytes=2 * words,
-        **{
-            f"{side}_cut": cut.format(seq_len=workload.seq_len, queries=queries)
-            for side, cut in cuts.items()
-        },
+        **told(workload, values),
         sram_missing=sram.missing(depth, 16 * words),
+        pe_need=values["pe_registers"] + magnitude,
+        lane_need=values["lane_registers"] + magnitude,
         **values,
     )

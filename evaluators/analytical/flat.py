@@ -20,7 +20,7 @@ from evaluators.analytical.activity import WORD_BYTES, Activity
 from evaluators.analytical.architecture import storage
 from evaluators.analytical.counting import Count, count_choices
 from evaluators.analytical.feasibility import remainders
-from evaluators.analytical.loopnest import LoopNest, check_countable
+from evaluators.analytical.loopnest import LoopNest, check_attention
 from evaluators.analytical.mappings import FLAT_MAPPINGS, STATIONARITIES
 from evaluators.analytical.three_pass import on_chip_activity, softmax_activities, softmax_spill
 from evaluators.design import PARAMETERS, Designs
@@ -57,6 +57,10 @@ def _remainders(workload: Workload, designs: Designs) -> dict[str, Int64s]:
 @dataclass(frozen=True)
 class Flat:
     """FLAT's loop nests."""
+
+    def check(self, workload: Workload) -> None:
+        """Raise `InputError` where the counts of an Einsum pass what is exact."""
+        check_attention(workload)
 
     def resolve(self, workload: Workload, designs: Designs, accounting: Accounting) -> Designs:
         """Choose the best binding where the designs have none: latency, traffic, then energy.
@@ -102,17 +106,6 @@ class _Machine:
 
     def __init__(self, workload: Workload, designs: Designs) -> None:
         shape = workload.transformer
-        for width in (shape.query_width, shape.value_width):
-            check_countable(
-                {
-                    "B": shape.batch,
-                    "H": shape.heads,
-                    "M": workload.seq_len,
-                    "P": workload.seq_len,
-                    "E": width,
-                },
-                f"{shape.name} at {workload.seq_len} tokens",
-            )
         self.workload = workload
         self.buffer_bytes = shared(designs.buffer_bytes)
         self.lanes = shared(designs.vector_lanes)
@@ -319,7 +312,11 @@ def best_binding(workload: Workload, designs: Designs, accounting: Accounting) -
     )
     each = activities(machine, grid, accounting)
     times = costs.times(each, bindings.THREE_PASS, machine.sides[1])
-    parts = storage(tall, scaled_registers=accounting.repairs(Correction.Q2))
+    parts = storage(
+        tall,
+        scaled_registers=accounting.repairs(Correction.Q2),
+        live_sram=accounting.live_sram,
+    )
     energy_pj = sum(
         costs.energy_pj(activity, bindings.THREE_PASS[name], parts, accounting)
         for name, activity in each.items()

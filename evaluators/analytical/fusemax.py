@@ -15,10 +15,10 @@ from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.activity import Activity, activity
 from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import remainders
-from evaluators.analytical.loopnest import LoopNest, check_countable
+from evaluators.analytical.loopnest import LoopNest, check_attention
 from evaluators.analytical.mapping import Mapping
 from evaluators.design import AUTOMATIC, Designs
-from evaluators.engine.columns import Column, Factors, divisors, shared
+from evaluators.engine.columns import Column, Factors, bounded_product, divisors, shared
 from evaluators.workload import Workload
 
 Int64s = NDArray[np.int64]
@@ -42,6 +42,10 @@ class FuseMax:
     keeps_scores: bool = False
     published_tiling_bytes: int | None = None
 
+    def check(self, workload: Workload) -> None:
+        """Raise `InputError` where the counts of an Einsum pass what is exact."""
+        check_attention(workload)
+
     def resolve(self, workload: Workload, designs: Designs, accounting: Accounting) -> Designs:
         """Fill in automatic query tiles: the largest divisor of L/C that fits the buffer."""
         automatic = designs.query_tiles == AUTOMATIC
@@ -61,9 +65,11 @@ class FuseMax:
     ) -> dict[str, Int64s]:
         """Return the constraints' magnitudes for resolved designs."""
         tiles, cols = designs.query_tiles, designs.array_cols
-        return remainders(workload, designs, lanes_cut=tiles * cols) | {
+        return remainders(workload, designs, lanes_cut=bounded_product(tiles, cols)) | {
             "tiles_remainder": np.maximum(1, workload.seq_len // cols) % tiles,
-            "buffer_short_bytes": tiles * cols * self._bytes_per_query(workload, designs)
+            "buffer_short_bytes": bounded_product(
+                tiles, cols, self._bytes_per_query(workload, designs)
+            )
             + _chunk_bytes(workload, designs)
             - self._tiling_bytes(designs, accounting),
         }
@@ -76,17 +82,6 @@ class FuseMax:
         count: Count = LoopNest,
     ) -> dict[str, Activity]:
         """Return every Einsum's activity for feasible, resolved designs, in the cascade's order."""
-        shape = workload.transformer
-        check_countable(
-            {
-                "B": shape.batch,
-                "H": shape.heads,
-                "M": workload.seq_len,
-                "P": workload.seq_len,
-                "E": max(shape.query_width, shape.value_width),
-            },
-            f"{shape.name} at {workload.seq_len} tokens",
-        )
         per_chunk = accounting.repairs(Correction.Q6)
         wrapped = not accounting.repairs(Correction.Q5)
         factors = _factors(workload, designs)
@@ -113,7 +108,7 @@ class FuseMax:
 
     def _most_tiles(self, workload: Workload, designs: Designs, accounting: Accounting) -> Int64s:
         available = self._tiling_bytes(designs, accounting) - _chunk_bytes(workload, designs)
-        tile_bytes = self._bytes_per_query(workload, designs) * designs.array_cols
+        tile_bytes = bounded_product(self._bytes_per_query(workload, designs), designs.array_cols)
         fits: Int64s = np.maximum(0, available) // tile_bytes
         return fits
 
@@ -121,7 +116,8 @@ class FuseMax:
 def _chunk_bytes(workload: Workload, designs: Designs) -> Int64s:
     """Bytes of one chunk of BK and BV."""
     shape = workload.transformer
-    return 2 * designs.array_rows * (shape.query_width + shape.value_width)
+    chunk: Int64s = bounded_product(2 * (shape.query_width + shape.value_width), designs.array_rows)
+    return chunk
 
 
 def _array(mapping: Mapping) -> str:

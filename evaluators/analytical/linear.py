@@ -15,11 +15,11 @@ from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.activity import WORD_BYTES, Activity, activity
 from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import buffer_rows
-from evaluators.analytical.loopnest import LoopNest, check_countable
+from evaluators.analytical.loopnest import LoopNest, check_mappable
 from evaluators.analytical.mapper import groups
 from evaluators.analytical.mappings import LINEAR_MAPPING
 from evaluators.design import Designs
-from evaluators.engine.columns import Factors, divisors, shared
+from evaluators.engine.columns import Factors, bounded_product, divisors, shared
 from evaluators.workload import Transformer, Workload
 
 Int64s = NDArray[np.int64]
@@ -34,6 +34,26 @@ def layers(shape: Transformer) -> dict[str, tuple[int, int]]:
         "Z": (shape.model_width, shape.heads * shape.value_width),
         "FFN1": (shape.ffn_width, shape.model_width),
         "FFN2": (shape.model_width, shape.ffn_width),
+    }
+
+
+def told_of_layers(workload: Workload, design: dict[str, int]) -> dict[str, str]:
+    """Tell of a design, for `SENTENCES`: the layer that divides worst, and the one that fits worst.
+
+    Lanes carry nothing.
+    """
+    each = layers(workload.transformer)
+    uneven = max(each, key=lambda name: each[name][0] % design["array_rows"])
+    deepest = max(each, key=lambda name: each[name][1])
+    tokens = workload.transformer.batch * workload.seq_len
+    return {
+        "array_rows_cut": f"the {each[uneven][0]} output columns of layer {uneven}",
+        "array_cols_cut": f"the {tokens} tokens of the batch",
+        "held": (
+            f"the smallest tile of layer {deepest}, array_rows + array_cols rows of "
+            f"{each[deepest][1]} words"
+        ),
+        "smaller": "the array",
     }
 
 
@@ -60,7 +80,7 @@ def tiles(rows: int, cols: int, contraction: int, array_rows: int, array_cols: i
     """Enumerate the tiles of a layer of rows x cols outputs; the array's sides divide them."""
     outer_rows, outer_cols = rows // array_cols, cols // array_rows
     m1, n1 = (each.ravel() for each in np.meshgrid(divisors(outer_rows), divisors(outer_cols)))
-    words = contraction * (m1 * array_cols + n1 * array_rows)
+    words = bounded_product(contraction, m1 * array_cols + n1 * array_rows)
     passes_over_b = np.where(n1 == outer_cols, 1, outer_rows // m1)
     order = np.lexsort((m1, words))
     rank = np.empty_like(order)
@@ -73,6 +93,15 @@ def tiles(rows: int, cols: int, contraction: int, array_rows: int, array_cols: i
 @dataclass(frozen=True)
 class Linear:
     """The loop nests of the six linear layers."""
+
+    def check(self, workload: Workload) -> None:
+        """Raise `InputError` where the counts of a layer pass what is exact."""
+        shape = workload.transformer
+        for name, (cols, contraction) in layers(shape).items():
+            check_mappable(
+                {"M": shape.batch * workload.seq_len, "N": cols, "K": contraction},
+                f"layer {name} of {shape.name} at {workload.seq_len} tokens",
+            )
 
     def resolve(self, workload: Workload, designs: Designs, accounting: Accounting) -> Designs:
         """Choose every layer's tile, the best of all that fit; 0 where none does."""
@@ -104,14 +133,15 @@ class Linear:
         del accounting
         shape = workload.transformer
         each = layers(shape).values()
-        least_tile = max(contraction for _, contraction in each) * (
-            designs.array_rows + designs.array_cols
+        least_bytes = bounded_product(
+            WORD_BYTES * max(contraction for _, contraction in each),
+            designs.array_rows + designs.array_cols,
         )
         return {
             "rows_remainder": np.max([cols % designs.array_rows for cols, _ in each], axis=0),
             "cols_remainder": shape.batch * workload.seq_len % designs.array_cols,
             **buffer_rows(designs),
-            "buffer_short_bytes": WORD_BYTES * least_tile - designs.buffer_bytes,
+            "buffer_short_bytes": least_bytes - designs.buffer_bytes,
         }
 
     def activities(
@@ -130,10 +160,6 @@ class Linear:
         activities = {}
         for name, (cols, contraction) in layers(shape).items():
             if (cols, contraction) not in known:
-                check_countable(
-                    {"M": rows, "N": cols, "K": contraction},
-                    f"layer {name} of {shape.name} at {workload.seq_len} tokens",
-                )
                 m1, n1 = (shared(designs.binding[f"{name}_{tile}"]) for tile in ("m1", "n1"))
                 factors = Factors(
                     {

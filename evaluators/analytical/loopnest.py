@@ -7,6 +7,7 @@ factors, so a batch of designs costs a few multiplications of columns.
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Table
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -18,10 +19,12 @@ import numpy as np
 from evaluators.analytical.mapping import Mapping
 from evaluators.engine.columns import Column, Factors, select
 from evaluators.errors import InputError
+from evaluators.workload import Workload
 
 Names = tuple[str, ...]
 
 LARGEST_COUNT = 2**63 - 1
+LARGEST_EXTENT = 2**40
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,16 @@ class _Run:
 
 @dataclass(frozen=True)
 class _TensorPlan:
-    """The factors whose products are the counts of one tensor, per level."""
+    """The factors whose products are the counts of one tensor, per level.
+
+    `array` are those below the innermost level; `runs` has an entry more, for what lies there.
+    """
 
     kept: tuple[int, ...]
     size: tuple[Names, ...]
     distinct: tuple[Names, ...]
     partition: tuple[Names, ...]
+    array: Names
     runs: tuple[tuple[_Run, ...], ...]
 
 
@@ -104,7 +111,8 @@ def _plan(mapping: Mapping) -> _Plan:
             partition=tuple(
                 relevant(loop for loop in temporal + spatial if loop not in above[i]) for i in depth
             ),
-            runs=tuple(_runs(outward[i], ranks) for i in depth),
+            array=relevant(levels[-1].spatial),
+            runs=tuple(_runs(loops, ranks) for loops in (*outward, temporal)),
         )
 
     return _Plan(
@@ -125,13 +133,23 @@ class LoopNest:
         factors: the factors of the batch. All counts are exact up to 2^63 - 1; `check_countable`
             tells whether a problem stays below.
         wrapped: compute partitions as Timeloop does, modulo 2^64 (quirk Q5), instead of exactly.
+        at_rest: tensor -> words that the units below the innermost level read in a cycle in which
+            the tensor rests (see `links`); where it is not named, as many as when it moves.
 
     Levels are named as in the mapping. Counts are per instance of a level, in words.
 
     """
 
-    def __init__(self, mapping: Mapping, factors: Factors, *, wrapped: bool) -> None:
+    def __init__(
+        self,
+        mapping: Mapping,
+        factors: Factors,
+        *,
+        wrapped: bool,
+        at_rest: Table[str, int] | None = None,
+    ) -> None:
         self.mapping = mapping
+        self._at_rest = at_rest or {}
         self._factors = factors
         self._wrapped = wrapped
         self._plan = _plan(mapping)
@@ -212,15 +230,21 @@ class LoopNest:
         """Words that what lies below asks of one instance of level i, a level that keeps it (7)."""
         plan = self._plan.tensors[tensor]
         inner = next((k for k in plan.kept if k > i), None)
-        last = len(self.mapping.levels) - 1
-        supply = self.cycles if inner is None else self._share(inner, tensor)
-        fanout = plan.distinct[i + 1 : (last if inner is None else inner) + 1]
-        below = _names(name for names in fanout for name in names)
-        if inner is None:
-            ranks = next(t.ranks for t in self.mapping.einsum.tensors if t.name == tensor)
-            array = self.mapping.levels[last].spatial
-            below = _names((*below, *(loop.factor for loop in array if loop.rank in ranks)))
-        return supply * self._factors.product(below)
+        fanout = plan.distinct[i + 1 : None if inner is None else inner + 1]
+        if inner is not None:
+            supply = self._share(inner, tensor)
+        elif tensor in self._at_rest:
+            supply = self._array_demand(tensor)
+        else:
+            supply = self.cycles
+            fanout = (*fanout, plan.array)
+        return supply * self._factors.product(_names(name for names in fanout for name in names))
+
+    def _array_demand(self, tensor: str) -> Any:
+        """Words that the units below one instance of the innermost level read over links, too."""
+        words = self._factors.product(self._plan.tensors[tensor].array)
+        moves = self._refetch(len(self.mapping.levels), tensor)
+        return moves * words + (self.cycles - moves) * self._at_rest[tensor]
 
     def _elided(self, i: int, tensor: str) -> Any:
         """Accesses that the first accumulation into each element saves: an output's partition."""
@@ -254,6 +278,29 @@ class LoopNest:
 def _below_2_63(a: Any, b: Any) -> bool:
     """Tell whether a*b stays below 2^63 for certain, for every design of the batch."""
     return float(np.max(a)) * float(np.max(b)) < 2.0**63
+
+
+def check_attention(workload: Workload) -> None:
+    """Raise `InputError` where QK or AV, the largest Einsums of attention, cannot be counted."""
+    shape = workload.transformer
+    check_mappable(
+        {
+            "B": shape.batch,
+            "H": shape.heads,
+            "M": workload.seq_len,
+            "P": workload.seq_len,
+            "E": max(shape.query_width, shape.value_width),
+        },
+        f"{shape.name} at {workload.seq_len} tokens",
+    )
+
+
+def check_mappable(extents: dict[str, int], where: str) -> None:
+    """Raise `InputError` also where the divisors of an extent are too many to be enumerated."""
+    check_countable(extents, where)
+    for rank, extent in extents.items():
+        if extent > LARGEST_EXTENT:
+            raise InputError(f"{where}: rank {rank} has more points than 2^40, the largest extent")
 
 
 def check_countable(extents: dict[str, int], where: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from evaluators.analytical.timeloop_components import (
     Arithmetic,
@@ -19,17 +20,30 @@ from evaluators.analytical.timeloop_components import (
     Storage,
     read_component,
 )
-from evaluators.errors import InputError
+from evaluators.errors import InputError, shown
 from evaluators.safe_yaml import Node
 
 MOST_LEVELS = 64
+MOST_INSTANCES = 2**31 - 1
 
-_RANGED = re.compile(r"([^\[\]]+)\[(\d{1,18})\.\.(\d{1,18})\]")
+_RANGED = re.compile(r"([^\[\]]+)(?:\[([0-9]{1,18})\.\.([0-9]{1,18})\])?")
 _UNSUPPORTED = {
     "constraints": "constraints are a mapper's; state all of it in the mapping",
     "sparse_optimizations": "sparse optimisations are not supported; leave them out",
     "networks": "networks of their own are not supported; leave them out",
 }
+_LEAF = ("name", "attributes", "spatial", *_UNSUPPORTED)
+_COMPONENT = ("class", "subclass", "required_actions", "area_scale", "energy_scale", "enabled")
+_KEYS = {
+    "!Hierarchical": ("nodes",),
+    "!Parallel": ("nodes",),
+    "!Container": _LEAF,
+    "!Component": (*_LEAF, *_COMPONENT),
+    "!Nothing": (*_LEAF, *_COMPONENT),
+}
+"""The keys of a node by its tag."""
+_BESIDE = ("!Component", "!Nothing")
+"""What may stand below !Parallel."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +54,14 @@ class Architecture:
         storages: the levels of storage, outermost first.
         arithmetic: the units below them.
         fanouts: what a spatial loop may target -> position of the level of storage above it.
+        flat: whether it was read from the flat form.
 
     """
 
     storages: tuple[Storage, ...]
     arithmetic: Arithmetic
     fanouts: dict[str, int]
+    flat: bool
 
 
 @dataclass
@@ -58,6 +74,7 @@ class _Chip:
     mesh: Mesh = (1, 1)
     inherited: Attributes = field(default_factory=dict)
     parallels: int = 0
+    containers: list[str] = field(default_factory=list)
 
     def add(self, component: Storage | Arithmetic | None) -> None:
         """Add a component below the others."""
@@ -75,12 +92,13 @@ class _Chip:
         given = spatial.find("meshX"), spatial.find("meshY")
         x, y = (each.integer() if each else 1 for each in given)
         if x * y > 1:
-            name = node.need("name").text()
+            name = _name(node)
             self.fanouts[name] = len(self.storages)
             self.storages.append(Storage(f"inter_{name}_spatial", node.where, self.mesh))
             self.mesh = (self.mesh[0] * x, self.mesh[1] * y)
+            _check_mesh(node, self.mesh)
 
-    def finished(self, where: str) -> Architecture:
+    def finished(self, where: str, *, flat: bool) -> Architecture:
         """Return the chip, checked as a whole."""
         if not 1 <= len(self.storages) <= MOST_LEVELS or len(self.arithmetic) != 1:
             raise InputError(
@@ -89,62 +107,106 @@ class _Chip:
                 "contains 'mac' or 'compute')"
             )
         components: list[Storage | Arithmetic] = [*self.storages, *self.arithmetic]
-        for name, times in Counter(each.name for each in components).items():
+        for storage in self.storages:
+            if storage.words is None and not storage.dram:
+                raise InputError(
+                    f"{storage.where}: {storage.name} has no size and is no DRAM; give it a depth, "
+                    "entries or sizeKB"
+                )
+        names = [*self.containers, *(each.name for each in components)]
+        for name, times in Counter(names).items():
             if times > 1:
                 raise InputError(f"{where}: {times} components are called {name}; name each apart")
-        return Architecture(tuple(self.storages), self.arithmetic[0], self.fanouts)
+        for i, (outer, inner) in enumerate(pairwise(components)):
+            if any(many % few for few, many in zip(outer.mesh, inner.mesh, strict=True)):
+                raise InputError(
+                    f"{inner.where}: {inner.name} has {_mesh(inner.mesh)} instances, no multiple "
+                    f"of the {_mesh(outer.mesh)} of {outer.name} above it; give it that many each"
+                )
+            if inner.mesh != outer.mesh:
+                self.fanouts[outer.name] = i
+        return Architecture(tuple(self.storages), self.arithmetic[0], self.fanouts, flat)
 
 
 def read_architecture(node: Node) -> Architecture:
     """Read what stands under the key `architecture`.
 
-    Raises `InputError` for a chip whose counts our analysis does not give: bandwidths, latencies,
-    networks, clusters, sparse optimisations; and for constraints, which speak to a mapper.
+    Raises `InputError` for a chip whose counts our analysis does not give: networks, clusters,
+    sparse optimisations; and for constraints, which speak to a mapper.
     """
     node.only("version", "nodes", "subtree")
+    flat = node.find("subtree") is not None
+    if flat and (nodes := node.find("nodes")):
+        raise InputError(f"{nodes.where} stands beside a subtree; give one of the two")
     chip = _Chip()
-    if node.find("subtree"):
+    if flat:
         _read_subtree(chip, node)
-        chip.fanouts = {storage.name: i for i, storage in enumerate(chip.storages)}
     else:
         _read_nodes(chip, node)
-    return chip.finished(node.where)
+    return chip.finished(node.where, flat=flat)
 
 
 def _read_nodes(chip: _Chip, branch: Node) -> None:
-    for node in _enabled(branch, "nodes"):
+    for node in _enabled(branch):
         if node.tag == "!Hierarchical":
             _read_nodes(chip, node)
         elif node.tag == "!Parallel":
             chip.parallels += 1
-            for component in _enabled(node, "nodes"):
+            for component in _enabled(node):
                 _read_parallel(chip, component)
+        elif chip.arithmetic and node.tag != "!Nothing":
+            raise InputError(
+                f"{node.where} stands below {chip.arithmetic[0].name}; the arithmetic must be last"
+            )
         elif node.tag == "!Container":
+            chip.containers.append(_name(node))
             chip.fan_out(node)
             chip.inherited = chip.inherited | _attributes(node)
         elif node.tag == "!Component":
             chip.fan_out(node)
             chip.add(_component(chip, node))
-        elif node.tag != "!Nothing":
-            raise InputError(
-                f"{node.where} has {_tagged(node)}; it must have !Container, !Component, "
-                "!Hierarchical, !Parallel or !Nothing"
-            )
 
 
 def _read_parallel(chip: _Chip, node: Node) -> None:
-    if node.tag not in ("!Component", "!Nothing") or node.find("spatial"):
-        raise InputError(
-            f"{node.where} has {_tagged(node)} or a mesh; below !Parallel only a !Component of one "
-            "instance is supported"
-        )
+    if node.find("spatial"):
+        raise InputError(f"{node.where} has a mesh; below !Parallel a component has one instance")
     if node.tag == "!Component":
         chip.add(_component(chip, node, chip.parallels))
 
 
+def _enabled(branch: Node) -> list[Node]:
+    """Return the nodes of a branch that are not switched off, none with what is not supported."""
+    found = branch.find("nodes")
+    tags = _BESIDE if branch.tag == "!Parallel" else tuple(_KEYS)
+    nodes = []
+    for node in found.entries() if found else []:
+        if node.tag not in tags:
+            tagged = f"the tag {shown(node.tag)}" if node.tag else "no tag"
+            below = f"; below {branch.tag}" if branch.tag else ";"
+            raise InputError(f"{node.where} has {tagged}{below} it must have {', '.join(tags)}")
+        node.only(*_KEYS[node.tag])
+        switch = node.find("enabled")
+        if switch is None or switch.truth():
+            nodes.append(node)
+            for unsupported, instead in _UNSUPPORTED.items():
+                if extra := node.find(unsupported):
+                    raise InputError(f"{extra.where}: {instead}")
+    return nodes
+
+
 def _component(chip: _Chip, node: Node, parallel: int = 0) -> Storage | Arithmetic | None:
     attributes = chip.inherited | _attributes(node)
-    return read_component(node, node.need("name").text(), chip.mesh, attributes, parallel)
+    for key in ("meshX", "meshY", "instances"):
+        if stated := attributes.get(key):
+            raise InputError(f"{stated.where}: write the mesh under spatial, not as an attribute")
+    return read_component(node, _name(node), chip.mesh, attributes, parallel)
+
+
+def _name(node: Node) -> str:
+    name = node.need("name")
+    if _ranged(name)[0] != name.text():
+        raise name.wrong("a name without a range; write the mesh under spatial")
+    return name.text()
 
 
 def _read_subtree(chip: _Chip, node: Node) -> None:
@@ -153,22 +215,39 @@ def _read_subtree(chip: _Chip, node: Node) -> None:
         if len(trees.entries()) != 1:
             raise InputError(f"{trees.where} has {len(trees.entries())} entries; it must have one")
         (node,) = trees.entries()
+        node.only("name", "attributes", "local", "subtree")
         instances *= _ranged(node.need("name"))[1]
-        for component in _enabled(node, "local"):
-            name, copies = _ranged(component.need("name"))
-            attributes = _attributes(component)
-            mesh = _flat_mesh(component, attributes, instances * copies)
-            chip.add(read_component(component, name, mesh, attributes))
+        local = node.find("local")
+        for component in local.entries() if local else []:
+            chip.add(_flat_component(component, instances))
+
+
+def _flat_component(node: Node, instances: int) -> Storage | Arithmetic | None:
+    node.only("name", "attributes", *_COMPONENT)
+    switch = node.find("enabled")
+    if switch and not switch.truth():
+        raise InputError(f"{switch.where}: a flat file says true; leave the component out")
+    name, copies = _ranged(node.need("name"))
+    attributes = _attributes(node)
+    instances *= copies
+    if stated := attributes.get("instances"):
+        instances = stated.integer()
+    mesh = _flat_mesh(node, attributes, instances)
+    component = read_component(node, name, mesh, attributes)
+    if isinstance(component, Storage) and "attributes" not in node.table():
+        raise InputError(
+            f"{node.where}: {name} has no attributes, without which a flat file says no class; "
+            "give its datawidth there"
+        )
+    return component
 
 
 def _ranged(node: Node) -> tuple[str, int]:
     """Read a name and how many there are: 'L3[1..4]' are four."""
     match = _RANGED.fullmatch(node.text())
-    if match is None:
-        return node.text(), 1
-    first, last = int(match[2]), int(match[3])
-    if first > last:
-        raise node.wrong("a name with a range that ascends")
+    first, last = (int(each or 1) for each in match.groups()[1:]) if match else (1, 0)
+    if match is None or first > last:
+        raise node.wrong("a name, or one with a range that ascends, as PE[1..4]")
     return match[1], last - first + 1
 
 
@@ -176,30 +255,24 @@ def _flat_mesh(node: Node, attributes: Attributes, instances: int) -> Mesh:
     """Return the instances along X and Y; what is not given follows from their number."""
     x, y = (attributes[key].integer() if key in attributes else 0 for key in ("meshX", "meshY"))
     x = x or instances // (y or 1)
-    y = y or instances // x
+    y = y or instances // (x or 1)
     if x * y != instances:
         raise InputError(f"{node.where}: its mesh of {x} x {y} is not its {instances} instances")
+    _check_mesh(node, (x, y))
     return x, y
 
 
-def _enabled(node: Node, key: str) -> list[Node]:
-    """Return the nodes in a list that are not switched off, none with what is not supported."""
-    found = node.find(key)
-    nodes = []
-    for each in found.entries() if found else []:
-        switch = each.find("enabled")
-        if switch is None or switch.truth():
-            nodes.append(each)
-            for unsupported, instead in _UNSUPPORTED.items():
-                if extra := each.find(unsupported):
-                    raise InputError(f"{extra.where}: {instead}")
-    return nodes
+def _check_mesh(node: Node, mesh: Mesh) -> None:
+    if mesh[0] * mesh[1] > MOST_INSTANCES:
+        raise InputError(
+            f"{node.where}: {_mesh(mesh)} instances are more than 2^31 - 1; shrink the mesh"
+        )
+
+
+def _mesh(mesh: Mesh) -> str:
+    return f"{mesh[0]} x {mesh[1]}"
 
 
 def _attributes(node: Node) -> Attributes:
     attributes = node.find("attributes")
     return attributes.table() if attributes else {}
-
-
-def _tagged(node: Node) -> str:
-    return f"the tag {node.tag}" if node.tag else "no tag"

@@ -25,12 +25,26 @@ _TYPES = {
     "datatype": "dataspace",
     "bypass": "dataspace",
 }
+_FLAT_TYPES = ("temporal", "spatial", "datatype", "bypass")
+"""What Timeloop itself reads; its front end turns 'dataspace' into 'bypass'."""
 _KEYS = {
     "temporal": ("factors", "permutation"),
     "spatial": ("factors", "permutation", "split"),
     "dataspace": ("keep", "bypass"),
 }
-_FACTOR = re.compile(r"(\w+) *= *(\d{1,19})|([A-Za-z]+)(\d{1,19})")
+_UNSUPPORTED = (
+    "no_reuse",
+    "no_temporal_reuse",
+    "no_link_transfer",
+    "rmw_first_update",
+    "no_coalesce",
+    "default_max_factor",
+    "default_min_factor",
+    "remainders",
+)
+"""Keys that change what is counted where they say something."""
+_FACTOR = re.compile(r"\s*([A-Za-z]+)\s*=*\s*([0-9]{1,10})\s*,?")
+_LARGEST_FACTOR = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -70,8 +84,8 @@ def read_mapping(
     tensors = frozenset(tensor.name for tensor in einsum.tensors)
     levels = []
     for i, storage in enumerate(architecture.storages):
-        temporal, _ = _loops(directives.get(("temporal", i)), extents)
-        spatial, split = _loops(directives.get(("spatial", i)), extents)
+        temporal, _ = _loops(directives.get(("temporal", i)), extents, flat=architecture.flat)
+        spatial, split = _loops(directives.get(("spatial", i)), extents, flat=architecture.flat)
         sided = [
             SpatialLoop(rank, factor, "X" if position < split else "Y")
             for position, (rank, factor) in enumerate(spatial)
@@ -96,10 +110,14 @@ def _directives(mapping: Node, architecture: Architecture) -> dict[tuple[str, in
     directives: dict[tuple[str, int], Node] = {}
     for directive in mapping.entries():
         kind, target = directive.need("type"), directive.need("target")
-        if kind.value not in _TYPES:
-            raise kind.wrong(f"one of {', '.join(_TYPES)}")
+        types = _FLAT_TYPES if architecture.flat else tuple(_TYPES)
+        if kind.value not in types:
+            raise kind.wrong(f"one of {', '.join(types)}")
         name = _TYPES[kind.text()]
-        directive.only("target", "type", *_KEYS[name])
+        directive.only("target", "type", *_KEYS[name], *_UNSUPPORTED)
+        for key in _UNSUPPORTED:
+            if stated := directive.find(key):
+                raise InputError(f"{stated.where}: this key is not supported here; leave it out")
         positions = architecture.fanouts if name == "spatial" else levels
         if target.text() not in positions:
             raise target.wrong(f"a {name} target: {', '.join(positions) or 'there is none'}")
@@ -110,41 +128,54 @@ def _directives(mapping: Node, architecture: Architecture) -> dict[tuple[str, in
     return directives
 
 
-def _loops(directive: Node | None, extents: dict[str, int]) -> tuple[list[tuple[str, int]], int]:
+def _loops(
+    directive: Node | None, extents: dict[str, int], *, flat: bool
+) -> tuple[list[tuple[str, int]], int]:
     """Return loops as (rank, factor), innermost first, and how many of them run along X."""
     if directive is None:
         return [], 0
     factors, permutation = directive.find("factors"), directive.find("permutation")
-    given = _factors(factors, extents) if factors else {}
-    order = _order(permutation, extents) if permutation else []
+    given = _factors(factors, extents, flat=flat) if factors else {}
+    order = _order(permutation, extents, flat=flat) if permutation else []
+    if not flat:
+        # Timeloop's front end puts ranks of one step that the order lacks inside the others, one
+        # after the other, which counts for the split.
+        for single in (given, extents):
+            for rank, steps in single.items():
+                if steps == 1 and rank not in order:
+                    order.insert(0, rank)
     order += [rank for rank in extents if rank not in order]
     split = directive.find("split")
     along_x = split.integer(least=0) if split else len(order)
     return [(rank, given.get(rank, 1)) for rank in order], along_x
 
 
-def _factors(node: Node, extents: dict[str, int]) -> dict[str, int]:
-    """Read 'M=4,N=8', 'M4 N8' or a list of such."""
-    listed = isinstance(node.value, list)
-    texts = [each.text() for each in node.entries()] if listed else re.split(r"[,\s]+", node.text())
+def _factors(node: Node, extents: dict[str, int], *, flat: bool) -> dict[str, int]:
+    """Read 'M=4,N=8', 'M4 N8' or, but in a flat file, a list of such; '#' starts a comment."""
+    listed = isinstance(node.value, list) and not flat
+    texts = [each.text() for each in node.entries()] if listed else [node.text()]
     factors: dict[str, int] = {}
     for text in texts:
-        match = _FACTOR.fullmatch(text.strip())
-        rank, factor = (match[1] or match[3], int(match[2] or match[4])) if match else ("", 0)
-        if rank not in extents or rank in factors:
-            raise InputError(
-                f"{node.where}: '{shown(text)}' is no perfect factor of another rank; write "
-                f"RANK=NUMBER once for ranks of {', '.join(extents)}, without remainder or bound"
-            )
-        factors[rank] = factor or extents[rank]
+        told, start = text.partition("#")[0].rstrip(), 0
+        while start < len(told):
+            match = _FACTOR.match(told, start)
+            rank, factor = (match[1], int(match[2])) if match else ("", 0)
+            if not match or rank not in extents or rank in factors or factor > _LARGEST_FACTOR:
+                raise InputError(
+                    f"{node.where}: '{shown(text)}' is no perfect factor of another rank; "
+                    f"write RANK=NUMBER once for ranks of {', '.join(extents)}, without remainder "
+                    "or bound"
+                )
+            factors[rank] = factor or extents[rank]
+            start = match.end()
     return factors
 
 
-def _order(node: Node, extents: dict[str, int]) -> list[str]:
-    """Read an order: a list, 'M,N', or letters as 'MN'."""
-    if isinstance(node.value, list):
+def _order(node: Node, extents: dict[str, int], *, flat: bool) -> list[str]:
+    """Read an order: letters as 'MN' or, but in a flat file, a list or 'M,N'."""
+    if isinstance(node.value, list) and not flat:
         order = [entry.text() for entry in node.entries()]
-    elif "," in node.text():
+    elif "," in node.text() and not flat:
         order = [rank.strip() for rank in node.text().split(",")]
     else:
         order = list("".join(node.text().split()))

@@ -21,7 +21,7 @@ from evaluators.analytical.activity import WORD_BYTES, Activity
 from evaluators.analytical.architecture import storage
 from evaluators.analytical.counting import Count, count_choices
 from evaluators.analytical.feasibility import remainders
-from evaluators.analytical.loopnest import LoopNest, check_countable
+from evaluators.analytical.loopnest import LoopNest, check_attention
 from evaluators.analytical.mappings import UNFUSED_MAPPINGS
 from evaluators.analytical.three_pass import on_chip_activity, softmax_activities, softmax_spill
 from evaluators.design import Designs
@@ -53,6 +53,10 @@ _BLOCK = 8
 @dataclass(frozen=True)
 class Unfused:
     """The unfused baseline's loop nests."""
+
+    def check(self, workload: Workload) -> None:
+        """Raise `InputError` where the counts of an Einsum pass what is exact."""
+        check_attention(workload)
 
     def resolve(self, workload: Workload, designs: Designs, accounting: Accounting) -> Designs:
         """Map QK and AV where the designs carry no mapping, and everywhere under Q12."""
@@ -146,10 +150,6 @@ def _attention(
     """Return the activity of QK or AV under one order of loops, and its bytes in the buffer."""
     shape, seq_len, rank = workload.transformer, workload.seq_len, _WIDTH[einsum]
     width = shape.query_width if einsum == "QK" else shape.value_width
-    check_countable(
-        {"B": shape.batch, "H": shape.heads, "P": seq_len, "M": seq_len, rank: width},
-        f"{einsum} of {shape.name} at {seq_len} tokens",
-    )
     cols, rows = sides
     p2, m2, e2 = splits
     factors = Factors(
@@ -200,7 +200,11 @@ def best_mapping(
     }
     grid = np.meshgrid(*list(axes.values())[1:], indexing="ij", sparse=True)
     tall = designs.lifted(len(grid))
-    parts = storage(tall, scaled_registers=accounting.repairs(Correction.Q2))
+    parts = storage(
+        tall,
+        scaled_registers=accounting.repairs(Correction.Q2),
+        live_sram=accounting.live_sram,
+    )
     bound = bindings.THREE_PASS[einsum]
     wrapped = not accounting.repairs(Correction.Q5)
     candidates = (len(designs), *(axis.size for axis in grid))

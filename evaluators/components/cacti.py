@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluators.errors import InputError
+from evaluators.errors import EvaluationError, InputError
 from evaluators.files import write_atomically
 
 TABLE = Path(__file__).with_name("sram_cacti.csv")
@@ -85,8 +85,12 @@ _OPTIONS = """\
 """
 
 
-class CactiError(RuntimeError):
-    """CACTI is missing, failed, or cannot model a size: one sentence that says why."""
+class CactiMissing(InputError):
+    """CACTI is not installed: one sentence that says how to install it."""
+
+
+class CactiError(EvaluationError):
+    """CACTI failed, or cannot model a size: one sentence that says why."""
 
 
 @dataclass(frozen=True)
@@ -113,26 +117,30 @@ def available() -> bool:
     """Whether CACTI is installed and starts; takes milliseconds."""
     try:
         greeting = _run([]).stderr
-    except CactiError:
+    except (CactiMissing, CactiError):
         return False
     return "-infile" in greeting
+
+
+def can_model(depth: int, width_bits: int) -> bool:
+    """Tell whether CACTI takes an SRAM of that size; padding a small one is up to the caller."""
+    return (
+        depth >= MIN_DEPTH
+        and width_bits >= MIN_WIDTH_BITS
+        and width_bits % 8 == 0
+        and depth * width_bits // 8 < SIZE_LIMIT_BYTES
+    )
 
 
 def sram(depth: int, width_bits: int) -> SramCosts:
     """Area and energies of one SRAM; takes 0.03 s to a few seconds.
 
     Raises:
-        CactiError: CACTI is missing, failed, took longer than `TIME_LIMIT_S` or cannot model the
-            size; padding a small one is up to the caller.
+        CactiMissing: CACTI is not installed.
+        CactiError: it failed, took longer than `TIME_LIMIT_S` or cannot model the size.
 
     """
-    size_bytes = depth * width_bits // 8
-    if (
-        depth < MIN_DEPTH
-        or width_bits < MIN_WIDTH_BITS
-        or width_bits % 8
-        or size_bytes >= SIZE_LIMIT_BYTES
-    ):
+    if not can_model(depth, width_bits):
         raise CactiError(
             f"CACTI cannot model {depth} rows of {width_bits} bits: it needs {MIN_DEPTH} rows or "
             f"more, a multiple of 8 bits from {MIN_WIDTH_BITS} on, and less than 2 GiB"
@@ -141,7 +149,9 @@ def sram(depth: int, width_bits: int) -> SramCosts:
         options = Path(folder, "sram")
         options.write_text(
             _OPTIONS.format(
-                size_bytes=size_bytes, width_bytes=width_bits // 8, width_bits=width_bits
+                size_bytes=depth * width_bits // 8,
+                width_bytes=width_bits // 8,
+                width_bits=width_bits,
             ),
             encoding="ascii",
         )
@@ -290,7 +300,7 @@ def _executable() -> Path:
         executable = Path(folder, "cacti", "cacti")
         if os.access(executable, os.X_OK):
             return executable
-    raise CactiError(HOW_TO_INSTALL)
+    raise CactiMissing(HOW_TO_INSTALL)
 
 
 if __name__ == "__main__":

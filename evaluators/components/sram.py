@@ -1,8 +1,8 @@
 """Global-buffer SRAM: energy per row access and area, from CACTI's results.
 
 The table `sram_cacti.csv` ships with the package; its provenance is in SRAM_TABLE.md. A size
-outside the table is computed by live CACTI where that is installed. CACTI optimises leakage alone
-and its results jump between neighbouring sizes, so nothing is ever interpolated.
+outside the table is unknown, whatever is installed, unless live CACTI is asked for. CACTI optimises
+leakage alone and its results jump between neighbouring sizes, so nothing is ever interpolated.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evaluators.components import ENERGY_DECIMALS, address, cacti
+from evaluators.components.cacti import CactiError, SramCosts
 
 LEAST_ROWS = 64
 """A buffer of fewer rows is charged as one of 64, with the address bits of its real depth."""
 
-_DEPTH_BITS = 32
+_DEPTH_BITS = 31
+_LARGEST = 2**_DEPTH_BITS - 1
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,19 @@ class Sram:
     area_um2: NDArray[np.float64]
 
 
-def sram(depth: ArrayLike, width_bits: ArrayLike) -> Sram:
-    """Return energy and area of SRAMs of `depth` rows of `width_bits` bits (shapes broadcast)."""
+def sram(depth: ArrayLike, width_bits: ArrayLike, *, live: bool = False) -> Sram:
+    """Return energy and area of SRAMs of `depth` rows of `width_bits` bits (shapes broadcast).
+
+    Args:
+        depth: rows; below `LEAST_ROWS` the storage is padded.
+        width_bits: bits of a row.
+        live: have CACTI compute a size that the table lacks. What it fails on is NaN, and
+            `live_failure` says why; `CactiMissing` is raised where it is not installed.
+
+    """
     depth = np.asarray(depth)
-    area_mm2, read_nj, write_nj = _storage(np.maximum(depth, LEAST_ROWS), np.asarray(width_bits))
+    rows = np.maximum(depth, LEAST_ROWS)
+    area_mm2, read_nj, write_nj = _storage(rows, np.asarray(width_bits), live=live)
     decode_pj = address.energy_pj(depth)
     return Sram(
         read_pj=np.round(read_nj * 1e3 + decode_pj, ENERGY_DECIMALS),
@@ -43,13 +54,26 @@ def sram(depth: ArrayLike, width_bits: ArrayLike) -> Sram:
     )
 
 
+def live_failure(depth: int, width_bits: int) -> CactiError | None:
+    """Return how CACTI failed on a size; None where it did not, or cannot model the size."""
+    rows = max(depth, LEAST_ROWS)
+    costs = _live(rows, width_bits) if cacti.can_model(rows, width_bits) else None
+    return costs if isinstance(costs, CactiError) else None
+
+
 def missing(depth: int, width_bits: int) -> str:
-    """Say that nothing knows an SRAM of that size, and the two ways out."""
+    """Say that nothing knows an SRAM of that size, and the ways out."""
+    lacks = f"the component table has no SRAM of {depth} rows of {width_bits} bits"
+    choose = (
+        "choose a buffer of 2^k or 3*2^k bytes from 64 KiB to 128 MiB under an array side of 2^k "
+        "up to 1024"
+    )
+    if not cacti.can_model(max(depth, LEAST_ROWS), width_bits):
+        return f"{lacks}, and CACTI cannot model it: {choose}"
     return (
-        f"the component table has no SRAM of {depth} rows of {width_bits} bits: choose a buffer "
-        "of 2^k or 3*2^k bytes from 64 KiB to 128 MiB under an array side of 2^k up to 1024, or "
-        "install live CACTI with pip install hwcomponents-cacti --no-binary hwcomponents-cacti "
-        "(Python 3.12 or later, g++ and make)"
+        f"{lacks}: {choose}, or have live CACTI compute it with --sram cacti, in a study "
+        'sram = "cacti" (pip install hwcomponents-cacti --no-binary hwcomponents-cacti, with '
+        "Python 3.12 or later, g++ and make)"
     )
 
 
@@ -65,28 +89,33 @@ def _table() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
 
 
 def _key(depth: NDArray[np.int64], width_bits: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Join both in one integer; beyond 31 bits, past any SRAM of the table, they are cut off."""
+    depth, width_bits = (np.minimum(each, _LARGEST) for each in (depth, width_bits))
     return (width_bits << _DEPTH_BITS) | depth
 
 
-def _storage(depth: NDArray[np.int64], width_bits: NDArray[np.int64]) -> NDArray[np.float64]:
+def _storage(
+    depth: NDArray[np.int64], width_bits: NDArray[np.int64], *, live: bool
+) -> NDArray[np.float64]:
     """Return area (mm^2), read and write energy (nJ) of the storage alone, stacked first."""
     keys, values = _table()
     wanted = _key(depth, width_bits)
     found = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     known = keys[found] == wanted
     storage = np.where(known[..., None], values[found], np.nan)
-    for key in np.unique(wanted[~known]):
-        storage[wanted == key] = _live(int(key) & (1 << _DEPTH_BITS) - 1, int(key) >> _DEPTH_BITS)
+    if live:
+        for key in np.unique(wanted[~known]).tolist():
+            size = key & _LARGEST, key >> _DEPTH_BITS
+            costs = _live(*size) if cacti.can_model(*size) else None
+            if isinstance(costs, SramCosts):
+                storage[wanted == key] = costs.area_mm2, costs.read_nj, costs.write_nj
     return np.moveaxis(storage, -1, 0)
 
 
 @cache
-def _live(depth: int, width_bits: int) -> tuple[float, float, float]:
-    """Ask live CACTI for a size; NaN where it is not installed or cannot build one."""
-    if not cacti.available():
-        return (np.nan, np.nan, np.nan)
+def _live(depth: int, width_bits: int) -> SramCosts | CactiError:
+    """Ask live CACTI for a size, once; return its failure, so that one size fails alone."""
     try:
-        costs = cacti.sram(depth, width_bits)
-    except cacti.CactiError:
-        return (np.nan, np.nan, np.nan)
-    return (costs.area_mm2, costs.read_nj, costs.write_nj)
+        return cacti.sram(depth, width_bits)
+    except CactiError as error:
+        return error

@@ -44,6 +44,8 @@ _LARGEST_BYTES = 2**18
 _DEEPEST = 8
 """How many files may build on one another."""
 
+_MOST_COPIES = 1024
+
 ORDERS = ("latency", "traffic", "energy", "footprint")
 
 
@@ -369,9 +371,9 @@ def _footprint(layers: _Layers) -> Footprint:
     return Footprint(
         spills=capacity == "spill",
         einsums=_words(section, "einsums", ""),
-        copies={name: copies.count(name, least=1) for name in copies.values},
+        copies={name: copies.count(name, least=1, most=_MOST_COPIES) for name in copies.values},
         shared=tuple(frozenset(group.split()) for group in shared),
-        staging=section.count("staging", least=0, default=0),
+        staging=section.count("staging", least=0, most=_MOST_COPIES, default=0),
         staged_whole=frozenset(_words(section, "staged_whole", "")),
     )
 
@@ -414,7 +416,7 @@ def _slips(layers: _Layers) -> dict[str, Slip]:
             einsums,
             frozenset(units),
             section.get("free_edge", bool, "true or false", default=False),
-            section.count("buffer_for_tiles_bytes", least=1),
+            section.count("buffer_for_tiles_bytes", least=1, most=2**62),
             section.get("keeps_choices", bool, "true or false", default=False),
         )
     return slips

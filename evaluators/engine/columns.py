@@ -7,6 +7,7 @@ does not depend on the design is computed once, as a plain integer.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isqrt
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +21,10 @@ Real: TypeAlias = "float | NDArray[np.float64]"
 
 Mask: TypeAlias = "bool | NDArray[np.bool_]"
 """Truth values: one for all designs, or one each."""
+
+
+BOUND = 2**62
+"""The largest product of `bounded_product`."""
 
 
 def select(mask: Mask, yes: Any, no: Any) -> Any:
@@ -42,9 +47,22 @@ def all_shared(columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
 
 
 def divisors(n: int) -> NDArray[np.int64]:
-    """Return the divisors of n >= 1 in ascending order."""
-    small = [d for d in range(1, int(n**0.5) + 1) if n % d == 0]
-    return np.array(sorted({*small, *(n // d for d in small)}), dtype=np.int64)
+    """Return the divisors of n >= 1 in ascending order; takes time and memory of sqrt(n)."""
+    small = np.arange(1, isqrt(n) + 1, dtype=np.int64)
+    small = small[n % small == 0]
+    return np.union1d(small, n // small)
+
+
+def bounded_product(*factors: Column) -> Any:
+    """Multiply columns of non-negative integers; where the product passes 2^62, it is 2^62.
+
+    For sizes that only have to be told from what fits, so that none wraps around.
+    """
+    product: Any = factors[0]
+    for factor in factors[1:]:
+        fits = np.multiply(product, factor, dtype=np.float64) < BOUND
+        product = np.where(fits, np.multiply(product, factor, dtype=np.int64), BOUND)
+    return product
 
 
 class Factors:

@@ -19,6 +19,9 @@ from evaluators.timeloop.nodes import WORD_BITS, Node
 
 _UNLIMITED_ROW_BITS = 64
 _UNLIMITED_ROWS = {"2d": 1 << 27, "1d": 1 << 25}
+MOST_ROWS = 2**31 - 1
+"""Timeloop keeps a depth, and the bits of a row, in 32 bits."""
+
 _PE_ROWS = 16
 _SOFTMAX_ROWS = 8
 
@@ -67,7 +70,9 @@ def chip(configuration: str, design: Designs, mapping: Mapping, factors: Factors
             design.lane_registers,
         )
     )
-    row_bits, buffer_rows = _buffer(configuration, design, array)
+    row_bits, buffer_rows = _deep_enough(
+        *_buffer(configuration, design, array), words(levels["L3"]) * WORD_BITS
+    )
     shared = rows * cols if configuration == "cascade" else lanes * lane_registers
     tensors = tuple(tensor.name for tensor in mapping.einsum.tensors)
     registers: dict[str, tuple[int, tuple[str, ...]]]
@@ -75,13 +80,15 @@ def chip(configuration: str, design: Designs, mapping: Mapping, factors: Factors
         registers = {f"reg{i}": (1, (tensor,)) for i, tensor in enumerate(tensors)}
     else:
         depth = _register_rows(configuration, array, rows, lane_registers)
-        registers = {"reg_file": (max(depth, words(levels["reg_file"])), tensors)}
+        registers = {"reg_file": (_rows(depth, words(levels["reg_file"])), tensors)}
     return Chip(
         rows=rows if array == "2d" else 0,
         cols=cols if array == "2d" else lanes,
-        buffer_rows=max(buffer_rows, -(-words(levels["L3"]) * WORD_BITS // row_bits)),
+        buffer_rows=buffer_rows,
         buffer_row_bits=row_bits,
-        shared_rows=max(shared, words(levels["reg_file_1d"])) if "reg_file_1d" in levels else None,
+        shared_rows=_rows(shared, words(levels["reg_file_1d"]))
+        if "reg_file_1d" in levels
+        else None,
         registers=registers,
     )
 
@@ -98,6 +105,21 @@ def _buffer(configuration: str, design: Designs, array: str) -> tuple[int, int]:
     if configuration == "cascade":
         size = min(size, FUSEMAX.buffer_bytes)
     return WORD_BITS * row_words, size // (2 * row_words)
+
+
+def _deep_enough(row_bits: int, rows: int, bits: int) -> tuple[int, int]:
+    """Return the bits of a row and the rows of a buffer that holds so many bits.
+
+    A buffer of more rows than Timeloop can read has wider ones; no count depends on them.
+    """
+    while (deep := max(rows, -(-bits // row_bits))) > MOST_ROWS:
+        rows, row_bits = -(-rows // 2), 2 * row_bits
+    return row_bits, deep
+
+
+def _rows(rows: int, need: int) -> int:
+    """Return the rows of a register file; above what Timeloop can read, more hold no more."""
+    return max(min(rows, MOST_ROWS), need)
 
 
 def _register_rows(configuration: str, array: str, rows: int, lane_registers: int) -> int:

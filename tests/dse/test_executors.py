@@ -142,7 +142,7 @@ def wait_until(done: Callable[[], bool], seconds: float = 15.0) -> bool:
     return reached
 
 
-AT_WORK = {"processes": "spawn_main", "ray": "ray::_evaluate"}
+AT_WORK = {"processes": "spawn_main", "ray": "ray::answer"}
 """What the command line of a worker at work holds."""
 
 
@@ -515,7 +515,7 @@ def test_defaults() -> None:
 
 def test_without_ray_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(InputError, match=r"pip install 'attention-dse\[ray\]'"):
+    with pytest.raises(InputError, match=r"Ray is not installed; pip install 'ray>=2\.60'"):
         executor("ray", 2, None)
 
 

@@ -109,8 +109,8 @@ def test_what_a_kill_left_of_an_unfinished_file_is_removed(dse: Run, tmp_path: P
     run = ("study", "run", NAME, "--trials", 8, "--seed", 1, "--quiet")
     assert dse(*run, *whole.options())[0] == 0
     (place.folder / "evaluations").mkdir(parents=True)
-    (place.folder / "evaluations" / ".part-00000000.parquet.4711").write_bytes(b"PAR1")
-    (place.folder / ".study.toml.4711").write_bytes(b"name")
+    (place.folder / "evaluations" / ".part-00000000.parquet.4711.unfinished").write_bytes(b"PAR1")
+    (place.folder / ".study.toml.4711.unfinished").write_bytes(b"name")
     assert dse(*run, *place.options())[0] == 0
     assert_same_study(whole, place)
     assert files(place.folder).keys() == files(whole.folder).keys()
@@ -169,4 +169,4 @@ def _is_worker(process: psutil.Process) -> bool:
         line = " ".join(process.cmdline())
     except psutil.Error:
         return False
-    return line.startswith("ray::_evaluate") or "spawn_main" in line
+    return line.startswith("ray::answer") or "spawn_main" in line

@@ -77,7 +77,7 @@ def test_metrics_are_numbers_where_feasible_and_only_there(
         longest = max(
             result.metrics[time][0] for time in ("memory_latency_s", "compute_2d_s", "compute_1d_s")
         )
-        assert result.metrics["latency_s"][0] >= longest * (1 - 1e-12)
+        assert result.metrics["latency_s"][0] >= longest
         assert 0 <= result.metrics["util_2d"][0] <= 1 + 1e-12
         assert result.metrics["area_um2"][0] > result.metrics["array_area_um2"][0] > 0
 

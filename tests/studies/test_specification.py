@@ -83,7 +83,7 @@ def test_an_unknown_built_in_names_the_known_ones() -> None:
         {"objectives": ("latency", "area")},
         {"objectives": ("area", "energy")},
         {"bounds": {"area_um2": 1e9}},
-        {"enforce_registers": True},
+        {"registers": True},
         {"overrides": {"array_rows": 64}},
         {"sampler": "random"},
         {"seed": 1},

@@ -69,7 +69,7 @@ def test_every_key_of_a_file_is_read() -> None:
         ),
         objectives=("area", "latency"),
         bounds={"area_um2": 5e8},
-        enforce_registers=True,
+        registers=True,
         overrides={"vector_lanes": [128, 256], "buffer_bytes": {"min": 1048576}},
         sampler="nsga2",
         seed=3,
@@ -136,7 +136,7 @@ def specifications(draw: st.DrawFn) -> Specification:
             draw(st.lists(st.sampled_from(list(OBJECTIVES)), min_size=1, max_size=3, unique=True))
         ),
         bounds=draw(st.dictionaries(st.sampled_from(BOUNDABLE), positive)),
-        enforce_registers=draw(st.booleans()),
+        registers=draw(st.sampled_from([None, False, True])),
         overrides=draw(overrides),
         sampler=draw(st.sampled_from(SAMPLERS)),
         seed=draw(st.integers(0, 2**70)),

@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import os
 import re
+import tracemalloc
 from argparse import Namespace
 from copy import deepcopy
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from dse import loopnest
 from evaluators.analytical.cases import count_case, parse_case
-from evaluators.errors import InputError
+from evaluators.errors import LONGEST_SENTENCE, InputError
 
 CARRIED = Path(__file__).parent / "cases.jsonl"
 OVERFLOWING = "L777-145"
@@ -235,6 +237,22 @@ BAD = {
         changed("ranks", {f"R{i}": 2**62 for i in range(99)}),
         "multiply to more than 2^63 - 1 computes",
     ),
+    "no number": (changed("ranks", "M", float("nan")), "NaN is no number of JSON; write digits"),
+    "infinite": (changed("ranks", "M", float("-inf")), "-Infinity is no number of JSON"),
+    "an integer of very many digits": ('{"id": ' + "9" * 100_000 + "}", "not JSON; write one"),
+    "an integer of many digits": (changed("array", "X", 10**4000), "X is an integer beyond 2^63"),
+    "a long key twice": (f'{{"{"k" * 9000}": 1, "{"k" * 9000}": 2}}', "k occurs 2 times; name it"),
+    "a name without end": (changed("id", "i" * 10**6), "string of at most 200 characters"),
+    "more ranks than can be": (
+        changed("ranks", {f"R{i}": 1 for i in range(65)}),
+        "ranks: 65 entries; 64 are supported",
+    ),
+    "more tensors than can be": (changed("tensors", [{}] * 10**5), "tensors: 100000 entries; 64"),
+    "more levels than can be": (changed("mapping", [{}] * 10**5), "mapping: 100000 entries; 64"),
+    "very many unknown levels": (
+        changed("levels", [f"L{i}" for i in range(10**5)]),
+        "they must be the levels in order",
+    ),
 }
 
 
@@ -245,7 +263,14 @@ def test_a_bad_case_gets_one_sentence_with_its_line(text, sentence):
     message = str(error.value)
     assert message.startswith("cases.jsonl line 3: ")
     assert sentence in message
-    assert "\n" not in message
+    assert message.isprintable()
+    assert len(message) < LONGEST_SENTENCE  # and so not clipped: its end says what is right
+
+
+def test_a_loop_of_one_step_is_no_loop():
+    case = json.loads(changed("mapping", RF, "loops", [["M", 1], ["N", 2], ["K", 1]]))
+    plain = count_case(parse_case(json.dumps(GOOD), "here"), wrapped=True)
+    assert count_case(parse_case(json.dumps(case), "here"), wrapped=True) == plain
 
 
 def test_the_most_computes_that_are_countable_are_counted():
@@ -351,6 +376,24 @@ def test_a_file_that_is_no_json_lines_gets_one_sentence(tmp_path, capsys, conten
         run(file, capsys)
     assert str(error.value).startswith(str(file))
     assert capsys.readouterr().out == ""
+
+
+def test_a_file_that_swells_when_unpacked_is_not_held(tmp_path, capsys):
+    bomb = bad_file(tmp_path, gzip.compress(bytes(2**29)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="uncompressed it has more than 16777216 bytes"):
+            run(bomb, capsys)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 2**27
+
+
+def test_a_pipe_that_nobody_writes_to_is_refused(tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe is no regular file; name a file of JSON lines"):
+        run(tmp_path / "pipe", capsys)
 
 
 def test_a_missing_file_and_a_folder_get_one_sentence(tmp_path, capsys):

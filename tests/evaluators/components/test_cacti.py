@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evaluators.components import cacti
-from evaluators.components.cacti import CactiError, SramCosts
+from evaluators.components.cacti import CactiError, CactiMissing, SramCosts
 
 KI = 1024
 MI = KI**2
@@ -114,7 +114,7 @@ def test_sizes_that_cacti_cannot_model_are_refused(size):
 
 def test_without_cacti_an_sram_says_how_to_install_it(without_cacti):
     assert not cacti.available()
-    with pytest.raises(CactiError, match=r"pip install 'attention-dse\[cacti\]'"):
+    with pytest.raises(CactiMissing, match=r"pip install 'attention-dse\[cacti\]'"):
         cacti.sram(256, 128)
 
 

@@ -1,0 +1,72 @@
+"""`study.toml` in a study's folder: the specification as run, and what the study was made with.
+
+Its last line is the checksum of the others, so that a change of it is told, not believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dse.storage import another_behaviour
+from evaluators.errors import InputError, shown
+from evaluators.files import write_atomically
+from evaluators.foreign import read_text
+from studies import toml
+from studies.differences import changed_behaviour
+from studies.specification import Specification
+from studies.toml_text import to_toml
+
+_NAME = "study.toml"
+_CHECKSUM = "# sha256 of the lines above: "
+
+
+def begun(folder: Path) -> bool:
+    """Tell whether a study was begun in a folder."""
+    try:
+        return (folder / _NAME).is_file()
+    except (OSError, ValueError):  # a name too long, or with a zero byte
+        return False
+
+
+def write(
+    study: Specification, folder: Path, makers: Sequence[tuple[int, Mapping[str, str]]]
+) -> None:
+    """Write a study's specification, with what made it from which trial on."""
+    text = to_toml(study, {f"from trial {first}": made for first, made in makers})
+    write_atomically(folder / _NAME, f"{text}{_CHECKSUM}{_digest(text)}\n".encode())
+
+
+def stored(folder: Path) -> Specification:
+    """Return the specification of a study that was run in a folder.
+
+    Raises:
+        InputError: if there is none, it is not as it was written, or another version of this
+            program evaluated the study.
+
+    """
+    path = folder / _NAME
+    if not begun(folder):
+        raise InputError(
+            f"there is no study in {shown(folder, 200)}; dse study list shows those there are, "
+            "dse study run starts one"
+        )
+    text = read_text(path, "the specification of a study")
+    lines, _, stated = text.rpartition(_CHECKSUM)
+    if stated != f"{_digest(lines)}\n":
+        raise InputError(
+            f"{shown(path, 200)} is damaged, edited, or of an older version of this program: its "
+            "last line is not the checksum of the others; restore it, or have the dse study run "
+            "that started the study write it anew"
+        )
+    study = toml.parse(text, str(path))
+    changed = changed_behaviour(tomllib.loads(text)["behaviour"], study.behaviour())
+    if changed:
+        raise InputError(another_behaviour(f"the study in {shown(folder, 200)}", changed))
+    return study
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

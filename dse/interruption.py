@@ -1,0 +1,77 @@
+"""SIGINT and SIGTERM: asked to stop, a command stops where nothing is lost.
+
+A signal's handler runs amid whatever the program does. An exception that it raises can be swallowed
+in a callback, or leave half done what must be whole. So where a command works on its results, under
+`held`, a signal only leaves its mark, which `stop_if_asked` looks at between two steps; where it
+computes or waits, under `allowed`, the interrupt comes at once, as it does outside of both.
+It comes once: whoever asks again meets a program that is already stopping.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass
+class _State:
+    asked: bool = False
+    held: bool = False
+
+
+_state = _State()
+
+
+def take() -> None:
+    """From now on take the signals, but those that whoever started this process has it ignore."""
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _note)
+
+
+def ignore() -> None:
+    """From now on ignore the signals: all is done, and what is left is to end."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Let no interrupt come while the context lasts, but where it is allowed."""
+    with _hold(True):
+        yield
+
+
+@contextmanager
+def allowed() -> Iterator[None]:
+    """Let an interrupt come at any instant while the context lasts, also one asked for before."""
+    with _hold(False):
+        stop_if_asked()
+        yield
+    stop_if_asked()
+
+
+def stop_if_asked() -> None:
+    """Raise KeyboardInterrupt where a signal has asked to stop."""
+    if _state.asked:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _hold(value: bool) -> Iterator[None]:
+    before, _state.held = _state.held, value
+    try:
+        yield
+    finally:
+        _state.held = before
+
+
+def _note(number: int, frame: FrameType | None) -> None:
+    first, _state.asked = not _state.asked, True
+    if first and not _state.held:
+        raise KeyboardInterrupt

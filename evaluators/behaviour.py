@@ -1,0 +1,112 @@
+"""Behaviour: what an evaluator gives, as digests that change where its evaluations change.
+
+A fixed set of designs is evaluated, feasible and infeasible ones, small ones on a short sequence
+and the paper's machines on one long enough for the 64-bit overflow (quirk Q5), under the published
+and under the corrected accounting. Results that were stored with other digests are another model's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
+from evaluators.analytical.configurations import CONFIGURATIONS
+from evaluators.analytical.engine import AnalyticalEvaluator
+from evaluators.components import arithmetic, dram
+from evaluators.components.register_file import register_file
+from evaluators.design import Designs
+from evaluators.protocol import evaluator
+from evaluators.workload import Transformer, Workload
+
+COMPONENTS = "components"
+"""The key of the component tables' digest, beside the configurations' names."""
+
+DIGITS = 12
+"""Significant digits of a number that count: instruction sets differ in the last ones of 16."""
+
+_TABLES = ("sram_cacti.csv", "intadder.csv")
+_SHORT = Workload(Transformer("short", 2, 96, 32, 64, 3, 192), 64)
+_LONG = Workload(Transformer("long", 64, 512, 61, 61, 256, 1024), 1024 * 1024)
+
+
+def golden() -> list[tuple[Workload, Designs]]:
+    """Return the designs that are evaluated for every configuration, each batch on a workload."""
+    small = Designs.of(
+        array_rows=np.array([16, 16, 16, 12]),
+        array_cols=np.array([8, 8, 8, 8]),
+        vector_lanes=np.array([8, 16, 32, 8]),
+        buffer_bytes=np.array([65536, 16384, 65536, 65536]),
+        query_tiles=np.array([0, 2, 8, 0]),
+        pe_registers=np.array([0, 0, 9, 0]),
+        lane_registers=np.array([0, 70, 0, 0]),
+    )
+    large = Designs.of(
+        array_rows=256, array_cols=256, vector_lanes=256, buffer_bytes=np.array([1 << 24, 1 << 25])
+    )
+    return [(_SHORT, small), (_LONG, large)]
+
+
+def behaviour(evaluator_name: str) -> dict[str, str]:
+    """Return the digest of each configuration's evaluations, and of the component tables.
+
+    The Timeloop evaluators differ from our engine in none of them: mappings, accounting and
+    feasibility are the engine's. `InputError` lists the known evaluators.
+    """
+    evaluator(evaluator_name)
+    return dict(_digests())
+
+
+@cache
+def _digests() -> dict[str, str]:
+    digests = {name: digest(golden_values(name)) for name in CONFIGURATIONS}
+    return digests | {COMPONENTS: digest(_component_values())}
+
+
+def golden_values(configuration_name: str) -> Iterable[tuple[str, Any]]:
+    """Yield the columns of all golden evaluations of a configuration, each with its name."""
+    for accounting in (PUBLISHED, CORRECTED):
+        for workload, designs in golden():
+            yield from _columns(configuration_name, workload, designs, accounting)
+
+
+def _columns(
+    name: str, workload: Workload, designs: Designs, accounting: Accounting
+) -> Iterable[tuple[str, Any]]:
+    results = AnalyticalEvaluator().evaluate(name, workload, designs, accounting, breakdown=True)
+    yield from results.designs.columns().items()
+    yield from results.designs.binding.items()
+    yield from results.violations.items()
+    yield from results.metrics.items()
+    for einsum, part in results.einsums.items():
+        for field, column in vars(part).items():
+            yield f"{einsum} {field}", column
+
+
+def _component_values() -> Iterable[tuple[str, Any]]:
+    for table in _TABLES:
+        yield table, (files("evaluators.components") / table).read_text(encoding="ascii")
+    for unit, costs in arithmetic.CHARGED.items():
+        yield unit, np.array([costs.energy_pj, costs.area_um2])
+    yield "dram", np.array([dram.ENERGY_PJ])
+    for scaled in (False, True):
+        yield from vars(register_file(2 ** np.arange(12), scaled=scaled)).items()
+
+
+def digest(values: Iterable[tuple[str, Any]]) -> str:
+    """Return 8 hexadecimal digits of named columns and texts, numbers to `DIGITS` digits."""
+    whole = hashlib.sha256()
+    for name, value in values:
+        whole.update(f"{name} {_text(value)}\n".encode())
+    return whole.hexdigest()[:8]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return " ".join(f"{each:.{DIGITS}g}" for each in np.atleast_1d(value).tolist())

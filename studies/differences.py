@@ -1,0 +1,45 @@
+"""What differs between two specifications, in words: the parameter, what it was and what it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from evaluators.errors import shown
+
+_ABSENT = "absent"
+
+
+def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return one phrase a difference between two identities, see `Specification.identity`."""
+    found = []
+    for name in dict.fromkeys([*was, *now]):
+        before, after = was.get(name), now.get(name)
+        if before == after:
+            continue
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            found += [f"{name}: {each}" for each in differences(before, after)]
+        else:
+            found.append(f"{name} {_change(before, after)}")
+    return found
+
+
+def changed_behaviour(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Say whose evaluations differ between two sets of digests, '' for nobody's."""
+    changed = [name for name in now if was.get(name) != now[name]]
+    return ", ".join(changed)
+
+
+def _change(was: Any, now: Any) -> str:
+    before, after = (_text(each) for each in (was, now))
+    if before == after and isinstance(was, list) and isinstance(now, list):
+        gone = [each for each in was if each not in now]
+        new = [each for each in now if each not in was]
+        parts = [f"lost {_text(gone)}"] * bool(gone) + [f"gained {_text(new)}"] * bool(new)
+        return " and ".join(parts) or "was in another order"
+    return f"was {before} and is {after}"
+
+
+def _text(value: Any) -> str:
+    return _ABSENT if value is None else shown(json.dumps(value))

@@ -1,0 +1,97 @@
+"""Behaviour: digests that change where an evaluation changes, and nowhere else."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from evaluators import behaviour as module
+from evaluators.accounting import PUBLISHED, Accounting, Correction
+from evaluators.analytical.configurations import CONFIGURATIONS
+from evaluators.analytical.engine import AnalyticalEvaluator
+from evaluators.behaviour import COMPONENTS, behaviour, digest, golden, golden_values
+from evaluators.components import arithmetic
+from evaluators.errors import InputError
+
+
+@pytest.fixture
+def edited(monkeypatch):
+    """Digests of a model that is edited in this process: computed anew before and after."""
+    module._digests.cache_clear()
+    yield monkeypatch
+    monkeypatch.undo()
+    module._digests.cache_clear()
+
+
+def test_every_configuration_and_the_components_have_a_digest():
+    digests = behaviour("analytical")
+    assert list(digests) == [*CONFIGURATIONS, COMPONENTS]
+    assert all(len(each) == 8 and int(each, 16) >= 0 for each in digests.values())
+
+
+def test_an_edited_schedule_changes_its_configuration_alone(edited):
+    before = behaviour("analytical")
+    stalled = CONFIGURATIONS["architecture"].latency
+    edited.setitem(
+        CONFIGURATIONS, "binding", dataclasses.replace(CONFIGURATIONS["binding"], latency=stalled)
+    )
+    module._digests.cache_clear()
+    after = behaviour("analytical")
+    assert {name for name in before if before[name] != after[name]} == {"binding"}
+
+
+def test_an_edited_component_changes_the_components(edited):
+    before = behaviour("analytical")
+    divide = dataclasses.replace(arithmetic.CHARGED["divide"], energy_pj=9.0)
+    edited.setitem(arithmetic.CHARGED, "divide", divide)
+    module._digests.cache_clear()
+    after = behaviour("analytical")
+    assert before[COMPONENTS] != after[COMPONENTS]
+    assert before["binding"] != after["binding"]
+    assert before["linear_flat"] == after["linear_flat"]
+
+
+def test_the_golden_designs_feel_every_correction():
+    """Q12 aside, which replaces a mapping that a design carries by the optimum found anyway."""
+
+    def energies(accounting):
+        return [
+            AnalyticalEvaluator().evaluate(name, *batch, accounting).metrics["energy_pj"]
+            for name in CONFIGURATIONS
+            for batch in golden()
+        ]
+
+    published = np.concatenate(energies(PUBLISHED))
+    for correction in set(Correction) - {Correction.Q12}:
+        repaired = np.concatenate(energies(Accounting(frozenset({correction}))))
+        assert not np.array_equal(published, repaired, equal_nan=True), correction
+
+
+def test_some_golden_designs_are_feasible_and_some_are_not():
+    for name in CONFIGURATIONS:
+        feasible = [
+            AnalyticalEvaluator().evaluate(name, *batch, PUBLISHED).feasible for batch in golden()
+        ]
+        assert np.concatenate(feasible).any(), name
+        assert not np.concatenate(feasible).all(), name
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize("direction", [1, -1])
+def test_the_last_digits_of_another_instruction_set_change_no_digest(name, direction):
+    def shifted():
+        for label, value in golden_values(name):
+            column = np.asarray(value)
+            real = column.dtype.kind == "f"
+            yield label, column * (1 + direction * 2e-15) if real else value
+
+    assert digest(shifted()) == behaviour("analytical")[name]
+
+
+def test_timeloop_has_our_engines_behaviour():
+    assert behaviour("timeloop") == behaviour("analytical")
+
+
+def test_an_unknown_evaluator_is_named():
+    with pytest.raises(InputError, match="unknown evaluator 'zigzag'"):
+        behaviour("zigzag")
