@@ -9,11 +9,14 @@ tables, the comparison of fronts and checks of the values, as infinities can cra
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import moocore  # type: ignore[import-untyped]
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_OBJECTIVES = 3
 """Up to three objectives, every function here takes O(n log n); beyond, the cost grows fast."""
@@ -81,6 +84,8 @@ def pareto_front_of_chunks(
         ValueError: no chunk, or an objective that is not finite.
 
     """
+    import pandas as pd  # noqa: PLC0415  # workers, which need no tables, start sooner
+
     front: pd.DataFrame | None = None
     for chunk in chunks:
         kept = _keep_non_dominated(chunk, objectives)

@@ -28,11 +28,11 @@ import optuna
 
 from benchmarks.__main__ import ONE_CORE
 from dse.executors import Serial
+from dse.lookup import find
 from dse.parts import Parts
 from dse.runner import Runner
 from dse.samplers import distributions
 from dse.storage import driver
-from dse.study import find
 from studies.specification import Specification
 
 STORAGES = ("sqlite", "journal")

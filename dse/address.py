@@ -62,7 +62,7 @@ def parse(text: str) -> Address:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):  # ValueError: a port of letters
-        scheme = shown(text.partition("://")[0])
+        scheme = shown(text.partition("://")[0])  # the rest may hold a password
         raise InputError(f"storage '{scheme}://...' is no URL of a database; {_RIGHT}") from None
     if url.get_backend_name() == "sqlite":
         return _sqlite(url)

@@ -56,7 +56,10 @@ def _run(arguments: Sequence[str]) -> int:
 def _carry_out(options: argparse.Namespace) -> int:
     try:
         _named_evaluator(options)
-        code: int = import_module(options.module).run(options)
+        with interruption.held():  # amid an import an interrupt becomes another error
+            command = import_module(options.module)
+        interruption.stop_if_asked()
+        code: int = command.run(options)
         failure = streams.output_failure()
         if failure and code == 0:
             raise EvaluationError(f"the output could not be written: {failure}")
@@ -66,6 +69,9 @@ def _carry_out(options: argparse.Namespace) -> int:
     except EvaluationError as error:
         print(f"dse {options.command}: {error}", file=sys.stderr)
         return FOUND_WANTING
+    except Exception:
+        interruption.stop_if_asked()  # what an interrupt became
+        raise
     return code
 
 

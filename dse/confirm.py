@@ -1,14 +1,19 @@
-"""`dse confirm`: the same designs evaluated by Timeloop and by our engine, metric by metric."""
+"""`dse confirm`: the same designs evaluated by Timeloop and by our engine, metric by metric.
+
+Two things may differ: what Timeloop counts, and what Accelergy's component tables say. Where the
+tables are another version's, our engine is evaluated at their prices as well: what then still
+differs are the counts.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
-from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,33 +21,24 @@ from dse import study_tables, text
 from dse.batch import jobs as study_jobs
 from dse.executors import Job, executor, run_job
 from dse.home import stored
-from evaluators.accounting import PUBLISHED, Accounting, Correction
-from evaluators.design import Designs
+from evaluators.accounting import PUBLISHED, Correction
+from evaluators.analytical.architecture import Storage, storage
+from evaluators.analytical.engine import AnalyticalEvaluator
+from evaluators.analytical.loopnest import LoopNest
 from evaluators.errors import InputError
-from evaluators.protocol import EINSUM_METRICS, METRICS, Evaluations, Runs, evaluator
-from evaluators.workload import Workload, seq_len_label
+from evaluators.protocol import EINSUM_METRICS, METRICS, Evaluations, Runs
+from evaluators.timeloop import audit, versions
+from evaluators.workload import seq_len_label
 from studies.paper import points
 
 PAPER = "paper"
 TOLERANCE = 1e-12
 """Relative difference up to which two metrics agree: equal counts leave only rounding."""
 
-ROUNDING = 1e-9
-"""The same for Accelergy's estimate where register files are unrounded (correction Q2): Accelergy
-then rounds no component, the accounting all others to the six decimals of the published tables."""
+_WIDTH = 100
 
 ESTIMATE = "energy by Accelergy"
 """The energy that Accelergy itself estimates from the action counts of all components."""
-
-
-class Estimator(Protocol):
-    """What Timeloop's evaluator can do beside evaluating."""
-
-    def estimated_energy_pj(
-        self, configuration_name: str, workload: Workload, designs: Designs, accounting: Accounting
-    ) -> float:
-        """Estimate the energy of a resolved design, a batch of one."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -53,14 +49,40 @@ class Deviation:
         metric: its name.
         relative: the largest relative difference.
         where: the design where it is that large.
-        tolerance: up to which the metric agrees.
 
     """
 
     metric: str
     relative: float
     where: str
-    tolerance: float = TOLERANCE
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What a comparison of some designs came to.
+
+    Attributes:
+        deviations: between the two evaluators, and between Accelergy's estimate and the accounting.
+        recounted: the same with our engine under Accelergy's prices: what the counts leave.
+        prices: component price -> Accelergy's / ours, the furthest from 1, where they differ.
+        changes: the known changes of Accelergy that explain all these prices; None where none do.
+
+    """
+
+    deviations: list[Deviation]
+    recounted: list[Deviation]
+    prices: dict[str, float]
+    changes: tuple[versions.Change, ...] | None
+
+    @property
+    def counts_agree(self) -> bool:
+        """Whether everything agrees but for the prices of components."""
+        return all(each.relative <= TOLERANCE for each in self.recounted)
+
+    @property
+    def agree(self) -> bool:
+        """Whether everything agrees, or all but prices that a known version changed on purpose."""
+        return self.counts_agree and self.changes is not None
 
 
 def run(options: argparse.Namespace) -> int:
@@ -68,10 +90,11 @@ def run(options: argparse.Namespace) -> int:
     jobs = list(_jobs(options))[: options.limit]
     if not jobs:
         raise InputError(f"{options.study} has no feasible design to confirm")
-    engine: Any = evaluator(options.evaluator)
     start = time.perf_counter()
     with executor(options.executor, options.workers, options.ray_address) as workers:
-        theirs = workers.evaluate([replace(job, evaluator=options.evaluator) for job in jobs])
+        theirs = workers.evaluate(
+            [replace(j, evaluator=f"{options.evaluator}-audit") for j in jobs]
+        )
     middle = time.perf_counter()
     ours = [run_job(job) for job in jobs]
     seconds = {"timeloop": middle - start, "analytical": time.perf_counter() - middle}
@@ -81,35 +104,59 @@ def run(options: argparse.Namespace) -> int:
         for error in each.failures.values()
     ]
     whole = [not each.failures for each in theirs]
-    done, our, their = (
-        list(compress(jobs, whole)),
-        list(compress(ours, whole)),
-        list(compress(theirs, whole)),
+    found = confirmation(
+        list(compress(jobs, whole)), list(compress(ours, whole)), list(compress(theirs, whole))
     )
-    deviations = [*compare(done, our, their), compare_estimates(done, our, their, engine)]
     runs = sum((each.runs for each in theirs), start=Runs())
-    agree = all(each.relative <= each.tolerance for each in deviations)
     if options.json:
         summary = {
             "designs": len(jobs),
-            "deviations": [vars(each) for each in deviations],
+            "agree": found.agree and any(whole),
+            "counts_agree": found.counts_agree and any(whole),
+            "deviations": [vars(each) for each in found.deviations] if any(whole) else [],
+            "prices": found.prices,
+            "changes": [each.since for each in found.changes or ()],
             "failures": failures,
             "runs": vars(runs),
             "seconds": seconds,
         }
         print(json.dumps(summary, indent=1))
     else:
-        rows = [[each.metric, text.error(each.relative), each.where] for each in deviations]
-        print(text.table(["metric", "largest deviation", "at"], rows, left=1))
-        for each in failures:
-            print(f"{each['where']} failed: {each['failure']}")
+        for line in (*(_report(found) if any(whole) else ()), *_failed(failures)):
+            print(line)
         print(
-            f"{sum(whole)} designs: timeloop and analytical {'agree' if agree else 'differ'}"
+            f"{sum(whole)} designs{': ' + _verdict(found) if any(whole) else ''}"
             + (f", {len(failures)} failed" if failures else "")
             + f"; timeloop took {seconds['timeloop']:.1f} s ({runs}), "
             f"analytical {seconds['analytical']:.3f} s"
         )
-    return 0 if agree and not failures else 1
+    return 0 if found.agree and not failures else 1
+
+
+def confirmation(
+    jobs: Sequence[Job], ours: Sequence[Evaluations], theirs: Sequence[Evaluations]
+) -> Confirmation:
+    """Compare designs that both evaluators evaluated, `theirs` with the columns of an audit."""
+    prices: dict[str, float] = {}
+    changes: set[versions.Change] | None = set()
+    recounted = []
+    for job, our, their in zip(jobs, ours, theirs, strict=True):
+        parts = _parts(job, our)
+        own = audit.prices(parts)
+        given = {name: float(their.metrics[name][0]) for name in own if name in their.metrics}
+        differing = versions.differing(own, given)
+        recounted.append(_repriced(job, our, audit.priced(parts, given)) if differing else our)
+        known = versions.recognised(own, given, our.designs)
+        changes = None if changes is None or known is None else changes | set(known)
+        for name, factor in differing.items():
+            prices[name] = max(prices.get(name, 1.0), factor, key=lambda each: abs(each - 1))
+    estimate = _compare_estimates(jobs, theirs)
+    return Confirmation(
+        deviations=[*compare(jobs, ours, theirs), estimate],
+        recounted=[*compare(jobs, recounted, theirs), estimate],
+        prices=prices,
+        changes=None if changes is None else tuple(c for c in versions.CHANGES if c in changes),
+    )
 
 
 def compare(
@@ -127,23 +174,77 @@ def compare(
     return list(worst.values())
 
 
-def compare_estimates(
-    jobs: Sequence[Job],
-    ours: Sequence[Evaluations],
-    theirs: Sequence[Evaluations],
-    engine: Estimator,
-) -> Deviation:
-    """Return the largest deviation of our energy from Accelergy's estimate of the action counts."""
-    exact = any(job.accounting.repairs(Correction.Q2) for job in jobs)
-    worst = Deviation(ESTIMATE, 0.0, "", ROUNDING if exact else TOLERANCE)
-    for job, our, their in zip(jobs, ours, theirs, strict=True):
-        estimate = engine.estimated_energy_pj(
-            job.configuration, job.workload, their.designs, job.accounting
-        )
-        relative = abs(estimate / float(our.metrics["energy_pj"][0]) - 1)
+def _compare_estimates(jobs: Sequence[Job], theirs: Sequence[Evaluations]) -> Deviation:
+    """Return the largest deviation of Accelergy's estimate from the accounting at its prices."""
+    worst = Deviation(ESTIMATE, 0.0, "")
+    for job, their in zip(jobs, theirs, strict=True):
+        exact, estimate = (float(their.metrics[n][0]) for n in (audit.EXACT_PJ, audit.ESTIMATED_PJ))
+        relative = abs(estimate / exact - 1)
         if not relative <= worst.relative:  # NaN is a deviation too
-            worst = replace(worst, relative=relative, where=_place(job))
+            worst = Deviation(ESTIMATE, relative, _place(job))
     return worst
+
+
+def _parts(job: Job, our: Evaluations) -> Storage:
+    """Return our components of a job's design."""
+    return storage(our.designs, scaled_registers=job.accounting.repairs(Correction.Q2))
+
+
+def _repriced(job: Job, our: Evaluations, parts: Storage) -> Evaluations:
+    """Evaluate a job's design with our counts at other prices."""
+    engine = AnalyticalEvaluator(lambda *_: (our.designs, LoopNest, parts), chunk=1)
+    return engine.evaluate(
+        job.configuration, job.workload, our.designs, job.accounting, breakdown=True
+    )
+
+
+def _report(found: Confirmation) -> Iterator[str]:
+    """Yield the deviations, and what there is to say of the component tables."""
+    yield text.table(
+        ["metric", "largest deviation", "at"],
+        [[each.metric, text.error(each.relative), each.where] for each in found.deviations],
+    )
+    if not found.prices:
+        return
+    yield ""
+    yield text.table(
+        ["component", "Accelergy's price / ours"],
+        [[name, f"{factor:.6g}"] for name, factor in found.prices.items()],
+    )
+    known = "no version that is known" if found.changes is None else "another version"
+    yield from _wrapped(
+        f"Accelergy's prices are those of {known}; ours are those of {versions.agreeing()}"
+    )
+    for change in found.changes or ():
+        yield from _wrapped(f"{change.since} {change.what}", indent="  ")
+    worst = max(found.recounted, key=lambda each: each.relative)
+    yield (
+        f"at Accelergy's prices our engine differs by at most {text.error(worst.relative)}, "
+        f"in {worst.metric}"
+    )
+
+
+def _wrapped(sentence: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        sentence,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_on_hyphens=False,
+    )
+
+
+def _failed(failures: Iterable[dict[str, str]]) -> Iterator[str]:
+    for each in failures:
+        yield f"{each['where']} failed: {each['failure']}"
+
+
+def _verdict(found: Confirmation) -> str:
+    if not found.prices:
+        return f"timeloop and analytical {'agree' if found.agree else 'differ'}"
+    counts = "agree" if found.counts_agree else "differ"
+    known = "an unknown version's" if found.changes is None else "another version's"
+    return f"timeloop and analytical {counts} in what they count; component prices are {known}"
 
 
 def _place(job: Job) -> str:

@@ -11,10 +11,19 @@ from numpy.typing import NDArray
 
 from evaluators.accounting import Accounting
 from evaluators.analytical.configurations import configuration
-from evaluators.design import AUTOMATIC, AUTOMATIC_ALLOWED, PARAMETERS, Designs
-from evaluators.errors import InputError
+from evaluators.design import PARAMETERS, SIZES, Designs
+from evaluators.errors import InputError, shown
+from evaluators.foreign import integer
 from evaluators.protocol import Evaluations, Evaluator
-from evaluators.workload import Workload, parse_seq_len, parse_shape, transformer
+from evaluators.workload import (
+    TRANSFORMERS,
+    Transformer,
+    Workload,
+    parse_seq_len,
+    parse_shape,
+    shape_label,
+    transformer,
+)
 from search_spaces.domains import PARAMETERS_OF
 from search_spaces.feasibility import registers_short
 from search_spaces.space import space
@@ -30,6 +39,21 @@ LABEL_DEFAULTS = {
 }
 """What a design runs as and on, and the default of each, as text."""
 
+CHOICES = tuple(each for each in PARAMETERS_OF["flat"] if each not in PARAMETERS)
+"""The choices of a binding."""
+
+_LABELS = {each.name: each.labels for each in space("flat", [1]).parameters if each.name in CHOICES}
+"""Binding choice -> what its values are called, by index; empty where they speak for themselves."""
+
+OWN_NAME = "custom"
+"""The model of a shape without a name."""
+
+STUDY = "evaluate"
+"""What evaluations that belong to no study are labelled with."""
+
+_LARGEST_READ = 2**63 - 1
+_LONGEST_NAME = 60
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -40,22 +64,30 @@ class Setting:
     accounting: Accounting
 
     @classmethod
-    def parse(cls, labels: Mapping[str, str]) -> Setting:
-        """Read one label for each of `LABEL_DEFAULTS`; a shape, where given, replaces the model."""
+    def parse(cls, given: Mapping[str, str]) -> Setting:
+        """Read labels of `LABEL_DEFAULTS`; those that are not given have their default.
+
+        A shape may have a name, its model. `InputError` says which label is wrong, `TooLarge` that
+        the workload is.
+        """
+        labels = {**LABEL_DEFAULTS, **given}
         configuration(labels["configuration"])
-        shape = parse_shape(labels["shape"]) if labels["shape"] else transformer(labels["model"])
-        return cls(
-            labels["configuration"],
-            Workload(shape, parse_seq_len(labels["seq_len"])),
-            Accounting.parse(labels["accounting"], labels["sram"]),
+        accounting = Accounting.parse(labels["accounting"], labels["sram"])
+        seq_len = parse_seq_len(labels["seq_len"])
+        shape = (
+            _named_shape(labels["shape"], given.get("model", OWN_NAME))
+            if "shape" in given
+            else transformer(labels["model"])
         )
+        return cls(labels["configuration"], Workload(shape, seq_len), accounting)
 
     def labels(self, engine: Evaluator) -> dict[str, Any]:
         """Return the first columns of an evaluation's row."""
         return {
-            "study": "evaluate",
+            "study": STUDY,
             "configuration": self.configuration,
             "model": self.workload.transformer.name,
+            "shape": shape_label(self.workload.transformer),
             "seq_len": self.workload.seq_len,
             "accounting": self.accounting.name,
             "evaluator": engine.name,
@@ -64,8 +96,25 @@ class Setting:
 
     def defaults(self) -> dict[str, Any]:
         """Return the paper's value of every parameter."""
-        machine = configuration(self.configuration).architecture.paper_design()
-        return {name: int(column[0]) for name, column in machine.columns().items()}
+        return defaults(self.configuration)
+
+
+def defaults(name: str) -> dict[str, int]:
+    """Return the paper's value of every parameter of a configuration."""
+    machine = configuration(name).architecture.paper_design()
+    return {name: int(column[0]) for name, column in machine.columns().items()}
+
+
+def _named_shape(text: str, name: str) -> Transformer:
+    if len(name) > _LONGEST_NAME:
+        raise InputError(f"model '{shown(name)}': a name has {_LONGEST_NAME} characters at most")
+    shape = parse_shape(text, name)
+    if TRANSFORMERS.get(name, shape) != shape:
+        raise InputError(
+            f"model {name} and shape '{shown(text)}' are not the same transformer, which has "
+            f"{shape_label(TRANSFORMERS[name])}; give one of them"
+        )
+    return shape
 
 
 def evaluate_pinned(
@@ -147,13 +196,22 @@ def reasons(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> li
     return sentences
 
 
+def check_has(name: str, parameter: str) -> None:
+    """Raise `InputError` where a configuration has no such parameter to set."""
+    if parameter not in PARAMETERS_OF[name]:
+        own = [each for each in PARAMETERS_OF[name] if each in PARAMETERS]
+        raise InputError(
+            f"{parameter}: {name} has no {parameter.replace('_', ' ')} to set; it has "
+            f"{', '.join(own)}"
+        )
+
+
 def parse_parameter(name: str, value: str) -> int:
     """Read a parameter as text; `InputError` unless it is a whole number in range."""
-    least = AUTOMATIC if name in AUTOMATIC_ALLOWED else 1
-    if not value.isdecimal() or int(value) < least or int(value) >= 2**62:
-        right = f"{'0 for automatic or ' if least == AUTOMATIC else ''}a positive integer"
-        raise InputError(f"{name} '{value}': give {right}")
-    return int(value)
+    number = integer(value, 0, _LARGEST_READ)
+    if number is None or number < SIZES[name].least:
+        raise InputError(f"{name} '{shown(value)}': give {SIZES[name]}")
+    return SIZES[name].checked(name, number)
 
 
 def parse_binding(text: str, setting: Setting) -> dict[str, int]:
@@ -164,14 +222,29 @@ def parse_binding(text: str, setting: Setting) -> dict[str, int]:
     """
     choices = [each for each in PARAMETERS_OF[setting.configuration] if each not in PARAMETERS]
     if not choices:
-        raise InputError(f"binding: {setting.configuration} has no binding choices")
+        raise InputError(
+            f"binding: {setting.configuration} has no binding to choose; flat has, by "
+            f"{', '.join(CHOICES)}"
+        )
     names, _, values = zip(*(entry.partition("=") for entry in text.split(",")), strict=True)
     if sorted(names) != sorted(choices):
         raise InputError(
-            f"binding '{text}': give each of {', '.join(choices)} once, as {choices[0]}=VALUE"
+            f"binding '{shown(text)}': give each of {', '.join(choices)} once, as "
+            f"{choices[0]}=VALUE"
         )
-    entries = [int(value) if value.isdecimal() else value for value in values]
+    numbers = [integer(value, 0, _LARGEST_READ) for value in values]
+    entries = [v if n is None else n for v, n in zip(values, numbers, strict=True)]
     chosen = space(setting.configuration, [setting.workload.seq_len]).override(
         dict(zip(names, entries, strict=True))
     )
     return {each.name: each.values[0] for each in chosen.parameters if each.name in choices}
+
+
+def binding_text(binding: Mapping[str, int]) -> str:
+    """Write a binding of `CHOICES` as `parse_binding` reads it."""
+    return ",".join(f"{name}={_chosen(name, binding[name])}" for name in CHOICES)
+
+
+def _chosen(name: str, value: int) -> str:
+    labels = _LABELS[name]
+    return labels[value] if 0 <= value < len(labels) else str(value)

@@ -24,7 +24,9 @@ from typing import Any
 
 from dse import text
 from evaluators.components.cacti import HOW_TO_INSTALL
-from evaluators.timeloop import programs
+from evaluators.errors import LONGEST_SENTENCE, shown
+from evaluators.timeloop import programs, versions
+from evaluators.timeloop.run import telling_line
 
 TIME_LIMIT_S = 30.0
 """For one self-test; each takes about a second on an idle machine."""
@@ -35,7 +37,22 @@ _NOTE_WIDTH = 48
 _AT_ONCE = max(2, os.cpu_count() or 1)
 _PLUG_INS = Path("share", "accelergy", "estimation_plug_ins")
 _PROJECT = "pip install attention-dse"
-_TIMELOOP = programs.INSTALLATION
+_GITHUB = "https://github.com/Accelergy-Project"
+_TIMELOOP = (
+    f"{programs.INSTALLATION}, or 'scons --accelergy' in a clone of "
+    f"https://github.com/NVlabs/timeloop at {versions.TIMELOOP}"
+)
+_FRONT_END = (
+    f"the Python that runs dse must be able to import it: {sys.executable} -m pip install "
+    f"git+{_GITHUB}/timeloopfe (the accelergy that this brings knows no plug-ins; the one with "
+    "plug-ins must come first on PATH)"
+)
+_ACCELERGY = f"pip install git+{_GITHUB}/accelergy@{versions.AGREEING['accelergy']}"
+_PLUG_INS_FROM = "into Accelergy's own Python, 'pip install .' in clones of " + ", ".join(
+    f"{_GITHUB}/{name} at {commit}"
+    for name, commit in versions.AGREEING.items()
+    if name != "accelergy"
+)
 
 
 @dataclass(frozen=True)
@@ -93,7 +110,7 @@ def _package(name: str, test: str, gives: str, module: str = "", **options: Any)
     )
 
 
-PLUG_INS = Part("Accelergy plug-ins", "", "estimates for Accelergy's components", _TIMELOOP)
+PLUG_INS = Part("Accelergy plug-ins", "", "estimates for Accelergy's components", _PLUG_INS_FROM)
 
 PARTS = (
     Part("attention-dse", "engine", "the models", required=True, distributions=("attention-dse",)),
@@ -145,7 +162,7 @@ PARTS = (
         "Timeloop front end",
         "timeloop_front_end",
         "a check of the input that we print for Timeloop",
-        _TIMELOOP,
+        _FRONT_END,
         modules=("pytimeloop", "timeloopfe"),
         distributions=("pytimeloop", "timeloopfe"),
     ),
@@ -153,7 +170,7 @@ PARTS = (
         "Accelergy",
         "accelergy",
         "Accelergy's own tables of energy and area for the evaluator timeloop",
-        _TIMELOOP,
+        _ACCELERGY,
         distributions=("accelergy",),
         program="accelergy",
     ),
@@ -184,25 +201,28 @@ def examine(part: Part) -> Finding:
 
 
 def try_out(command: tuple[str, ...], time_limit_s: float) -> tuple[bool, str]:
-    """Run a self-test: whether it exits with 0 in time, and the last line that it printed."""
+    """Run a self-test: whether it exits with 0 in time, and what it said.
+
+    That is the last line that it printed, or else what tells most of its errors.
+    """
     with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
         start_new_session=True,
     ) as process:
         try:
-            printed, _ = process.communicate(timeout=time_limit_s)
+            printed, errors = process.communicate(timeout=time_limit_s)
         except subprocess.TimeoutExpired:
             return False, f"not done after {time_limit_s:g} s"
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-    last = printed.strip().rpartition("\n")[2]
-    said = "".join(each if each.isprintable() else "?" for each in last)
+    last = printed.strip().rpartition("\n")[2] or telling_line(errors)
+    said = shown(last, LONGEST_SENTENCE)
     if process.returncode < 0:
         return False, f"ended by {signal.Signals(-process.returncode).name}"
     return process.returncode == 0, said or f"ended with exit code {process.returncode}"
@@ -278,6 +298,8 @@ def _python() -> Finding:
 def _version(part: Part) -> str | None:
     """Return a part's version, its build, or where it is; None if it is missing."""
     path = shutil.which(part.program) if part.program else None
+    if part.program and path is None:
+        return None  # a package of its name alone, as a front end brings it, is no program
     there = path or any(util.find_spec(module) for module in part.modules)
     for distribution in part.distributions:
         try:

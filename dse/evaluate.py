@@ -10,6 +10,7 @@ from dse.account import account
 from dse.designs import (
     LABEL_DEFAULTS,
     Setting,
+    check_has,
     evaluate_pinned,
     parse_binding,
     parse_parameter,
@@ -39,9 +40,10 @@ def run(options: argparse.Namespace) -> int:
         return 0 if complete else 1
     if "model" in given and "shape" in given:
         raise InputError("--model and --shape both describe the transformer; give one of them")
-    setting = Setting.parse(
-        LABEL_DEFAULTS | {k: v for k, v in given.items() if k in LABEL_DEFAULTS}
-    )
+    setting = Setting.parse({k: v for k, v in given.items() if k in LABEL_DEFAULTS})
+    for name in PARAMETERS:
+        if name in given:
+            check_has(setting.configuration, name)
     parameters = setting.defaults() | {
         name: parse_parameter(name, given[name]) for name in PARAMETERS if name in given
     }

@@ -4,16 +4,22 @@ A signal's handler runs amid whatever the program does. An exception that it rai
 in a callback, or leave half done what must be whole. So where a command works on its results, under
 `held`, a signal only leaves its mark, which `stop_if_asked` looks at between two steps; where it
 computes or waits, under `allowed`, the interrupt comes at once, as it does outside of both.
-It comes once: whoever asks again meets a program that is already stopping.
+It comes once: whoever asks again meets a program that is stopping, unless it is so much later that
+the first exception must have been swallowed.
 """
 
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from types import FrameType
+
+_STOPPING_S = 10.0
+"""How long a program may take to stop, before a signal interrupts it once more."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -22,6 +28,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class _State:
     asked: bool = False
     held: bool = False
+    raised_s: float = -inf
 
 
 _state = _State()
@@ -59,6 +66,7 @@ def allowed() -> Iterator[None]:
 def stop_if_asked() -> None:
     """Raise KeyboardInterrupt where a signal has asked to stop."""
     if _state.asked:
+        _state.raised_s = time.monotonic()
         raise KeyboardInterrupt
 
 
@@ -72,6 +80,8 @@ def _hold(value: bool) -> Iterator[None]:
 
 
 def _note(number: int, frame: FrameType | None) -> None:
-    first, _state.asked = not _state.asked, True
-    if first and not _state.held:
+    _state.asked = True
+    now = time.monotonic()
+    if not _state.held and now - _state.raised_s > _STOPPING_S:
+        _state.raised_s = now
         raise KeyboardInterrupt

@@ -228,8 +228,9 @@ class Ray:
                 "_node_ip_address": "127.0.0.1",
                 "_temp_dir": str(self._folder),
             }
-        import ray  # noqa: PLC0415
-
+        with interruption.held():
+            import ray  # noqa: PLC0415
+        interruption.stop_if_asked()
         self._ray = ray
         try:
             with _own_termination():

@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from evaluators.errors import EvaluationError, InputError, shown
@@ -51,7 +53,11 @@ def own_folder() -> Path:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder of Ray's files."""
+    """Remove a folder of Ray's files, and end what a start that failed left at work in it."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if os.fsencode(folder) in (process / "cmdline").read_bytes():
+                os.kill(int(process.name), signal.SIGKILL)
     shutil.rmtree(folder, ignore_errors=True)
 
 

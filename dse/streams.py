@@ -16,8 +16,11 @@ from typing import Any, TextIO
 _STANDARD = (0, 1, 2)
 
 
-class _Sink(io.RawIOBase):
-    """Writes to a file descriptor until that fails; from then on takes everything and drops it."""
+class _Sink(io.BufferedIOBase):
+    """Writes to a file descriptor until that fails; from then on takes everything and drops it.
+
+    It keeps nothing back: what an interrupt comes amid is not written again.
+    """
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
@@ -25,9 +28,10 @@ class _Sink(io.RawIOBase):
         self.failure: OSError | None = None
 
     def write(self, content: Any, /) -> int:
-        if self.failure is None:
+        left = memoryview(content)
+        while left and self.failure is None:
             try:
-                return os.write(self._descriptor, content)
+                left = left[os.write(self._descriptor, left) :]
             except OSError as error:
                 self.failure = error
         return len(content)
@@ -60,8 +64,8 @@ def make_lasting() -> None:
 def output_failure() -> str | None:
     """Flush standard output; say why it was not written, None where it was or nobody reads it."""
     sys.stdout.flush()
-    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
-    failure = raw.failure if isinstance(raw, _Sink) else None
+    sink = getattr(sys.stdout, "buffer", None)
+    failure = sink.failure if isinstance(sink, _Sink) else None
     if failure is None or failure.errno == errno.EPIPE:
         return None
     return failure.strerror or str(failure)
@@ -70,7 +74,7 @@ def output_failure() -> str | None:
 def _lasting(stream: TextIO | None, descriptor: int) -> TextIO:
     sink = _Sink(descriptor)
     return io.TextIOWrapper(
-        io.BufferedWriter(sink),
+        sink,  # type: ignore[type-var]  # it has all that a text stream needs
         encoding=stream.encoding if stream is not None else "utf-8",
         errors="backslashreplace",
         line_buffering=descriptor == 2 or sink.isatty(),

@@ -16,6 +16,7 @@ from dse.address import without_password
 from dse.bar import Bar
 from dse.cli import INTERRUPTED
 from dse.executors import executor
+from dse.lookup import find
 from dse.misses import nearest_misses, registers_short_on
 from dse.parts import Parts
 from dse.progress import Progress
@@ -26,7 +27,6 @@ from evaluators.accounting import Accounting
 from evaluators.errors import EvaluationError, InputError
 from evaluators.protocol import Runs, evaluator
 from studies import toml
-from studies.builtin import builtin
 from studies.pins import pins
 from studies.specification import SAMPLERS, Specification
 
@@ -83,13 +83,6 @@ def _resume(options: argparse.Namespace) -> int:
     if options.trials is not None:
         study = replace(study, trials=options.trials)
     return drive(study, folder, options)
-
-
-def find(name: str) -> tuple[Specification, ...]:
-    """Return the study of a TOML file, or the built-in ones of that name."""
-    if name.lower().endswith(".toml") or "/" in name:
-        return (toml.load(Path(name)),)
-    return builtin(name)
 
 
 def drive(study: Specification, folder: Path, options: argparse.Namespace) -> int:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
-from analysis.fronts import pareto_front, pareto_front_of_chunks
+from analysis.fronts import pareto_front_of_chunks
 from dse import interruption
 from dse.cli import INTERRUPTED
 from dse.executors import Executor, executor
 from dse.home import begun, stored
-from dse.study import find
+from dse.lookup import find
 from dse.study_tables import objective_columns
-from dse.sweep_parts import SweepParts
-from dse.sweep_pieces import Piece, reduced
+from dse.sweep_parts import SweepParts, Swept, parquet
+from dse.sweep_pieces import cut, reduced
 from evaluators.errors import EvaluationError
 from studies.specification import Specification
 
@@ -74,18 +76,34 @@ def _front(study: Specification, parts: SweepParts, workers: Executor) -> pd.Dat
     """Evaluate what is missing of a sweep, and return the front of it all."""
     objectives = objective_columns(study)
     missing = parts.missing()
-    pieces = [Piece(study, start, parts.stop(start)) for start in missing]
+    pieces = cut(study, parts, missing, workers.workers) if missing else []
+    waiting = Counter(piece.part for piece in pieces)
+    unwritten: dict[int, dict[int, bytes | Swept]] = {}
+    fronts = []
     left = sum(piece.stop - piece.start for piece in pieces)
     size = study.space.size
-    fronts = []
     with tqdm(
         desc=study.name, total=size, initial=size - left, unit=" designs", unit_scale=True
     ) as bar:
         for place, result in workers.completed(reduced, pieces):
-            parts.write(pieces[place].start, result.content)
+            piece = pieces[place]
             fronts.append(result.front)
-            bar.update(pieces[place].stop - pieces[place].start)
+            unwritten.setdefault(piece.part, {})[piece.start] = result.part
+            waiting[piece.part] -= 1
+            if not waiting[piece.part]:
+                parts.write(piece.part, _content(parts, piece.part, unwritten.pop(piece.part)))
+            bar.update(piece.stop - piece.start)
     for start in sorted(set(parts.starts()) - set(missing)):
         interruption.stop_if_asked()
-        fronts.append(pareto_front(parts.candidates(parts.read(start)), objectives))
-    return pareto_front_of_chunks(fronts, objectives)
+        fronts.append(parts.front_of(parts.read(start)))
+    return pareto_front_of_chunks((front.to_pandas() for front in fronts), objectives)
+
+
+def _content(parts: SweepParts, start: int, pieces: Mapping[int, bytes | Swept]) -> bytes:
+    """Return the content of a part's file from its pieces by their first design."""
+    swept = []
+    for _, piece in sorted(pieces.items()):
+        if isinstance(piece, bytes):
+            return piece  # it is all of the part
+        swept.append(piece)
+    return parquet(parts.table(start, Swept.joined(swept)))

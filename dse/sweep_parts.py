@@ -11,37 +11,33 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from analysis.fronts import non_dominated
 from dse.sealed import metadata, sealed, unsealed
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
-from evaluators.protocol import METRICS, evaluator
+from evaluators.protocol import METRICS
 from search_spaces.parameter import Parameter
 from studies.objectives import OBJECTIVES, UNITS, objective_values
 from studies.specification import Specification
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA_VERSION = "2"
 
 _REMEDY = "remove it and sweep again"
 
 CHUNK = 1 << 16
-"""The most designs in a part, the infeasible ones counted."""
-
-_PARTS = 64
-"""A space is cut into so many parts, for workers to share, ..."""
-
-_LEAST = 512
-"""... but not into smaller ones, unless the evaluator takes its designs one by one."""
+"""Designs in a part, the infeasible ones counted."""
 
 _SEARCH_ALONE = ("sampler", "seed", "batch", "pinned")
 """What the result of a trial depends on, but not that of a sweep."""
@@ -52,7 +48,7 @@ Float64s = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Swept:
-    """The feasible designs of one part.
+    """The feasible designs of a part, or of a piece of one.
 
     Attributes:
         designs: their numbers in the space, ascending, shape (n,).
@@ -62,6 +58,14 @@ class Swept:
 
     designs: Int64s
     metrics: Mapping[str, Float64s]
+
+    @classmethod
+    def joined(cls, pieces: Sequence[Self]) -> Self:
+        """Put the pieces of a part together, in their order."""
+        return cls(
+            np.concatenate([piece.designs for piece in pieces]),
+            {name: np.concatenate([piece.metrics[name] for piece in pieces]) for name in METRICS},
+        )
 
 
 class SweepParts:
@@ -79,20 +83,17 @@ class SweepParts:
         self._digest = digest(study)
         self._varying = [each for each in study.space.parameters if len(each.values) > 1]
 
-        least = 1 if evaluator(study.evaluator).one_by_one else _LEAST
-        self._size = min(CHUNK, max(least, ceil(study.space.size / _PARTS)))
-
     def path(self, start: int) -> Path:
         """Return the part of the designs from number `start` on."""
         return self._folder / f"part-{start:012d}.parquet"
 
     def starts(self) -> range:
-        """Return the first designs of all parts of the space: a matter of the study alone."""
-        return range(0, self._study.space.size, self._size)
+        """Return the first designs of all parts of the space."""
+        return range(0, self._study.space.size, CHUNK)
 
     def stop(self, start: int) -> int:
         """Return the number that follows the last design of a part."""
-        return min(start + self._size, self._study.space.size)
+        return min(start + CHUNK, self._study.space.size)
 
     def missing(self) -> list[int]:
         """Return the first designs of the parts that are yet to be written.
@@ -138,12 +139,12 @@ class SweepParts:
         infeasible = sum(int(_metadata(self.path(start))["infeasible"]) for start in self.starts())
         return self._study.space.size - infeasible
 
-    def candidates(self, table: pa.Table) -> pd.DataFrame:
-        """Return a row a design of a part: its number, parameters and objectives."""
-        parameters = [each.name for each in self._varying]
+    def front_of(self, table: pa.Table) -> pa.Table:
+        """Return the designs of a part that no other of it dominates, a row each.
+
+        Columns are their number, parameters and objectives; the order is that of their numbers.
+        """
         count = len(self._study.workloads)
-        designs = table.select(["design", *parameters])
-        frame: pd.DataFrame = designs.take(np.arange(0, len(table), count)).to_pandas()
         metrics = {metric for name in self._study.objectives for metric in OBJECTIVES[name]}
         values = objective_values(
             self._study.objectives,
@@ -152,9 +153,12 @@ class SweepParts:
                 for place in range(count)
             ],
         )
-        for name, column in zip(self._study.objectives, values.T, strict=True):
-            frame[UNITS[name]] = column
-        return frame
+        best = np.flatnonzero(non_dominated(values))
+        front = table.select(["design", *(each.name for each in self._varying)])
+        front = front.take(best * count).replace_schema_metadata(None)
+        for name, column in zip(self._study.objectives, values[best].T, strict=True):
+            front = front.append_column(UNITS[name], pa.array(column))
+        return front
 
     def read(self, start: int) -> pa.Table:
         """Read a part whole, so that its checksums find damage in any column.
@@ -166,7 +170,7 @@ class SweepParts:
         return _read(self.path(start))
 
     def write_front(self, front: pd.DataFrame) -> None:
-        """Write the front, atomically; columns as those of `candidates`."""
+        """Write the front, atomically; columns as those of `front_of`."""
         own = {"schema_version": SCHEMA_VERSION, "digest": self._digest}
         columns = {str(name): pa.array(column) for name, column in front.items()}
         table = pa.table(columns).replace_schema_metadata(own)

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
-from analysis.fronts import pareto_front
 from dse.batch import constrained, jobs
 from dse.executors import run_job
 from dse.sweep_parts import SweepParts, Swept, parquet
-from evaluators.protocol import METRICS
-from studies.objectives import UNITS
+from evaluators.protocol import METRICS, evaluator
 from studies.specification import Specification
 
 _JOB = 1 << 14
 """Designs evaluated at a time: more are no faster, and take more memory."""
 
 
+_SHARE = 2
+"""Pieces that a worker gets of a small space: one may take longer than another."""
+
+
 @dataclass(frozen=True)
 class Piece:
-    """The designs of number `start` to `stop` - 1 of a study's space, those of one part."""
+    """The designs of number `start` to `stop` - 1 of a study's space.
+
+    Attributes:
+        part: the first design of the part that they belong to.
+
+    """
 
     study: Specification
+    part: int
     start: int
     stop: int
 
@@ -37,13 +47,28 @@ class Reduced:
     """What is left of a piece.
 
     Attributes:
-        content: of its part's file.
-        front: its designs that no other of it dominates, see `SweepParts.candidates`.
+        part: the content of its part's file, or where it is not all of the part, what that takes.
+        front: its designs that no other of it dominates, see `SweepParts.front_of`.
 
     """
 
-    content: bytes
-    front: pd.DataFrame
+    part: bytes | Swept
+    front: pa.Table
+
+
+def cut(
+    study: Specification, parts: SweepParts, missing: Sequence[int], workers: int
+) -> list[Piece]:
+    """Cut the missing parts so that all workers have something to do: large ones not at all."""
+    designs = sum(parts.stop(start) - start for start in missing)
+    size = max(1, ceil(designs / (workers * _SHARE))) if workers > 1 else designs
+    if evaluator(study.evaluator).one_by_one:
+        size = 1
+    return [
+        Piece(study, part, start, min(start + size, parts.stop(part)))
+        for part in missing
+        for start in range(part, parts.stop(part), size)
+    ]
 
 
 def reduced(piece: Piece) -> Reduced:
@@ -54,9 +79,10 @@ def reduced(piece: Piece) -> Reduced:
 
     """
     parts = SweepParts(piece.study, Path())
-    table = parts.table(piece.start, _feasible(piece))
-    front = pareto_front(parts.candidates(table), [UNITS[each] for each in piece.study.objectives])
-    return Reduced(parquet(table), front)
+    swept = _feasible(piece)
+    table = parts.table(piece.part, swept)
+    whole = (piece.start, piece.stop) == (piece.part, parts.stop(piece.part))
+    return Reduced(parquet(table) if whole else swept, parts.front_of(table))
 
 
 def _feasible(piece: Piece) -> Swept:

@@ -9,15 +9,48 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evaluators.errors import InputError
+from evaluators.errors import InputError, TooLarge, shown
 
 Int64s = NDArray[np.int64]
 
 AUTOMATIC = 0
 """Leaves query tiles or a register-file depth to the configuration's rule."""
 
-AUTOMATIC_ALLOWED = ("query_tiles", "pe_registers", "lane_registers")
-"""The parameters that may be left to a rule."""
+
+@dataclass(frozen=True)
+class Size:
+    """What a parameter may be: 1 to `most`, or `AUTOMATIC` where that is allowed."""
+
+    most: int
+    automatic: bool = False
+
+    @property
+    def least(self) -> int:
+        """The least value, `AUTOMATIC` where that is allowed."""
+        return AUTOMATIC if self.automatic else 1
+
+    def __str__(self) -> str:
+        """Say what it may be: 'a positive integer, or 0 for automatic, 1024 at most'."""
+        return f"a positive integer{', or 0 for automatic' * self.automatic}, {self.most} at most"
+
+    def checked(self, name: str, value: int) -> int:
+        """Return a value; `InputError` where it is too small, `TooLarge` where it is too large."""
+        if self.least <= value <= self.most:
+            return value
+        kind = TooLarge if value > self.most else InputError
+        raise kind(f"{name} {shown(value)}: it must be {self}")
+
+
+SIZES = {
+    "array_rows": Size(2**16),
+    "array_cols": Size(2**16),
+    "vector_lanes": Size(2**20),
+    "buffer_bytes": Size(2**31),
+    "query_tiles": Size(2**31 - 1, automatic=True),
+    "pe_registers": Size(2**24, automatic=True),
+    "lane_registers": Size(2**24, automatic=True),
+}
+"""Parameter -> what it may be where it enters, with a wide margin over what is built."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +94,8 @@ class Designs:
     ) -> Designs:
         """Build a batch from integers and one-dimensional arrays, broadcast to one length.
 
-        `InputError` names the first parameter that is not a positive integer.
+        `InputError` names the first parameter that is no integer or too small; what is too large
+        for `SIZES` is refused where it enters, and infeasible here.
         """
         parameters = {
             "array_rows": array_rows,
@@ -119,9 +153,7 @@ PARAMETERS = tuple(each.name for each in fields(Designs) if each.name != "bindin
 
 
 def _check(name: str, column: NDArray[Any]) -> None:
-    least = AUTOMATIC if name in AUTOMATIC_ALLOWED else 1
     if column.dtype.kind not in "iu":
         raise InputError(f"{name}: integers are wanted, not {column.dtype}")
-    if column.size and column.min() < least:
-        right = "a positive integer" if least else "a positive integer, or 0 for automatic"
-        raise InputError(f"{name} {column.min()}: it must be {right}")
+    if column.size and column.min() < SIZES[name].least:
+        raise InputError(f"{name} {column.min()}: it must be {SIZES[name]}")

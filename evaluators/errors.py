@@ -4,6 +4,7 @@ LONGEST_SENTENCE = 1000
 """Characters of an error's sentence: what is wrong, where, and what would be right."""
 
 _GAP = " ... "
+_MOST_BITS = 10_000
 
 
 def shown(foreign: object, most: int = 60) -> str:
@@ -12,6 +13,8 @@ def shown(foreign: object, most: int = 60) -> str:
     What does not print (line ends, terminal codes, broken encodings) is written as an escape. Of a
     text that is too long the middle is left out: its end often says what is wrong.
     """
+    if isinstance(foreign, int) and foreign.bit_length() > _MOST_BITS:
+        foreign = f"an integer of {foreign.bit_length()} bits"  # Python writes no such digits
     text = str(foreign)
     if len(text) > 2 * most:
         text = text[:most] + text[-most:]  # as much as can be shown, whatever the text's length
@@ -38,6 +41,10 @@ class InputError(_Sentence, ValueError):
 
     The command line prints it on standard error and exits with code 2.
     """
+
+
+class TooLarge(InputError):
+    """A size or a workload beyond what is evaluated; in a table its row fails alone."""
 
 
 class EvaluationError(_Sentence, RuntimeError):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from evaluators.errors import InputError
 
@@ -12,9 +15,17 @@ _LONGEST_NAME_BYTES = 200
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, making its folder where it is missing.
+    """Write a file whole or not at all, see `written_atomically`."""
+    with written_atomically(path) as file:
+        file.write(content)
 
-    Until it is whole it has a name that nobody can guess, and that no other file has.
+
+@contextmanager
+def written_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that is there once the block has ended without an error, and not before.
+
+    Its folder is made where it is missing. Until it is whole it has a name that nobody can guess,
+    and that no other file has.
 
     Raises `InputError` where the file cannot be written; what was there before then stays.
     """
@@ -25,7 +36,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(handle)
             unfinished.replace(path)

@@ -9,7 +9,10 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from evaluators.errors import InputError, shown
 
@@ -43,23 +46,29 @@ def read_text(path: Path, what: str, *, largest_bytes: int = LARGEST_TEXT_BYTES)
 
 def read_bytes(path: Path, what: str, *, largest_bytes: int) -> bytes:
     """Read a file whole, see `read_text`."""
+    with opened(path, what) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > largest_bytes:
+            raise InputError(
+                f"{shown(path, 200)} has {size} bytes; {what} may have {largest_bytes} at most"
+            )
+        return file.read(largest_bytes)
+
+
+@contextmanager
+def opened(path: Path, what: str) -> Iterator[BinaryIO]:
+    """Open a regular file to be read; `InputError`, see `read_text`, also where reading fails."""
     try:
         # A pipe that nobody writes to is opened without waiting, and then found to be no file.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
-            about = os.fstat(handle)
-            if not stat.S_ISREG(about.st_mode):
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
                 raise InputError(f"{shown(path, 200)} is no regular file; name {what}")
-            if about.st_size > largest_bytes:
-                raise InputError(
-                    f"{shown(path, 200)} has {about.st_size} bytes; {what} may have "
-                    f"{largest_bytes} at most"
-                )
-            return file.read(largest_bytes)
+            yield file
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         if isinstance(error, InputError):
             raise
-        reason = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise InputError(f"cannot read {shown(path, 200)}: {reason}; name {what}") from None
 
 

@@ -173,6 +173,8 @@ EVALUATORS = {
     "analytical": "evaluators.analytical.engine:AnalyticalEvaluator",
     "timeloop": "evaluators.timeloop.evaluator:TimeloopEvaluator",
     "timeloop-mapper": "evaluators.timeloop.evaluator:searching",
+    "timeloop-audit": "evaluators.timeloop.evaluator:auditing",
+    "timeloop-mapper-audit": "evaluators.timeloop.evaluator:auditing_search",
 }
 """Name -> module and maker, imported when asked for."""
 

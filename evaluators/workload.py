@@ -8,10 +8,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from evaluators.errors import InputError
+from evaluators.errors import InputError, TooLarge, shown
+from evaluators.foreign import integer
 
 KI = 1024
+_DIGITS = re.compile(r"[0-9]+")
+_LENGTH = re.compile(r"([0-9]+)([KM]?)")
 _SUFFIX = {"": 1, "K": KI, "M": KI**2}
+_MOST_READ = 2**63 - 1
+
+SHAPE = ("batch", "model_width", "query_width", "value_width", "heads", "ffn_width")
+"""The sizes of a transformer, in the order of B,D,E,F,H,S."""
+
+LARGEST = 2**20
+"""The largest of them that is accepted, with a wide margin over what is trained."""
+
+LONGEST = 2**31 - 1
+"""Tokens of the longest sequence: its square, the scores of one head, is still counted exactly."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +51,13 @@ class Transformer:
     ffn_width: int
 
     def __post_init__(self) -> None:
-        for field in ("batch", "model_width", "query_width", "value_width", "heads", "ffn_width"):
-            if getattr(self, field) < 1:
-                raise InputError(
-                    f"transformer {self.name}: {field} is {getattr(self, field)}; "
-                    "it must be a positive integer"
-                )
+        for field in SHAPE:
+            size = getattr(self, field)
+            where = f"transformer {shown(self.name)}: {field} is {shown(size)}"
+            if size < 1:
+                raise InputError(f"{where}; it must be a positive integer")
+            if size > LARGEST:
+                raise TooLarge(f"{where}; it may be {LARGEST} at most")
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,8 @@ class Workload:
     def __post_init__(self) -> None:
         if self.seq_len < 1:
             raise InputError(f"sequence length {self.seq_len}: it must be a positive integer")
+        if self.seq_len > LONGEST:
+            raise TooLarge(f"sequence length {shown(self.seq_len)}: give 1 to 2^31 - 1 tokens")
 
 
 TRANSFORMERS = {
@@ -80,28 +96,50 @@ def transformer(name: str) -> Transformer:
         return TRANSFORMERS[name]
     except KeyError:
         raise InputError(
-            f"unknown model '{name}'; known are {', '.join(TRANSFORMERS)}, "
+            f"unknown model '{shown(name)}'; known are {', '.join(TRANSFORMERS)}, "
             "and --shape B,D,E,F,H,S describes any other"
         ) from None
 
 
-def parse_shape(text: str) -> Transformer:
-    """Read a transformer from 'B,D,E,F,H,S', for example '64,768,64,64,12,3072'."""
-    parts = text.split(",")
-    if len(parts) != 6 or not all(part.strip().isdecimal() for part in parts):
+def parse_shape(text: str, name: str = "custom") -> Transformer:
+    """Read a transformer from 'B,D,E,F,H,S', for example '64,768,64,64,12,3072'.
+
+    `InputError` says what is no shape, `TooLarge` which size is out of bounds.
+    """
+    parts = [part.strip(" ") for part in text.split(",", maxsplit=6)]
+    if len(parts) != 6 or not all(_DIGITS.fullmatch(part) for part in parts):
         raise InputError(
-            f"shape '{text}': give six positive integers B,D,E,F,H,S "
+            f"shape '{shown(text)}': give six positive integers B,D,E,F,H,S "
             "(batch, model width, query width, value width, heads, feed-forward width)"
         )
-    return Transformer("custom", *(int(part) for part in parts))
+    return Transformer(name, *(_read(part, f"shape '{shown(text)}'") for part in parts))
+
+
+def shape_label(shape: Transformer) -> str:
+    """Write a transformer as `parse_shape` reads it."""
+    return ",".join(str(getattr(shape, field)) for field in SHAPE)
 
 
 def parse_seq_len(text: str | int) -> int:
-    """Read a sequence length in tokens: '262144', '256K' or '1M' (K = 1024, M = 1024^2)."""
-    match = re.fullmatch(r"(\d+)([KM]?)", str(text))
-    if match is None:
-        raise InputError(f"sequence length '{text}': write tokens, as 262144, 256K or 1M")
-    return int(match[1]) * _SUFFIX[match[2]]
+    """Read a sequence length in tokens: '262144', '256K' or '1M' (K = 1024, M = 1024^2).
+
+    `InputError` says what is no length, `TooLarge` that it is beyond 64 bits; `Workload` bounds it.
+    """
+    match = _LENGTH.fullmatch(text) if isinstance(text, str) else None
+    if isinstance(text, str) and match is None:
+        raise InputError(f"sequence length '{shown(text)}': write tokens, as 262144, 256K or 1M")
+    where = f"sequence length {shown(text)}"
+    tokens = _read(match[1], where) * _SUFFIX[match[2]] if match else int(text)
+    if tokens > _MOST_READ:
+        raise TooLarge(f"{where}: give 1 to 2^31 - 1 tokens")
+    return tokens
+
+
+def _read(digits: str, where: str) -> int:
+    number = integer(digits, 0, _MOST_READ)
+    if number is None:
+        raise TooLarge(f"{where}: {shown(digits)} is too large; sizes are below 2^63")
+    return number
 
 
 def seq_len_label(seq_len: int) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from evaluators.design import AUTOMATIC
-from evaluators.errors import InputError
+from evaluators.errors import InputError, shown
 from search_spaces.parameter import Parameter
 
 _ENDS = ("min", "max")
@@ -51,7 +51,7 @@ def _between(parameter: Parameter, change: Mapping[object, object]) -> tuple[int
         must = parameter.described(domain=True)
         raise InputError(f"{name}: it has no range; list its values, each {must}")
     if not change or not change.keys() <= set(_ENDS):
-        given = ", ".join(str(key) for key in change) or "nothing"
+        given = shown(", ".join(map(str, change)) or "nothing")
         raise InputError(f"{name}: a range has min, max or both, not {given}")
     sizes = tuple(value for value in parameter.domain if value != AUTOMATIC)
     ends = {"min": sizes[0], "max": sizes[-1]}
@@ -75,4 +75,4 @@ def _integer(entry: object) -> int | None:
 
 
 def _shown(entry: object) -> str:
-    return f"'{entry}'" if isinstance(entry, str) else str(entry)
+    return f"'{shown(entry)}'" if isinstance(entry, str) else shown(entry)

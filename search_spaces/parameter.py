@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluators.design import SIZES
 from evaluators.errors import InputError
 
 Int64s = NDArray[np.int64]
@@ -24,8 +25,8 @@ class Parameter:
         name: a column of a batch of designs, a binding column, or 'configuration'.
         values: what the space searches, ascending: a size in natural units, or the index of a
             choice.
-        domain: what an override may choose the values from, ascending; None for any positive
-            integer below 2^63, or 0 for automatic.
+        domain: what an override may choose the values from, ascending; None for any size that the
+            parameter may have.
         ordered: the values are sizes, whose order a sampler may exploit; False for choices.
         labels: what choices are called, by index; empty where the values speak for themselves.
 
@@ -59,13 +60,15 @@ class Parameter:
 
     def allows(self, value: int) -> bool:
         """Tell whether an override may choose that value."""
-        return 0 <= value < 2**63 if self.domain is None else value in self.domain
+        if self.domain is None:
+            return SIZES[self.name].least <= value <= SIZES[self.name].most
+        return value in self.domain
 
     def described(self, *, domain: bool = False) -> str:
         """Say what a value must be: one of those searched, or one of the whole domain."""
         choices = self.domain if domain else self.values
         if choices is None:
-            return "a positive integer below 2^63, or 0 for automatic"
+            return str(SIZES[self.name])
         if len(choices) > _LISTED:
             return f"one of {len(choices)} values from {choices[0]} to {choices[-1]}"
         names = [self.labels[each] if self.labels else str(each) for each in choices]

@@ -47,9 +47,7 @@ _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_LONGEST_NAME - 1}}}")
 _LARGEST_BYTES = 2**18
 _DEEPEST = 8
 _DEEP_KEY = re.compile(rf"(?<![\w\"'-])(?:[\w\"'-]+[ \t]*\.[ \t]*){{{_DEEPEST}}}")
-_RIGHT = (
-    'a study has lines as name = "mine" and configuration = "binding", see dse study run --help'
-)
+_RIGHT = 'a study has lines as name = "mine", configuration = "binding", models = ["BERT"]'
 LARGEST_SEED = 2**32 - 1
 """The largest that every sampler takes."""
 

@@ -1,4 +1,7 @@
+import gzip
+import json
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -8,36 +11,24 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+@dataclass(frozen=True)
+class RecordedRun:
+    """One run of a real program, see `tests/data/record_runs.py`: files are name -> text."""
 
-
-def shared(name: str, what: str) -> Path:
-    """Return something beside the repository, or skip the test that asks for it."""
-    path = SHARED / name
-    if not path.exists():
-        pytest.skip(f"{what} not at {path}")
-    return path
-
-
-@pytest.fixture(scope="session")
-def reference() -> Path:
-    """Folder of the tables that the authors of FuseMax published with their artifact."""
-    return shared("reference", "the published tables are")
+    configuration: str
+    program: str
+    inputs: dict[str, str]
+    outputs: dict[str, str]
 
 
 @pytest.fixture(scope="session")
-def truth() -> Path:
-    """Loop nests that the real Timeloop counted, JSON lines compressed with gzip."""
-    return shared("truth/loopnest.jsonl.gz", "Timeloop's counts of random loop nests are")
+def data() -> Path:
+    """Folder of what the tests compare with; its README tells where each file is from."""
+    return Path(__file__).with_name("data")
 
 
 @pytest.fixture(scope="session")
-def spec() -> Path:
-    """Folder of the tables of the model's specification: loop-nest counts, FLAT's bindings."""
-    return shared("spec", "the specification's tables are")
-
-
-@pytest.fixture(scope="session")
-def timeloop_runs() -> Path:
-    """Folder of complete runs of the real Timeloop and Accelergy, inputs and outputs."""
-    return shared("truth/timeloop_runs", "the recorded runs of Timeloop are")
+def timeloop_runs(data: Path) -> list[RecordedRun]:
+    """Runs of the real Timeloop and Accelergy for BERT at 1K tokens on the paper's designs."""
+    with gzip.open(data / "runs.jsonl.gz", "rt", encoding="utf-8") as file:
+        return [RecordedRun(**json.loads(line)) for line in file]

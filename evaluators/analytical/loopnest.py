@@ -18,13 +18,16 @@ import numpy as np
 
 from evaluators.analytical.mapping import Mapping
 from evaluators.engine.columns import Column, Factors, select
-from evaluators.errors import InputError
+from evaluators.errors import TooLarge
 from evaluators.workload import Workload
 
 Names = tuple[str, ...]
 
 LARGEST_COUNT = 2**63 - 1
 LARGEST_EXTENT = 2**40
+
+UPDATES_AND_FILLS = 2
+"""Counts of a tensor that evaluations add as integers."""
 
 
 @dataclass(frozen=True)
@@ -281,7 +284,7 @@ def _below_2_63(a: Any, b: Any) -> bool:
 
 
 def check_attention(workload: Workload) -> None:
-    """Raise `InputError` where QK or AV, the largest Einsums of attention, cannot be counted."""
+    """Raise `TooLarge` where QK or AV, the largest Einsums of attention, cannot be counted."""
     shape = workload.transformer
     check_mappable(
         {
@@ -296,22 +299,23 @@ def check_attention(workload: Workload) -> None:
 
 
 def check_mappable(extents: dict[str, int], where: str) -> None:
-    """Raise `InputError` also where the divisors of an extent are too many to be enumerated."""
-    check_countable(extents, where)
+    """Raise `TooLarge` also where the divisors of an extent are too many to be enumerated."""
+    check_countable(extents, where, added=UPDATES_AND_FILLS)
     for rank, extent in extents.items():
         if extent > LARGEST_EXTENT:
-            raise InputError(f"{where}: rank {rank} has more points than 2^40, the largest extent")
+            raise TooLarge(f"{where}: rank {rank} has more points than 2^40, the largest extent")
 
 
-def check_countable(extents: dict[str, int], where: str) -> None:
-    """Raise `InputError` where the computes of an iteration space, and so a count, pass 2^63 - 1.
+def check_countable(extents: dict[str, int], where: str, *, added: int = 1) -> None:
+    """Raise `TooLarge` where the computes of an iteration space, and so a count, pass 2^63 - 1.
 
     No count per instance exceeds the number of computes, since each is a product of distinct loops.
+    Where so many counts are `added` before they are real numbers, nor must their sum.
     """
     computes = prod(extents.values())
-    if computes > LARGEST_COUNT:
-        raise InputError(
-            f"{where}: 2^{computes.bit_length() - 1} computes or more exceed 2^63 - 1, the largest "
-            "count that is exact; "
-            "shrink the batch or the sequence"
+    if computes * added > LARGEST_COUNT:
+        words = f", or {added} times as many words," if added > 1 else ""
+        raise TooLarge(
+            f"{where}: 2^{computes.bit_length() - 1} computes or more{words} exceed 2^63 - 1, the "
+            "largest count that is exact; shrink the batch or the sequence"
         )

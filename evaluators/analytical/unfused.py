@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from evaluators.analytical.mappings import UNFUSED_MAPPINGS
 from evaluators.analytical.three_pass import on_chip_activity, softmax_activities, softmax_spill
 from evaluators.design import Designs
 from evaluators.engine.columns import Column, Factors, divisors, select, shared
+from evaluators.errors import TooLarge
 from evaluators.workload import Workload
 
 Int64s = NDArray[np.int64]
@@ -45,6 +47,9 @@ def mapping_columns(einsum: str) -> tuple[str, ...]:
     keeps = (f"keeps_{tensor.lower()}" for tensor in _TENSORS[einsum])
     return tuple(f"{prefix}_{name}" for name in (*splits, *keeps))
 
+
+_MOST_MAPPINGS = 2**24
+"""Mappings that are enumerated at a time, and of a design: they take about 1 GB."""
 
 _BLOCK = 8
 """Designs whose mappings are enumerated at a time, to bound the memory of all candidates."""
@@ -198,6 +203,19 @@ def best_mapping(
         e2: divisors(width),
         **dict.fromkeys(keeps, np.arange(2)),
     }
+    mappings = prod(axis.size for axis in axes.values())
+    if mappings > _MOST_MAPPINGS:
+        raise TooLarge(
+            f"{einsum} of {shape.name} at {workload.seq_len} tokens has {mappings} mappings on an "
+            f"array of {rows} x {cols}; {_MOST_MAPPINGS} at most are compared: take a sequence of "
+            "fewer divisors, or larger sides"
+        )
+    if len(designs) > 1 and len(designs) * mappings > _MOST_MAPPINGS:
+        alone = [
+            best_mapping(workload, designs.take([row]), einsum, accounting)
+            for row in range(len(designs))
+        ]
+        return {name: np.concatenate([chosen[name] for chosen in alone]) for name in axes}
     grid = np.meshgrid(*list(axes.values())[1:], indexing="ij", sparse=True)
     tall = designs.lifted(len(grid))
     parts = storage(

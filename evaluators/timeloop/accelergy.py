@@ -31,7 +31,11 @@ from evaluators.timeloop.text import as_yaml
 INPUT = "input.yaml"
 LIBRARY = "library"
 OUTPUTS = ("ERT.yaml", "ART.yaml")
-ARGUMENTS = (INPUT, "--outdir", ".", "--output_files", "ERT", "ART")
+PRECISION = ("--precision", "15")
+"""Digits of all that Accelergy prints: decimals until December 2024, significant ones since. Either
+way nothing is rounded that matters; the accounting rounds as the published tables are."""
+
+ARGUMENTS = (INPUT, "--outdir", ".", "--output_files", "ERT", "ART", *PRECISION)
 ENVIRONMENT = {"DSE_ACCELERGY_COMPONENT_LIBRARIES": LIBRARY}
 """Accelergy looks for tables of components in the folders of every variable so called."""
 
@@ -46,8 +50,6 @@ UNITS = {
     "divide": ("divide", "fpmac_divide", ("datawidth", "datawidth_a", "datawidth_b")),
 }
 """Functional unit -> its node's name and class in the artifact, and the widths to set."""
-
-_EXACT_DECIMALS = 15
 
 _DIVIDER = (
     "technology,global_cycle_seconds,datawidth,datawidth_a,datawidth_b,energy,area,action\n"
@@ -70,12 +72,13 @@ class Tables:
     energy_pj: dict[str, dict[str, float]]
     area_um2: dict[str, float]
 
-    def energy(self, name: str, action: str, decimals: int) -> float:
+    def energy(self, name: str, action: str, *, rounded: bool) -> float:
         """Return what a component's action costs; `EvaluationError` where the table lacks it."""
         try:
-            return round(self.energy_pj[name][action], decimals)
+            exact = self.energy_pj[name][action]
         except KeyError:
             raise EvaluationError(f"Accelergy's energies lack '{action}' of {name}") from None
+        return round(exact, ENERGY_DECIMALS) if rounded else exact
 
     def area(self, name: str) -> float:
         """Return the area of a component; `EvaluationError` where the table lacks it."""
@@ -85,8 +88,22 @@ class Tables:
             raise EvaluationError(f"Accelergy's areas lack {name}") from None
 
 
-def components(config: Configuration, design: Designs, accounting: Accounting, run: Run) -> Storage:
+def components(
+    config: Configuration,
+    design: Designs,
+    accounting: Accounting,
+    run: Run,
+    *,
+    rounded: bool = True,
+) -> Storage:
     """Return what Accelergy says of a configuration's design, a batch of one, registers resolved.
+
+    Args:
+        config: the configuration.
+        design: its design.
+        accounting: how counts become energy; correction Q2 scales register files, unrounded.
+        run: runs Accelergy.
+        rounded: round energies as the accounting does, not at all otherwise.
 
     Raises:
         EvaluationError: Accelergy failed, or its tables lack a component.
@@ -94,17 +111,18 @@ def components(config: Configuration, design: Designs, accounting: Accounting, r
     """
     scaled = accounting.repairs(Correction.Q2)
     array, lanes = (
-        _tables(run, chip, scaled_registers=scaled) for chip in chips(config, design).values()
+        parse_tables(run(input_files(chip, scaled_registers=scaled), ARGUMENTS))
+        for chip in chips(config, design).values()
     )
-    register_decimals = _EXACT_DECIMALS if scaled else ENERGY_DECIMALS
+    rounded_registers = rounded and not scaled
     return Storage(
-        buffer=Sram(*_storage(array, "global_buffer", ENERGY_DECIMALS)),
+        buffer=Sram(*_storage(array, "global_buffer", rounded=rounded)),
         buffer_row_words=design.buffer_row_words,
-        pe=RegisterFile(*_storage(array, "reg_file", register_decimals)),
-        lane=RegisterFile(*_storage(lanes, "reg_file", register_decimals)),
-        dram_pj=array.energy("DRAM", "read", ENERGY_DECIMALS),
+        pe=RegisterFile(*_storage(array, "reg_file", rounded=rounded_registers)),
+        lane=RegisterFile(*_storage(lanes, "reg_file", rounded=rounded_registers)),
+        dram_pj=array.energy("DRAM", "read", rounded=rounded),
         units={
-            unit: Unit(lanes.energy(name, "compute", ENERGY_DECIMALS), lanes.area(name))
+            unit: Unit(lanes.energy(name, "compute", rounded=rounded), lanes.area(name))
             for unit, (name, _, _) in UNITS.items()
             if unit in _lane_units(config)
         },
@@ -184,12 +202,6 @@ def parse_tables(made: Table[str, str]) -> Tables:
         raise EvaluationError(f"no reference tables of Accelergy: {error}") from error
 
 
-def _tables(run: Run, chip: Node, *, scaled_registers: bool) -> Tables:
-    """Ask Accelergy for a chip."""
-    inputs = input_files(chip, scaled_registers=scaled_registers)
-    return parse_tables(run(inputs, (*ARGUMENTS, *precision(scaled_registers=scaled_registers))))
-
-
 def input_files(chip: Node, *, scaled_registers: bool) -> dict[str, str]:
     """Return the files that Accelergy needs for a chip: name -> text."""
     return {
@@ -198,23 +210,18 @@ def input_files(chip: Node, *, scaled_registers: bool) -> dict[str, str]:
     }
 
 
-def precision(*, scaled_registers: bool) -> tuple[str, ...]:
-    """Return the arguments by which correction Q2 leaves register files unrounded."""
-    return ("--precision", str(_EXACT_DECIMALS)) if scaled_registers else ()
-
-
 def _component(row: dict[str, Any]) -> str:
     """Return the name of a component: 'system_top_level.mac[1..256]' -> 'mac'."""
     return str(row["name"]).removeprefix(f"{nodes.TOP}.").partition("[")[0]
 
 
-def _storage(tables: Tables, name: str, decimals: int) -> tuple[Any, Any, Any]:
+def _storage(tables: Tables, name: str, *, rounded: bool) -> tuple[Any, Any, Any]:
     """Return read energy, write energy and area of a storage, shape (1,) each."""
     read, write, area = (
         np.array([value])
         for value in (
-            tables.energy(name, "read", decimals),
-            tables.energy(name, "write", decimals),
+            tables.energy(name, "read", rounded=rounded),
+            tables.energy(name, "write", rounded=rounded),
             tables.area(name),
         )
     )

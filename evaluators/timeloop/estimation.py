@@ -23,7 +23,10 @@ from evaluators.timeloop.text import as_yaml
 
 INPUT = "action_counts.yaml"
 OUTPUT = "energy_estimation.yaml"
-ARGUMENTS = (accelergy.INPUT, INPUT, "--outdir", ".", "--output_files", "energy_estimation")
+ARGUMENTS = (
+    *(accelergy.INPUT, INPUT, "--outdir", ".", "--output_files", "energy_estimation"),
+    *accelergy.PRECISION,
+)
 
 Price = Callable[[Storage], Evaluations]
 """Evaluates a design, a batch of one with its breakdown, under some prices."""

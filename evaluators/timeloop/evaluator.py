@@ -14,7 +14,7 @@ from dataclasses import replace
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.architecture import Storage
 from evaluators.analytical.configurations import Configuration, configuration
-from evaluators.analytical.counting import Count
+from evaluators.analytical.counting import Count, Counts
 from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.analytical.loopnest import LoopNest
 from evaluators.analytical.mapping import Mapping
@@ -22,7 +22,7 @@ from evaluators.design import Designs
 from evaluators.engine.columns import Factors
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations
-from evaluators.timeloop import accelergy, estimation, inputs, mapper, programs, stats
+from evaluators.timeloop import accelergy, audit, estimation, inputs, mapper, programs, stats
 from evaluators.timeloop.cache import Cache, default_folder
 from evaluators.timeloop.counts import TimeloopCounts
 from evaluators.timeloop.run import TIME_LIMIT_S, run
@@ -32,6 +32,9 @@ STATISTICS = "timeloop-model.stats.txt"
 INPUT = "input.yaml"
 TABLES = "tables.yaml"
 FOUND = "timeloop-mapper.map.yaml"
+Sources = tuple[Designs, Count, Storage]
+"""A design, a batch of one with its binding; who counts its loop nests; its components."""
+
 SEARCH_LIMIT_S = 6 * 3600.0
 """The search of a large problem goes on for hours (spec/mappings.md, section 5.1)."""
 
@@ -43,6 +46,7 @@ class TimeloopEvaluator:
         cache: results of earlier runs, in the user's folder by default.
         time_limit_s: seconds that one run of a program may take; a search may take longer.
         searches: have Timeloop's mapper find the mappings that the paper leaves to it.
+        audits: add the columns of `evaluators.timeloop.audit` to the metrics.
 
     """
 
@@ -54,11 +58,14 @@ class TimeloopEvaluator:
         time_limit_s: float = TIME_LIMIT_S,
         *,
         searches: bool = False,
+        audits: bool = False,
     ) -> None:
-        self.name = "timeloop-mapper" if searches else "timeloop"
+        self.name = ("timeloop-mapper" if searches else "timeloop") + "-audit" * audits
+        self._audits = audits
         self.cache = cache or Cache(default_folder())
         self._time_limit_s = time_limit_s
         self._programs = (programs.MODEL, programs.ACCELERGY) + (programs.MAPPER,) * searches
+        self._latest: tuple[object, Sources] | None = None
         self._engine = AnalyticalEvaluator(self._sources, chunk=1)
 
     def check_installed(self) -> None:
@@ -94,47 +101,11 @@ class TimeloopEvaluator:
         evaluations = self._engine.evaluate(
             configuration, workload, designs, accounting, breakdown=breakdown
         )
-        return replace(evaluations, runs=self.cache.runs - before)
-
-    def estimated_energy_pj(
-        self,
-        configuration_name: str,
-        workload: Workload,
-        designs: Designs,
-        accounting: Accounting,
-    ) -> float:
-        """Return Accelergy's own estimate from the action counts of a design, a batch of one.
-
-        Args:
-            configuration_name: name of the configuration.
-            workload: what the design runs.
-            designs: the design, feasible and resolved as `evaluate` returns it.
-            accounting: how counts become energy.
-
-        Raises:
-            EvaluationError: a run failed.
-
-        """
-        config = configuration(configuration_name)
-        _, count, parts = self._sources(config, workload, designs, accounting)
-
-        def price(prices: Storage) -> Evaluations:
-            engine = AnalyticalEvaluator(lambda *_: (designs, count, prices), chunk=1)
-            return engine.evaluate(
-                configuration_name, workload, designs, accounting, breakdown=True
-            ).whole()
-
-        scaled = accounting.repairs(Correction.Q2)
-        counts = estimation.action_counts(parts, price)
-        return sum(
-            self._estimate(
-                accelergy.input_files(chip, scaled_registers=scaled)
-                | {estimation.INPUT: estimation.counts_input(counts[array])},
-                (*estimation.ARGUMENTS, *accelergy.precision(scaled_registers=scaled)),
+        if self._audits:
+            evaluations = audit.audited(
+                evaluations, lambda row: self._audit(configuration, workload, row, accounting)
             )
-            for array, chip in accelergy.chips(config, designs).items()
-            if estimation.busy(counts[array])
-        )
+        return replace(evaluations, runs=self.cache.runs - before)
 
     def reason(
         self,
@@ -152,17 +123,60 @@ class TimeloopEvaluator:
 
     def _sources(
         self, config: Configuration, workload: Workload, design: Designs, accounting: Accounting
-    ) -> tuple[Designs, Count, Storage]:
+    ) -> Sources:
+        """Return what an evaluation is made of; an audit takes the same as the one before it."""
+        columns = {**design.columns(), **design.binding}
+        asked = (config, workload, accounting, {k: v.tolist() for k, v in columns.items()})
+        if self._latest is None or self._latest[0] != asked:
+            self._latest = asked, self._found(config, workload, design, accounting)
+        return self._latest[1]
+
+    def _found(
+        self, config: Configuration, workload: Workload, design: Designs, accounting: Accounting
+    ) -> Sources:
         if self._searches(config.name):
             binding = mapper.searched_binding(config, workload, design, accounting, self._search)
             design = design.with_columns(binding=binding)
 
-        def count(mapping: Mapping, factors: Factors, *, wrapped: bool) -> TimeloopCounts:
-            request = inputs.request(config.name, design, mapping, factors)
-            exact = None if wrapped else LoopNest(mapping, factors, wrapped=False)
-            return TimeloopCounts(mapping, self._model(request), exact)
+        counted: dict[object, Counts] = {}
+
+        def count(mapping: Mapping, factors: Factors, *, wrapped: bool) -> Counts:
+            nest = (mapping, wrapped, *inputs.trip_counts(mapping, factors).items())
+            if nest not in counted:
+                request = inputs.request(config.name, design, mapping, factors)
+                exact = None if wrapped else LoopNest(mapping, factors, wrapped=False)
+                counted[nest] = TimeloopCounts(mapping, self._model(request), exact)
+            return counted[nest]
 
         return design, count, accelergy.components(config, design, accounting, self._accelergy)
+
+    def _audit(
+        self, name: str, workload: Workload, design: Designs, accounting: Accounting
+    ) -> dict[str, float]:
+        """Return the columns of an audit of a resolved design, a batch of one."""
+        config = configuration(name)
+        design, count, parts = self._sources(config, workload, design, accounting)
+
+        def price(prices: Storage) -> Evaluations:
+            engine = AnalyticalEvaluator(lambda *_: (design, count, prices), chunk=1)
+            return engine.evaluate(name, workload, design, accounting, breakdown=True).whole()
+
+        exact = accelergy.components(config, design, accounting, self._accelergy, rounded=False)
+        counts = estimation.action_counts(exact, price)
+        scaled = accounting.repairs(Correction.Q2)
+        estimate = sum(
+            self._estimate(
+                accelergy.input_files(chip, scaled_registers=scaled)
+                | {estimation.INPUT: estimation.counts_input(counts[array])}
+            )
+            for array, chip in accelergy.chips(config, design).items()
+            if estimation.busy(counts[array])
+        )
+        return {
+            audit.ESTIMATED_PJ: estimate,
+            audit.EXACT_PJ: float(price(exact).metrics["energy_pj"][0]),
+            **audit.prices(parts),
+        }
 
     def _model(self, request: inputs.Request) -> stats.Statistics:
         files = {INPUT: inputs.flat_input(request), TABLES: inputs.unit_tables(request)}
@@ -184,8 +198,8 @@ class TimeloopEvaluator:
         )
         return made[FOUND]
 
-    def _estimate(self, files: dict[str, str], arguments: tuple[str, ...]) -> float:
-        command = [programs.ACCELERGY, *arguments]
+    def _estimate(self, files: dict[str, str]) -> float:
+        command = [programs.ACCELERGY, *estimation.ARGUMENTS]
         outputs = (estimation.OUTPUT,)
         parse = estimation.parse_estimate
         return parse(self._made(command, files, outputs, parse, accelergy.ENVIRONMENT))
@@ -225,3 +239,13 @@ class TimeloopEvaluator:
 def searching() -> TimeloopEvaluator:
     """Return the evaluator `timeloop-mapper`."""
     return TimeloopEvaluator(searches=True)
+
+
+def auditing() -> TimeloopEvaluator:
+    """Return the evaluator `timeloop-audit`, which `dse confirm` asks."""
+    return TimeloopEvaluator(audits=True)
+
+
+def auditing_search() -> TimeloopEvaluator:
+    """Return the evaluator `timeloop-mapper-audit`, which `dse confirm --mapping search` asks."""
+    return TimeloopEvaluator(searches=True, audits=True)

@@ -6,13 +6,14 @@ since its own way to start them goes through a shell and knows no time limit.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from importlib import import_module
 from pathlib import Path
 
 import yaml
 
-from evaluators.errors import EvaluationError, InputError
+from evaluators.errors import EvaluationError, InputError, shown
 from evaluators.timeloop import chip as chips
 from evaluators.timeloop import inputs
 from evaluators.timeloop.inputs import Entry, Request
@@ -39,17 +40,49 @@ def find() -> str:
     for package in PACKAGES:
         try:
             import_module(f"{package}.v4")
-        except ImportError:
-            continue
+        except ImportError as error:
+            if error.name is None or f"{package}.v4.".startswith(f"{error.name}."):
+                continue  # it is this package that is not there, none that it needs
+            raise InputError(
+                f"Timeloop's front end {package} does not import: {shown(error, 200)}; install "
+                f"what it lacks into the Python that runs dse, {sys.executable}"
+            ) from error
         return package
-    raise InputError(f"Timeloop's front end is not installed for this Python; see {INSTALLATION}")
+    raise InputError(
+        f"Timeloop's front end is not installed: the Python that runs dse, {sys.executable}, must "
+        f"be able to import {' or '.join(PACKAGES)}; see {INSTALLATION}"
+    )
 
 
-def front_end_input(request: Request) -> str:
+def flat_file(request: Request) -> Entry:
+    """Have the front end make the flat file of a request.
+
+    The front end since its commit b8aaf2c (April 2025) refuses a DRAM without a depth, and hands
+    one on that Timeloop does not read; it is given one then, which is taken out again.
+
+    Raises:
+        InputError: it is not installed.
+        EvaluationError: it refuses the input.
+
+    """
+    try:
+        return flatten(front_end_input(request))
+    except EvaluationError as refusal:
+        try:
+            flat = flatten(front_end_input(request, dram_depth=True))
+        except EvaluationError:
+            raise refusal from None
+        for node in flat["architecture"]["subtree"][0]["local"]:
+            if node["class"] == "DRAM":
+                del node["attributes"]["depth"]
+        return flat
+
+
+def front_end_input(request: Request, *, dram_depth: bool = False) -> str:
     """Return the architecture, problem and mapping as the front end reads them, as YAML text."""
     return as_yaml(
         {
-            "architecture": {"version": VERSION, "nodes": _nodes(request)},
+            "architecture": {"version": VERSION, "nodes": _nodes(request, dram_depth=dram_depth)},
             "problem": inputs.problem(request),
             "mapping": inputs.mapping(request),
         }
@@ -61,7 +94,7 @@ def flatten(text: str) -> Entry:
 
     Raises:
         InputError: it is not installed.
-        EvaluationError: it refuses the input; the one of April 2025 wants a depth of DRAM.
+        EvaluationError: it refuses the input.
 
     """
     package = find()
@@ -79,7 +112,7 @@ def flatten(text: str) -> Entry:
     return flat
 
 
-def _nodes(request: Request) -> list[Node]:
+def _nodes(request: Request, *, dram_depth: bool) -> list[Node]:
     """Return the chip nested: a container spreads out what follows it."""
     chip = request.chip
     top = {"global_cycle_seconds": CYCLE_S, "technology": Literal("16nm")}
@@ -94,6 +127,8 @@ def _nodes(request: Request) -> list[Node]:
             nodes.append({"!": "Container", "name": side, "spatial": {mesh: size}})
             continue
         own = {key: flat["attributes"][key] for key in _OWN[flat["class"]]}
+        if dram_depth and flat["class"] == "DRAM":
+            own["depth"] = 1
         named = {key: flat[key] for key in ("class", "subclass") if key in flat}
         nodes.append({"!": "Component", "name": name, **named, "attributes": own})
     return nodes

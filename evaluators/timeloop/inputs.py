@@ -61,14 +61,17 @@ class Request:
 
 def request(configuration: str, design: Designs, mapping: Mapping, factors: Factors) -> Request:
     """Ask for the counts of a mapping on a configuration's design, a batch of one."""
-    loops = [loop for level in mapping.levels for loop in (*level.loops, *level.spatial)]
     return Request(
         mapping=mapping,
-        factors={
-            name: int(factors.product((name,))) for name in sorted(loop.factor for loop in loops)
-        },
+        factors=trip_counts(mapping, factors),
         chip=chips.chip(configuration, design, mapping, factors),
     )
+
+
+def trip_counts(mapping: Mapping, factors: Factors) -> dict[str, int]:
+    """Return the trip count of every factor of a mapping, of a batch of one."""
+    loops = [loop for level in mapping.levels for loop in (*level.loops, *level.spatial)]
+    return {name: int(factors.product((name,))) for name in sorted(loop.factor for loop in loops)}
 
 
 def requests(

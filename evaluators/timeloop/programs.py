@@ -15,7 +15,10 @@ from evaluators.errors import InputError
 MODEL = "timeloop-model"
 MAPPER = "timeloop-mapper"
 ACCELERGY = "accelergy"
-INSTALLATION = "https://timeloop.csail.mit.edu"
+INSTALLATION = "https://timeloop.csail.mit.edu/installation"
+
+_SCRATCH = "cacti_inputs_outputs"
+"""Where Accelergy's plug-in runs CACTI, beside its own files; a killed run leaves some there."""
 
 _VERSIONS = """
 import json
@@ -56,13 +59,15 @@ def version(program: Path) -> str:
 
 
 def _belongings(program: Path) -> Iterator[Path]:
-    """Yield the files beside a program that its results depend on."""
+    """Yield the files beside a program that its results depend on, none that its runs write."""
     prefix = program.parent.parent
     if program.name == ACCELERGY:
         files = (prefix / "share" / "accelergy").rglob("*")
     else:
         files = (prefix / "lib").glob("*timeloop*")
-    yield from (file for file in files if file.is_file() and file.suffix != ".pyc")
+    for file in files:
+        if file.suffix != ".pyc" and _SCRATCH not in file.parts and file.is_file():
+            yield file
 
 
 def packages(program: Path) -> dict[str, str]:

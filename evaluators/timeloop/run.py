@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from evaluators.errors import EvaluationError
+from evaluators.errors import EvaluationError, shown
 
 TIME_LIMIT_S = 600.0
 """`timeloop-model` takes about a second, Accelergy with CACTI up to minutes."""
@@ -20,13 +21,14 @@ TIME_LIMIT_S = 600.0
 LOG = "log.txt"
 _LAST_LINES = 20
 _LAST_BYTES = 1 << 16
+_ERROR = re.compile(r"\b\w*(Error|Exception): |\bERROR:|(?i:\berror: )")
 
 _PR_SET_PDEATHSIG = 1
 _PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
 
 
 class TimeloopFailure(EvaluationError):
-    """A run that failed.
+    """A run that failed: one sentence with the command, the cause, the folder, and what it said.
 
     Attributes:
         command: the program and its arguments.
@@ -41,11 +43,19 @@ class TimeloopFailure(EvaluationError):
         self.cause = cause
         self.log = log
         self.folder = folder
-        last = f"; it ended with:\n{log}" if log else ""
+        said = telling_line(log)
+        last = f"; it said: {shown(said, 300)}" if said else ""
         super().__init__(f"{' '.join(command)} {cause}, see {folder}{last}")
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         return type(self), (self.command, self.cause, self.log, self.folder)
+
+
+def telling_line(log: str) -> str:
+    """Return the line of a log that says best what went wrong: its last error, or its last line."""
+    lines = [line.strip() for line in log.splitlines() if re.search(r"\w", line)]
+    named = [line for line in lines if _ERROR.search(line)]
+    return next(reversed(named or lines), "")
 
 
 def run(
@@ -76,6 +86,7 @@ def run(
 
     """
     folder = Path(tempfile.mkdtemp(prefix="timeloop-"))
+    kept = False
     try:
         for name, text in inputs.items():
             (folder / name).parent.mkdir(exist_ok=True)
@@ -90,13 +101,13 @@ def run(
         except EvaluationError as error:
             cause = f"made what cannot be read ({error})"
             raise TimeloopFailure(tuple(command), cause, "", folder) from error
+        return made
     except TimeloopFailure:
+        kept = True
         raise
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
-    return made
+    finally:
+        if not kept:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _watch(

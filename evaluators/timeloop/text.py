@@ -13,14 +13,14 @@ class Literal(str):
     __slots__ = ()
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
     def ignore_aliases(self, data: Any) -> bool:
         """Write every node out: Timeloop's reader knows no aliases."""
         return True
 
 
 def _quoted(dumper: yaml.SafeDumper, text: Literal) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
+    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"')
 
 
 def _tagged(dumper: yaml.SafeDumper, node: dict[str, Any]) -> yaml.MappingNode:

@@ -36,11 +36,11 @@ def read_published(path: Path) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def published(reference: Path) -> Frames:
-    """The published tables in the form of the project's results."""
-    attention = {name: read_published(reference / file) for name, file in ATTENTION.items()}
-    linear = {name: read_published(reference / file) for name, file in LINEAR.items()}
-    pareto = read_published(reference / "pareto.csv")
+def published(tables: Path) -> Frames:
+    """The tables in the form of the project's results."""
+    attention = {name: read_published(tables / file) for name, file in ATTENTION.items()}
+    linear = {name: read_published(tables / file) for name, file in LINEAR.items()}
+    pareto = read_published(tables / "pareto.csv")
     evaluations = [
         table.assign(study=study, configuration=name, array_rows=256)
         for study, tables in {"attention": attention, "inference": linear}.items()
@@ -142,21 +142,21 @@ def test_paper_values_are_the_published_ones_to_four_digits(published: Frames) -
 
 @pytest.mark.parametrize(("figure", "column"), [("6a", "util_1d"), ("6b", "util_2d")])
 def test_figure_6_shows_the_published_utilization(
-    published: Frames, reference: Path, figure: str, column: str
+    published: Frames, tables: Path, figure: str, column: str
 ) -> None:
     shown = values(figure_data(*published), figure)
     for configuration, file in ATTENTION.items():
-        for row in read_published(reference / file).to_dict("records"):
+        for row in read_published(tables / file).to_dict("records"):
             assert shown[row["model"], row["seq_len"], configuration] == row[column]
 
 
-def test_figure_7_stacks_the_published_activity_of_bert(published: Frames, reference: Path) -> None:
+def test_figure_7_stacks_the_published_activity_of_bert(published: Frames, tables: Path) -> None:
     data = figure_data(*published)
     shown = data[data["figure"] == "7"].set_index([*BY_POINT, "quantity"])["value"]
     expected = {
         (row["model"], row["seq_len"], configuration, f"active_{einsum}"): row[einsum]
         for configuration, file in ATTENTION.items()
-        for row in read_published(reference / file).to_dict("records")
+        for row in read_published(tables / file).to_dict("records")
         for einsum in row.keys() & {"QK", "LM", "SLN", "SLD", "SLNV", "AV"}
         if row["model"] == "BERT"
     }
@@ -165,31 +165,31 @@ def test_figure_7_stacks_the_published_activity_of_bert(published: Frames, refer
 
 @pytest.mark.parametrize("figure", ["8", "10"])
 def test_speedup_is_unfused_latency_over_latency(
-    published: Frames, reference: Path, figure: str
+    published: Frames, tables: Path, figure: str
 ) -> None:
     shown = values(figure_data(*published), figure)
-    total = totals(reference, "latency_s", with_linear_layers=figure == "10")
+    total = totals(tables, "latency_s", with_linear_layers=figure == "10")
     expected = {point: total[*point[:2], "unfused"] / latency for point, latency in total.items()}
     assert shown.to_dict() == pytest.approx(expected, rel=1e-14)
 
 
 @pytest.mark.parametrize("figure", ["9", "11"])
 def test_energy_use_is_energy_over_unfused_energy(
-    published: Frames, reference: Path, figure: str
+    published: Frames, tables: Path, figure: str
 ) -> None:
     shown = values(figure_data(*published), figure)
-    total = totals(reference, "energy_pj", with_linear_layers=figure == "11")
+    total = totals(tables, "energy_pj", with_linear_layers=figure == "11")
     expected = {point: energy / total[*point[:2], "unfused"] for point, energy in total.items()}
     assert shown.to_dict() == pytest.approx(expected, rel=1e-14)
 
 
 def totals(
-    reference: Path, column: str, *, with_linear_layers: bool
+    tables: Path, column: str, *, with_linear_layers: bool
 ) -> dict[tuple[str, int, str], float]:
     total = {}
     for configuration, file in ATTENTION.items():
-        attention = read_published(reference / file)
-        linear = read_published(reference / LINEAR[LINEAR_OF[configuration]])
+        attention = read_published(tables / file)
+        linear = read_published(tables / LINEAR[LINEAR_OF[configuration]])
         for row, linear_row in zip(
             attention.to_dict("records"), linear.to_dict("records"), strict=True
         ):
@@ -198,13 +198,11 @@ def totals(
     return total
 
 
-def test_figure_12_shows_the_published_areas_and_latencies(
-    published: Frames, reference: Path
-) -> None:
+def test_figure_12_shows_the_published_areas_and_latencies(published: Frames, tables: Path) -> None:
     data = figure_data(*published)
     shown = data[data["figure"] == "12"].set_index(["model", "array_rows", "quantity"])["value"]
     expected = {}
-    for row in read_published(reference / "pareto.csv").to_dict("records"):
+    for row in read_published(tables / "pareto.csv").to_dict("records"):
         point = (row["model"], row["array_rows"])
         expected[*point, "area_cm2"] = row["area_um2"] / 1e8
         expected[*point, "latency_s"] = row["latency_s"]

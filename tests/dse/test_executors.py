@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dse import batch
 from dse.executors import (
     Executor,
     Job,
@@ -33,6 +34,7 @@ from evaluators.design import Designs
 from evaluators.errors import EvaluationError, InputError
 from evaluators.protocol import EINSUM_METRICS, EinsumEvaluation, Evaluations, evaluator
 from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from studies.specification import Specification
 
 WORKLOAD = Workload(TRANSFORMERS["BERT"], 1 << 18)
 
@@ -284,6 +286,52 @@ def test_another_exception_says_what_was_evaluated(each: Executor) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_what_is_done_comes_as_it_is_done(each: Executor) -> None:
+    chunks = split(job("flat", 200), 50)
+    completed = dict(each.completed(run_job, chunks))
+    assert sorted(completed) == [0, 1, 2, 3]
+    for place, chunk in enumerate(chunks):
+        assert_same(completed[place], run_job(chunk))
+
+
+def test_what_a_function_raises_names_the_item(each: Executor) -> None:
+    with pytest.raises(EvaluationError, match=r"^/absent/file: FileNotFoundError: .*No such file"):
+        list(each.completed(os.readlink, ["/absent/file"]))
+
+
+STUDY = Specification("shared", "flat", (WORKLOAD,))
+
+
+class Recording:
+    """An executor of so many workers that records what it is given, and does it itself."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self.given: list[int] = []
+
+    def evaluate(self, jobs: Sequence[Job]) -> list[Evaluations]:
+        self.given += [len(each.designs) for each in jobs]
+        return Serial().evaluate(jobs)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 7, 16, 40])
+def test_a_batch_is_cut_for_all_workers(workers: int) -> None:
+    designs = STUDY.space.rows(5000, 5016)
+    executor_ = Recording(workers)
+    rows, _ = batch.evaluate(STUDY, designs, executor_)
+    assert len(executor_.given) == min(workers, 16) or max(executor_.given) <= -(-16 // workers)
+    assert sum(executor_.given) == 16
+    assert rows == batch.evaluate(STUDY, designs, Serial())[0]
+
+
+@needs_proc
+def test_a_batch_is_evaluated_by_all_processes() -> None:
+    with executor("processes", 3, None) as three:
+        batch.evaluate(STUDY, STUDY.space.rows(5000, 5016), three)
+        assert len(workers_at_work("processes")) == 3
+    assert wait_until(lambda: not workers_at_work("processes"))
+
+
 # What workers on their own must withstand.
 
 
@@ -374,6 +422,10 @@ with executor(sys.argv[1], None, None) as made:
 def test_an_interrupt_ends_the_program_that_an_evaluation_runs(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Nor does it leave the folder that the program worked in."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
     started = tmp_path / "pid"
     for program in ("accelergy", "timeloop-model"):
         file = tmp_path / program
@@ -391,6 +443,7 @@ def test_an_interrupt_ends_the_program_that_an_evaluation_runs(
     assert complaints.rstrip().endswith("KeyboardInterrupt")
     pid = int(started.read_text())
     assert wait_until(lambda: not Path(f"/proc/{pid}/cmdline").exists())
+    assert list(scratch.glob("timeloop-*")) == []
 
 
 # Ray alone.
@@ -439,7 +492,7 @@ def assert_cpus_taken_by_others_are_reported(address: str) -> None:
     from dse.ray_executor import Ray  # noqa: PLC0415
 
     ray.shutdown()
-    waiting = Ray(1, address, patience_s=1)
+    waiting = Ray(1, address, patience_s=8)
     waiting.evaluate([job("binding", 2)])
     holder = ray.remote(num_cpus=1)(Workload).remote(TRANSFORMERS["BERT"], 1)
     ray.get(holder.__ray_ready__.remote())

@@ -25,6 +25,8 @@ from study_runs import (
 
 from dse.journal import Journal
 from dse.storage import load
+from studies import toml
+from studies.specification import Specification
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -106,15 +108,23 @@ def test_another_specification_is_refused_and_changes_nothing(
     assert (files(place.folder), trial_table(place)) == before
 
 
-def test_a_study_of_another_model_version_is_refused(
+def test_a_study_that_another_behaviour_evaluated_is_refused(
     dse: Run, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """An edited model must not continue what another one began, nor serve its results."""
     run = ("study", "run", NAME, "--trials", 8, *SMALL, *place.options())
     assert dse(*run)[0] == 0
-    monkeypatch.setattr("studies.specification.MODEL_VERSION", "next")
-    code, _, errors = dse(*run)
-    assert code == 2
-    assert 'model version was "1" and is "next"' in errors
+    behaviour = toml.load(place.folder / "study.toml").behaviour()
+    monkeypatch.setattr(Specification, "behaviour", lambda self: behaviour | {"binding": "edited"})
+    for command in (
+        run,
+        ("study", "show", NAME, "--out", place.out),
+        ("front", NAME, "--out", place.out),
+    ):
+        code, out, errors = dse(*command)
+        assert (code, out) == (2, "")
+        assert "was evaluated by another version of this program" in errors
+        assert "evaluations of binding differ; start it anew under another name" in errors
 
 
 def test_a_study_of_another_program_is_refused_and_left_alone(dse: Run, place: Place) -> None:
@@ -204,6 +214,13 @@ def test_a_reader_finds_no_study_where_there_is_none(dse: Run, place: Place) -> 
         ("oracle+nothing://host/name", "cannot be used: Can't load plugin"),
         ("postgresql+psycopg://me:secret@127.0.0.1:1/name", "//me:***@127.0.0.1:1/name cannot"),
         ("sqlite:////dev/null/study.db", "cannot write in /dev/null"),
+        ("journal:/absent/folder/journal", "cannot write in /absent/folder: No such file"),
+        ("sqlite:////absent/folder/study.db", "cannot write in /absent/folder: No such file"),
+        ("sqlite://", "is no file that outlasts the study"),
+        ("sqlite:///:memory:", "is no file that outlasts the study"),
+        ("sqlite:///study.db?x=y", "give sqlite:///FILE, a plain path"),
+        ("postgresql+psycopg://host:port/name", "+psycopg://...' is no URL of a database"),
+        ("postgresql+psycopg://127.0.0.1:1/name?password=secret", "password=*** cannot be used"),
         ("journal:/dev/null/study", "cannot write in /dev/null"),
     ],
 )

@@ -275,7 +275,7 @@ def test_an_unknown_study_is_refused(dse: Run, tmp_path: Path, action: str) -> N
     ("arguments", "sentence"),
     [
         (("nothing",), "unknown study 'nothing'"),
-        (("nowhere.toml",), "cannot read the study nowhere.toml: No such file or directory"),
+        (("nowhere.toml",), "cannot read nowhere.toml: No such file or directory"),
         ((NAME, "--sampler", "best"), "unknown sampler 'best'; known are tpe, nsga2"),
         ((NAME, "--evaluator", "guess"), "unknown evaluator 'guess'"),
         ((NAME, "--accounting", "Q99"), "accounting 'Q99'"),
@@ -307,7 +307,7 @@ def test_an_evaluation_that_fails_stops_the_study_and_says_how_to_resume(
     monkeypatch.setattr(Serial, "evaluate", failing)
     run = ("study", "run", NAME, *SMALL, "--trials", 8, "--out", tmp_path)
     assert dse(*run) == (
-        2,
+        1,
         "",
         "dse study: 16 designs of binding: the worker died; "
         f"continue with: dse study resume {NAME} --out {tmp_path}\n",

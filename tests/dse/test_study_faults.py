@@ -239,7 +239,7 @@ def test_a_part_of_another_schema_is_refused(dse: Run, place: Place) -> None:
     table = pq.read_table(part(place, 8))
     metadata = table.schema.metadata | {b"schema_version": b"0"}
     pq.write_table(table.replace_schema_metadata(metadata), part(place, 8))
-    refused(dse, place, f"{part(place, 8)} is of another study or version")
+    refused(dse, place, f"{part(place, 8)} is damaged, or of another version of this program")
 
 
 @pytest.mark.parametrize(
@@ -247,8 +247,8 @@ def test_a_part_of_another_schema_is_refused(dse: Run, place: Place) -> None:
     [
         ([0], "does not follow the parts before it; a part is missing"),
         ([8], "does not follow the parts before it; a part is missing"),
-        ([16], "trial 16 is finished but its evaluations are missing"),
-        ([0, 8, 16], "trial 0 is finished but its evaluations are missing"),
+        ([16], "is finished but its evaluations are missing"),
+        ([0, 8, 16], "is finished but its evaluations are missing"),
     ],
 )
 def test_a_missing_part_is_refused(dse: Run, place: Place, lost: list[int], sentence: str) -> None:
@@ -259,7 +259,7 @@ def test_a_missing_part_is_refused(dse: Run, place: Place, lost: list[int], sent
 
 def test_a_deleted_folder_of_evaluations_is_refused(dse: Run, place: Place) -> None:
     shutil.rmtree(place.folder / "evaluations")
-    refused(dse, place, "trial 0 is finished but its evaluations are missing")
+    refused(dse, place, "trial 0 of the database", "is finished but its evaluations are missing")
 
 
 def test_a_deleted_database_is_refused_and_not_made_anew(dse: Run, place: Place) -> None:
@@ -274,7 +274,7 @@ def test_a_database_with_fewer_trials_than_evaluations_is_refused(
     fewer = Place(tmp_path / "fewer")
     assert dse("study", "run", NAME, *SMALL, "--trials", 8, *fewer.options())[0] == 0
     shutil.copy(database(fewer), database(place))
-    refused(dse, place, "the database has 8 trials, fewer than the evaluations in")
+    refused(dse, place, f"the database {database(place)} lacks trial 8, whose evaluations are in")
 
 
 def test_a_database_whose_trials_are_not_those_of_the_parts_is_refused(

@@ -14,10 +14,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
 from dse import sweep_parts
+from dse.sweep_pieces import cut
+from studies import toml
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -33,6 +36,26 @@ vector_lanes = [16, 32]
 buffer_bytes = [16384, 65536, 131072]
 query_tiles = [0, 2, 4]
 """
+SEVERAL = """
+name = "several"
+configuration = "joint"
+models = ["BERT", "XLM"]
+seq_lens = ["4K"]
+[space]
+array_rows = [16, 32, 64, 128]
+array_cols = [16, 64, 128]
+vector_lanes = [16, 32]
+buffer_bytes = [16384, 65536, 131072]
+query_rows = 256
+qk_stationarity = "weight"
+av_stationarity = ["weight", "input"]
+keeps_q = 1
+keeps_k = 0
+keeps_qk = 0
+keeps_v = 0
+keeps_av = [0, 1]
+"""
+SEVERAL_DESIGNS = 576
 SMALL_VALUES = {
     "array_rows": [16, 32, 64],
     "array_cols": [16, 64],
@@ -154,12 +177,50 @@ def test_chunks_change_nothing(dse: Run, tmp_path: Path, monkeypatch: pytest.Mon
     )
 
 
-def test_processes_write_the_same_files(dse: Run, tmp_path: Path) -> None:
-    study = _study(tmp_path, SMALL)
+@pytest.mark.parametrize("chunk", [1 << 16, 250, 100])
+def test_processes_write_the_same_files(
+    dse: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    """Whole parts are written as workers made them, pieces of one are put together."""
+    monkeypatch.setattr(sweep_parts, "CHUNK", chunk)
+    study = _study(tmp_path, SEVERAL)
     dse("sweep", study, "--out", tmp_path / "one")
-    dse("sweep", study, "--out", tmp_path / "two", "--executor", "processes", "--workers", "2")
-    one, two = (_files(tmp_path / each / "small" / "sweep") for each in ("one", "two"))
-    assert one == two
+    one = _files(tmp_path / "one" / "several" / "sweep")
+    assert len(one) == 1 + -(-SEVERAL_DESIGNS // chunk)
+    for workers in (2, 3):
+        out = tmp_path / str(workers)
+        processes = ("--executor", "processes", "--workers")
+        code, _, _ = dse("sweep", study, "--out", out, *processes, workers)
+        assert code == 0
+        assert _files(out / "several" / "sweep") == one
+
+
+@pytest.mark.parametrize("workers", [2, 3, 16])
+def test_every_worker_has_a_piece_of_a_small_space(tmp_path: Path, workers: int) -> None:
+    study = toml.load(_study(tmp_path, SEVERAL))
+    parts = sweep_parts.SweepParts(study, tmp_path)
+    pieces = cut(study, parts, parts.missing(), workers)
+    sizes = [piece.stop - piece.start for piece in pieces]
+    assert len(sizes) >= workers
+    assert max(sizes) <= -(-SEVERAL_DESIGNS // workers)
+    assert [piece.start for piece in pieces] == np.cumsum([0, *sizes[:-1]]).tolist()
+    assert sum(sizes) == SEVERAL_DESIGNS
+    assert len(cut(study, parts, parts.missing(), 1)) == 1
+
+
+def test_a_killed_worker_of_a_sweep_is_replaced(tmp_path: Path) -> None:
+    study = _study(tmp_path, BIG)
+    assert _start(study, tmp_path / "whole").wait(timeout=120) == 0
+    process = _start(study, tmp_path / "killed", "--executor", "processes", "--workers", "2")
+    workers: list[psutil.Process] = []
+    deadline = time.monotonic() + 60
+    while not workers and time.monotonic() < deadline:
+        found = psutil.Process(process.pid).children()
+        workers = [each for each in found if "spawn_main" in " ".join(each.cmdline())]
+    workers[0].kill()
+    assert process.wait(timeout=120) == 0
+    expected, ends = (_files(tmp_path / each / "big" / "sweep") for each in ("whole", "killed"))
+    assert ends == expected
 
 
 def test_bounds_and_registers_are_kept(dse: Run, tmp_path: Path) -> None:
@@ -227,12 +288,12 @@ seq_lens = ["256K"]
 query_tiles = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256]
 pe_registers = [0, 8, 16, 32]
 """
-BIG_PARTS = 64
+BIG_PARTS = 8
 
 
-def _start(study: Path, out: Path) -> subprocess.Popen[bytes]:
+def _start(study: Path, out: Path, *options: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "dse", "sweep", str(study), "--out", str(out)],
+        [sys.executable, "-m", "dse", "sweep", str(study), "--out", str(out), *options],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -245,7 +306,7 @@ def test_a_killed_sweep_continues_and_ends_the_same(tmp_path: Path) -> None:
     assert len(expected) == BIG_PARTS + 1
 
     folder = tmp_path / "killed" / "big" / "sweep"
-    for parts in (1, 30):
+    for parts in (1, 4):
         process = _start(study, tmp_path / "killed")
         deadline = time.monotonic() + 60
         while len(list(folder.glob("part-*"))) < parts:

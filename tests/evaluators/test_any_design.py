@@ -18,7 +18,7 @@ from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.design import PARAMETERS, Designs
 from evaluators.errors import InputError
 from evaluators.protocol import METRICS, Evaluations
-from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from evaluators.workload import LARGEST, LONGEST, TRANSFORMERS, Transformer, Workload
 
 ENGINE = AnalyticalEvaluator()
 WORDS = (8, 16, 32, 48, 64, 96, 128, 192, 256)
@@ -129,14 +129,14 @@ def unchecked(**sizes: int) -> Designs:
 
 
 sizes = st.integers(1, 300) | st.integers(0, 62).map(lambda bits: 2**bits) | st.integers(1, 2**62)
-extents = st.sampled_from([1, 2, 64]) | st.integers(1, 2**80)
+extents = st.sampled_from([1, 2, 64]) | st.integers(1, LARGEST)
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 @settings(max_examples=40, deadline=None)
 @given(
     shape=st.tuples(*[extents] * 6),
-    seq_len=st.sampled_from([1, 64, 1024, 2**20, 2**31 - 1]) | extents,
+    seq_len=st.sampled_from([1, 64, 1024, 2**20, LONGEST]) | st.integers(1, LONGEST),
     sides=st.tuples(*[sizes] * 4),
     automatic=st.tuples(*[st.just(0) | sizes] * 3),
 )

@@ -47,9 +47,9 @@ def metric(configuration: str, workload: Workload, accounting: str, name: str) -
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize("config", CONFIGURATIONS)
 def test_energy_under_a_correction_is_the_specifications(
-    spec: Path, config: str, column: str
+    data: Path, config: str, column: str
 ) -> None:
-    with (spec / "corrected_energy.csv").open(newline="") as file:
+    with (data / "corrected_energy.csv").open(newline="") as file:
         table = [row for row in csv.DictReader(file) if row["config"] == config]
     assert len(table) == 24
     for row in table:

@@ -67,7 +67,7 @@ def test_a_joint_space_of_one_configuration_has_its_size() -> None:
 
 SIDES_TEXT = "one of 8, 16, 32, 64, 128, 256, 512, 1024"
 TILES_TEXT = "one of 0, 1, 2, 3, 4, 6, 12"
-DEPTH_TEXT = "a positive integer below 2^63, or 0 for automatic"
+DEPTH_TEXT = "a positive integer, or 0 for automatic, 16777216 at most"
 
 
 @pytest.mark.parametrize(

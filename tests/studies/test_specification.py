@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from evaluators.accounting import Accounting
+from evaluators.behaviour import behaviour
 from evaluators.errors import InputError
 from evaluators.workload import TRANSFORMERS, Transformer, Workload
 from studies import specification
@@ -88,7 +89,7 @@ def test_an_unknown_built_in_names_the_known_ones() -> None:
         {"sampler": "random"},
         {"seed": 1},
         {"batch": 8},
-        {"evaluator": "another"},
+        {"evaluator": "timeloop"},
         {"accounting": Accounting.parse("Q1")},
         {"pinned": False},
     ],
@@ -98,10 +99,14 @@ def test_the_digest_changes_with_all_that_a_result_depends_on(change: dict[str, 
     assert replace(STUDY, **change).digest() != STUDY.digest()
 
 
-def test_the_digest_changes_with_the_model_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = STUDY.digest()
-    monkeypatch.setattr(specification, "MODEL_VERSION", "next")
-    assert STUDY.digest() != before
+def test_the_digest_changes_with_the_behaviour_of_its_configuration_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before, every = STUDY.digest(), behaviour(STUDY.evaluator)
+    for name, changed in ((STUDY.configuration, True), ("components", True), ("unfused", False)):
+        edited = every | {name: "edited"}
+        monkeypatch.setattr(specification, "behaviour", lambda _, edited=edited: edited)
+        assert (STUDY.digest() != before) == changed
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Timeloop's YAML: what real runs counted, what is refused, and with how much work."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -82,48 +83,35 @@ def totals(counts: dict) -> dict[tuple[str, str, str], int]:
     }
 
 
-def test_every_recorded_run_is_counted_as_timeloop_did(timeloop_runs: Path):
-    runs = sorted(timeloop_runs.rglob("*.stats.txt"))
-    assert len(runs) == 36
-    for statistics in runs:
-        folder = statistics.parent
-        case = read_case([folder / "parsed-processed-input.yaml", *folder.glob("*.map.yaml")])
-        counts = count(case, wrapped=True)
-        assert flat(counts) | totals(counts) == recorded(statistics.read_text()), folder
+def test_every_recorded_run_is_counted_as_timeloop_did(timeloop_runs, tmp_path: Path):
+    counted = 0
+    for run in timeloop_runs:
+        for name in run.outputs.keys() & {"timeloop-model.stats.txt", "timeloop-mapper.stats.txt"}:
+            found = [text for file, text in run.outputs.items() if file.endswith(".map.yaml")]
+            paths = written(tmp_path, run.inputs["input.yaml"], *found)
+            counts = count(read_case(paths), wrapped=True)
+            assert flat(counts) | totals(counts) == recorded(run.outputs[name]), run.program
+            counted += 1
+    assert counted >= 50
 
 
-def as_users_write_it(folder: Path) -> list[str]:
-    """Return what a user writes for a recorded flat file: nodes, problem and mapping."""
-    given = yaml.safe_load((folder / "parsed-processed-input.yaml").read_text())
-    nodes, mesh = ["- !Container {name: system}"], (1, 1)
-    below = given["architecture"]["subtree"][0]["local"]
-    for node, inner in zip(below, [*below[1:], None], strict=True):
-        name = node["name"].partition("[")[0]
-        attributes = {
-            key: value
-            for key, value in node["attributes"].items()
-            if key in ("width", "depth", "datawidth")
-        }
-        if not name.startswith("inter_"):
-            nodes.append(f"- !Component {{name: {name}, class: {node['class']},")
-            nodes.append(f"    attributes: {attributes}}}")
-        else:
-            x, y = (inner["attributes"][key] for key in ("meshX", "meshY"))
-            target = name.removeprefix("inter_").removesuffix("_spatial")
-            nodes.append(f"- !Container {{name: {target}, spatial:")
-            nodes.append(f"    {{meshX: {x // mesh[0]}, meshY: {y // mesh[1]}}}}}")
-            mesh = (x, y)
-    architecture = "architecture:\n  version: 0.4\n  nodes:\n  " + "\n  ".join(nodes)
-    return [architecture, (folder / "problem+mapping.yaml").read_text()]
+def test_the_documents_that_users_write_give_the_same(timeloop_runs, tmp_path: Path):
+    def loop_nest(text: str) -> str:
+        flat_file = yaml.safe_load(text)
+        return json.dumps([flat_file[name] for name in ("problem", "mapping")], sort_keys=True)
 
-
-def test_the_documents_that_users_write_give_the_same(timeloop_runs: Path, tmp_path: Path):
-    runs = sorted(timeloop_runs.rglob("timeloop-model.stats.txt"))
-    assert len(runs) == 30
-    for statistics in runs:
-        paths = written(tmp_path, *as_users_write_it(statistics.parent))
-        counts = count(read_case(paths), wrapped=True)
-        assert flat(counts) | totals(counts) == recorded(statistics.read_text()), statistics
+    statistics = {
+        loop_nest(run.inputs["input.yaml"]): run.outputs["timeloop-model.stats.txt"]
+        for run in timeloop_runs
+        if run.program.startswith("timeloop-model")
+    }
+    written_by_users = [run for run in timeloop_runs if run.program == "front end"]
+    assert len(written_by_users) >= 50
+    for run in written_by_users:
+        counts = count(read_case(written(tmp_path, run.inputs["input.yaml"])), wrapped=True)
+        assert flat(counts) | totals(counts) == recorded(
+            statistics[loop_nest(run.outputs["input.yaml"])]
+        )
 
 
 def test_a_mapping_is_counted_by_hand(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""The recorded runs: BERT at 1K tokens on the paper's designs, by configuration and Einsum."""
+"""The recorded runs: BERT at 1K tokens on the paper's designs, by configuration."""
 
 import shutil
 import tempfile
@@ -10,54 +10,61 @@ import pytest
 from evaluators.accounting import PUBLISHED
 from evaluators.analytical.configurations import CONFIGURATIONS, Configuration
 from evaluators.design import Designs
+from evaluators.protocol import evaluator
 from evaluators.timeloop import inputs, programs
+from evaluators.timeloop.cache import Cache
+from evaluators.timeloop.evaluator import INPUT, STATISTICS, TABLES
 from evaluators.timeloop.inputs import Request
 from evaluators.timeloop.stats import Statistics, parse
 from evaluators.workload import TRANSFORMERS, Workload
 from studies.paper import paper_design
 
 WORKLOAD = Workload(TRANSFORMERS["BERT"], 1024)
-FOLDERS = {
-    "binding": "attn/binding/BERT/1K",
-    "cascade": "attn/cascade/BERT/1K",
-    "flat": "attn/flat/BERT/1K",
-    "linear_fusemax": "end2end/proposal/BERT/1K",
-}
+
+
+class Replay(Cache):
+    """Answers with what the real programs made of the same input, to the letter."""
+
+    def __init__(self, runs):
+        super().__init__(Path())
+        self.recorded = runs
+
+    def get(self, version, inputs, make):
+        for run in self.recorded:
+            if version.startswith(run.program) and run.inputs == dict(inputs):
+                return run.outputs
+        pytest.fail(
+            f"{version.split()[0]} never ran on this input; where it is meant to have changed, "
+            "record the runs anew: python -m tests.data.record_runs"
+        )
 
 
 @dataclass(frozen=True)
 class Point:
-    """One recorded point: its folder, and the design and loop nests that we take it for."""
+    """One recorded point: its runs, and the design and loop nests that we take it for."""
 
     config: Configuration
-    folder: Path
     design: Designs
     requests: list[Request]
+    replay: Replay
 
-    def einsum_folder(self, request: Request) -> Path:
-        """Folder of the run that counted this loop nest."""
-        name = request.mapping.einsum.name.lower()
-        if self.config.name == "linear_fusemax":
-            extents = inputs.problem(request)["instance"]
-            inner, outer = extents["K"], extents["N"]
-            name = {(768, 768): "q", (768, 3072): "ffn1", (3072, 768): "ffn2"}[inner, outer]
-        folder = self.folder / name
-        return folder if folder.is_dir() else self.folder / "ss" / name
+    def statistics_text(self, request: Request) -> str:
+        """What Timeloop printed of this loop nest."""
+        files = {INPUT: inputs.flat_input(request), TABLES: inputs.unit_tables(request)}
+        return self.replay.get(" ".join((programs.MODEL, *files)), files, None)[STATISTICS]
 
     def statistics(self, request: Request) -> Statistics:
-        """What Timeloop printed of this loop nest."""
-        (file,) = self.einsum_folder(request).glob("*.stats.txt")
-        return parse(file.read_text(encoding="utf-8"), str(file))
+        """The same, read."""
+        return parse(self.statistics_text(request), request.mapping.einsum.name)
 
 
-def point(name: str, runs: Path) -> Point:
+def point(name: str, runs) -> Point:
     """Take a configuration's recorded point; the requests are those that its engine makes."""
-    config = CONFIGURATIONS[name]
-    width = WORKLOAD.transformer.query_width
-    design = config.architecture.resolve_registers(paper_design(name, WORKLOAD), width)
-    design = config.nests.resolve(WORKLOAD, design, PUBLISHED)
-    requests = inputs.requests(config, WORKLOAD, design, PUBLISHED)
-    return Point(config, runs / FOLDERS[name], design, requests)
+    paper = paper_design(name, WORKLOAD)
+    design = evaluator("analytical").evaluate(name, WORKLOAD, paper, PUBLISHED).designs
+    requests = inputs.requests(CONFIGURATIONS[name], WORKLOAD, design, PUBLISHED)
+    own = [run for run in runs if run.configuration == name]
+    return Point(CONFIGURATIONS[name], design, requests, Replay(own))
 
 
 @pytest.fixture(autouse=True)
@@ -71,14 +78,26 @@ def scratch(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def linear(timeloop_runs) -> Point:
-    """The linear layers, whose mapping was searched."""
+    """The linear layers, whose mapping was searched as well."""
     return point("linear_fusemax", timeloop_runs)
 
 
-@pytest.fixture(params=FOLDERS)
+@pytest.fixture(params=CONFIGURATIONS)
 def recorded(request, timeloop_runs) -> Point:
     """Each of the recorded points."""
     return point(request.param, timeloop_runs)
+
+
+@pytest.fixture
+def useless_programs(tmp_path, monkeypatch) -> None:
+    """Programs that are found and always fail: what is replayed needs none that work."""
+    folder = tmp_path / "useless"
+    folder.mkdir()
+    for name in (programs.MODEL, programs.MAPPER, programs.ACCELERGY):
+        file = folder / name
+        file.write_text("#!/bin/sh\nexit 1\n", encoding="ascii")
+        file.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The cache of results: whole entries or none, whoever writes them."""
 
 import multiprocessing
+import os
 
 import pytest
 
@@ -95,6 +96,20 @@ def test_workers_that_write_the_same_entries_read_whole_ones(tmp_path):
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         assert all(pool.map(fill, [tmp_path] * 3))
     assert len([file for file in tmp_path.rglob("*") if file.is_file()]) == 10
+
+
+def fill_as_process_1(folder):
+    """Write what others write, in a container where every process has the same number."""
+    os.getpid = lambda: 1
+    cache = Cache(folder)
+    return [cache.get("model", {"input.yaml": str(i)}, Program({"i": str(i)})) for i in range(50)]
+
+
+def test_containers_with_equal_process_numbers_share_a_cache(tmp_path):
+    with multiprocessing.get_context("spawn").Pool(8) as pool:
+        results = pool.map(fill_as_process_1, [tmp_path] * 8)
+    assert results == [[{"i": str(i)} for i in range(50)]] * 8
+    assert len([file for file in tmp_path.rglob("*") if file.is_file()]) == 50
 
 
 def test_a_folder_that_cannot_be_written_is_bad_input(tmp_path):

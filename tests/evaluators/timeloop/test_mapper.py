@@ -8,10 +8,12 @@ import yaml
 
 from evaluators.accounting import CORRECTED, PUBLISHED
 from evaluators.analytical.configurations import CONFIGURATIONS
+from evaluators.analytical.loopnest import LoopNest
 from evaluators.design import Designs
+from evaluators.engine.columns import Factors
 from evaluators.errors import EvaluationError, InputError
 from evaluators.protocol import evaluator
-from evaluators.timeloop import mapper, programs
+from evaluators.timeloop import accelergy, mapper, programs, stats
 from evaluators.timeloop.cache import Cache
 from evaluators.timeloop.evaluator import TimeloopEvaluator
 from evaluators.workload import TRANSFORMERS, Transformer, Workload
@@ -29,43 +31,51 @@ MACHINE = Designs.of(
 )
 
 
-def recorded_files(linear, request):
-    folder = linear.einsum_folder(request)
-    return (
-        yaml.safe_load((folder / name).read_text(encoding="utf-8"))
-        for name in ("problem+mapping.yaml", "parsed-processed-input.yaml")
-    )
+FFN2 = """
+- {factors: [K=1], permutation: [K, N, M], target: DRAM, type: temporal}
+- {bypass: [], keep: [A, B, Z], target: DRAM, type: dataspace}
+- {permutation: [K, N, M], target: L3, type: temporal}
+- {bypass: [Z], keep: [A, B], target: L3, type: dataspace}
+- {factors: [K=1, M=1, N=1], permutation: [K, N, M], target: reg_file_1d, type: temporal}
+- {bypass: [A, B, Z], keep: [], target: reg_file_1d, type: dataspace}
+- {factors: [K=1, M=256, N=1], permutation: [K, M, N], split: 3, target: PE_col, type: spatial}
+- {factors: [K=1, M=1, N=256], permutation: [K, M, N], split: 0, target: PE, type: spatial}
+- {factors: [K=1, M=1, N=1], permutation: [K, N, M], target: reg_file, type: temporal}
+- {bypass: [], keep: [A, B, Z], target: reg_file, type: dataspace}
+"""
+"""The constraints of a linear layer that the artifact hands to Timeloop's front end."""
 
 
-def test_the_input_of_a_search_is_the_recorded_one(linear):
+def searched(linear, request):
+    """The mapping that the real mapper found for a linear layer, with what it printed of it."""
+    arguments = " ".join(("accelergy", *accelergy.ARGUMENTS))
+    prices = linear.replay.get(arguments, {"input.yaml": mapper.price_input(request)}, None)
+    files = {"input.yaml": mapper.mapper_input(request), **prices}
+    return linear.replay.get("timeloop-mapper input.yaml ERT.yaml ART.yaml", files, None)
+
+
+def test_the_constraints_of_a_search_are_the_artifacts(linear):
     for request in linear.requests:
-        handed, flat = recorded_files(linear, request)
-        assert mapper.constraints(request) == handed["constraints"]["targets"]
-        ours = yaml.safe_load(mapper.mapper_input(request))
-        assert ours["architecture_constraints"] == flat["architecture_constraints"]
-        assert ours["mapping"] == flat["mapping"] == []
-        for section in ("mapper", "mapspace"):
-            assert ours[section].items() <= flat[section].items()
+        assert mapper.constraints(request) == yaml.safe_load(FFN2)
 
 
-def test_the_prices_of_a_search_are_of_the_recorded_components(linear):
+def test_the_mapper_counted_its_mapping_as_our_engine_does(linear):
     for request in linear.requests:
-        _, flat = recorded_files(linear, request)
-        ours = yaml.safe_load(mapper.price_input(request))["compound_components"]["classes"]
-        theirs = {each["name"]: each for each in flat["compound_components"]["classes"]}
-        assert [theirs[each["name"]] for each in ours] == ours
-        used = {node["class"] for node in flat["architecture"]["subtree"][0]["local"]}
-        assert {each["name"] for each in ours} == used & set(theirs)
+        found = stats.parse(searched(linear, request)["timeloop-mapper.stats.txt"], "mapper")
+        nest = LoopNest(request.mapping, Factors(request.factors), wrapped=True)
+        assert (found.cycles, found.computes) == (nest.cycles, nest.cycles * nest.instances)
+        for level, tensors in found.levels.items():
+            for tensor, counts in tensors.items():
+                ours = nest.counts(level, tensor)
+                assert (counts.updates, counts.partition) == (ours.updates, ours.partition)
 
 
 def test_the_recorded_mappings_count_as_our_optimum(linear):
     def search(request):
-        file = linear.einsum_folder(request) / "timeloop-mapper.map.yaml"
-        return file.read_text(encoding="utf-8")
+        return searched(linear, request)["timeloop-mapper.map.yaml"]
 
     binding = mapper.searched_binding(linear.config, BERT_1K, linear.design, PUBLISHED, search)
     assert binding.keys() == linear.design.binding.keys()
-    assert (binding["FFN2_m1"], binding["FFN2_n1"]) == (1, 3)
     design = linear.design.with_columns(binding=binding)
     found = linear.config.nests.activities(BERT_1K, design, PUBLISHED)
     best = linear.config.nests.activities(BERT_1K, linear.design, PUBLISHED)
@@ -165,12 +175,7 @@ mapping:
         mapper.searched_binding(config, SMALL, resolved, PUBLISHED, lambda request: text)
 
 
-def test_a_search_and_the_optimum_instead_of_it_exclude_each_other(tmp_path, monkeypatch):
-    for name in (programs.MODEL, programs.MAPPER, programs.ACCELERGY):
-        file = tmp_path / name
-        file.write_text("#!/bin/sh\nexit 1\n", encoding="ascii")
-        file.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
+def test_a_search_and_the_optimum_instead_of_it_exclude_each_other(useless_programs):
     with pytest.raises(InputError, match="Q12"):
         evaluator("timeloop-mapper").evaluate("unfused", SMALL, MACHINE, CORRECTED)
 

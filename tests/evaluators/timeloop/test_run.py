@@ -15,7 +15,7 @@ import pytest
 from evaluators.errors import EvaluationError, InputError
 from evaluators.timeloop import programs
 from evaluators.timeloop.programs import TimeloopMissing
-from evaluators.timeloop.run import TimeloopFailure, run
+from evaluators.timeloop.run import TimeloopFailure, run, telling_line
 
 
 def script(tmp_path, *lines):
@@ -113,6 +113,28 @@ def test_only_the_last_lines_of_the_log_are_told(tmp_path):
     assert failed.value.log.splitlines() == [str(i) for i in range(99981, 100001)]
 
 
+@pytest.mark.parametrize(
+    ("log", "line"),
+    [
+        ("", ""),
+        ("input file: a\n\n  ....\n", "input file: a"),
+        ("ERROR: no such level\nsee the manual\n", "ERROR: no such level"),
+        (
+            'Traceback (most recent call last):\n  File "x", line 1\n'
+            "ModuleNotFoundError: No module named 'yaml'\n",
+            "ModuleNotFoundError: No module named 'yaml'",
+        ),
+        (
+            "10:00 INFO | table estimating value: KeyError: 'arguments'\n10:00 ERROR  ======\n"
+            "10:00 ERROR  To see a list of models, run accelergy -h.\n",
+            "10:00 INFO | table estimating value: KeyError: 'arguments'",
+        ),
+    ],
+)
+def test_of_a_log_the_line_that_says_what_went_wrong_is_told(log, line):
+    assert telling_line(log) == line
+
+
 def test_the_time_limit_kills_the_program_and_what_it_started(tmp_path):
     started = tmp_path / "pids"
     program = script(tmp_path, f"sleep 600 & echo $$ $! > {started}", "wait")
@@ -138,6 +160,27 @@ def test_an_interruption_leaves_no_process_and_no_folder(tmp_path, scratch):
     watcher.join()
     assert all(eventually(lambda pid=pid: ended(pid)) for pid in pids(started))
     assert list(scratch.iterdir()) == []
+
+
+def test_a_worker_that_is_told_to_end_leaves_no_folder(tmp_path, scratch):
+    started = tmp_path / "pid"
+    program = script(
+        tmp_path, f"echo $$ > {started}.new", f"mv {started}.new {started}", "sleep 600"
+    )
+    own = (
+        "import signal, sys, tempfile\n"
+        "from evaluators.timeloop.run import run\n"
+        "signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))\n"
+        f"tempfile.tempdir = {str(scratch)!r}\n"
+        f"run([{program!r}], {{}}, [])\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", own]) as worker:
+        assert eventually(started.exists)
+        worker.terminate()
+    assert worker.returncode == 143
+    assert list(scratch.iterdir()) == []
+    (pid,) = pids(started)
+    assert eventually(lambda: ended(pid))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel ends it on Linux alone")
@@ -183,6 +226,18 @@ def test_another_table_of_a_plug_in_is_another_version_of_accelergy(tmp_path):
     table.write_text("energy\n2\n", encoding="ascii")
     programs.version.cache_clear()
     assert programs.version(program) != before
+
+
+def test_what_a_run_leaves_beside_a_plug_in_is_no_other_version(tmp_path):
+    program = tmp_path / "bin" / "accelergy"
+    plug_in = tmp_path / "share" / "accelergy" / "estimation_plug_ins" / "cacti"
+    for folder in (program.parent, plug_in / "cacti_inputs_outputs"):
+        folder.mkdir(parents=True)
+    program.write_text("one", encoding="ascii")
+    before = programs.version(program)
+    (plug_in / "cacti_inputs_outputs" / "tmp1234.out").write_text("energy", encoding="ascii")
+    programs.version.cache_clear()
+    assert programs.version(program) == before
 
 
 def test_another_build_has_another_version(tmp_path):
