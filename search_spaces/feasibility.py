@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from evaluators.analytical import binding, mappings
 from evaluators.analytical.configurations import configuration
 from evaluators.analytical.loopnest import LoopNest
-from evaluators.analytical.mapping import Mapping
+from evaluators.describe.mapping import Mapping
 from evaluators.design import Designs
 from evaluators.engine.columns import Factors
 from evaluators.workload import Workload

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Protocol
 
-from evaluators.analytical.mapping import Mapping
+from evaluators.describe.mapping import Mapping
 from evaluators.engine.columns import Factors, Mask
 
 

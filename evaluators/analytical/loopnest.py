@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.analytical.mapping import Mapping
+from evaluators.describe.mapping import Mapping
 from evaluators.engine.columns import Column, Factors, select
 from evaluators.errors import TooLarge
 from evaluators.workload import Workload

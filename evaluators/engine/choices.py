@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from evaluators.engine.costs import Costs, buffer_of, prices
 from evaluators.engine.footprint import footprint_bytes
 from evaluators.engine.nests import Nests, extents
 from evaluators.engine.schedule import Times
+from evaluators.errors import TooLarge
 from evaluators.workload import Workload
 
 Int64s = NDArray[np.int64]
@@ -28,6 +30,9 @@ _TIE = 1e-12
 
 _CANDIDATES = 1 << 17
 """Candidates counted at a time, so that they stay in the cache."""
+
+_MOST_CANDIDATES = 1 << 24
+"""Candidates of a design: they take about 1 GB."""
 
 
 def resolved(
@@ -58,9 +63,10 @@ def _by_rule(
     n = len(next(iter(columns.values())))
     complete = dict(columns)
     for name, each in parameters.items():
-        if name not in complete and each.default is not None and each.rule is None:
+        if each.default is not None and each.rule is None:
             kind = np.float64 if each.real else np.int64
-            complete[name] = np.full(n, each.default, dtype=kind)
+            given = complete.get(name, np.full(n, AUTOMATIC, dtype=kind))
+            complete[name] = np.where(given == AUTOMATIC, each.default, given)
     sizes = [
         each
         for each in parameters.values()
@@ -198,7 +204,12 @@ def _searched(
             for name, domain in domains.items()
             if domain is not None
         }
-        size = int(np.prod([len(axis) for axis in axes.values()]))
+        size = prod(len(axis) for axis in axes.values())
+        if size > _MOST_CANDIDATES:
+            raise TooLarge(
+                f"{', '.join(choice.parameters)} have {size} values together; {_MOST_CANDIDATES} "
+                "at most are compared: take a workload of fewer divisors, or larger sides"
+            )
         for rows in np.array_split(group, -(-len(group) * size // _CANDIDATES)):
             if len(rows):
                 block = {name: column[rows] for name, column in different.items()}
@@ -291,9 +302,9 @@ class _Candidates:
         einsums: tuple[str, ...],
     ) -> None:
         self._nests = Nests(accelerator, workload, columns, accounting, einsums=einsums)
-        scaled = accounting.repairs(Correction.Q2)
+        scaled, live = accounting.repairs(Correction.Q2), accounting.live_sram
         self._costs = Costs(
-            self._nests, lambda: prices(accelerator, self._nests.values, scaled=scaled)
+            self._nests, lambda: prices(accelerator, self._nests.values, scaled=scaled, live=live)
         )
 
     def violated(self) -> Any:

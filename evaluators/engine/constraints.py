@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from evaluators.components import address
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.expressions import Expression
 from evaluators.engine.columns import Mask
@@ -89,6 +90,9 @@ def magnitudes(nests: Nests) -> dict[str, Any]:
         found[store.constraint("row_remainder_bytes")] = size % row_bytes
         if not nests.accelerator.footprint.spills:
             found[store.constraint("short_bytes")] = footprint_bytes(nests, store) - size
+    for array in nests.accelerator.machine.arrays.values():
+        depth = array.registers(nests.values)
+        found[f"{array.registers.text}_over"] = depth - address.MOST_ROWS
     return found
 
 

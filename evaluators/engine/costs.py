@@ -43,13 +43,16 @@ class Prices:
     units: Mapping[str, Unit]
 
 
-def prices(accelerator: Accelerator, values: Mapping[str, Any], *, scaled: bool) -> Prices:
+def prices(
+    accelerator: Accelerator, values: Mapping[str, Any], *, scaled: bool, live: bool = False
+) -> Prices:
     """Look up the components of a batch.
 
     Args:
         accelerator: whose machine it is.
         values: every parameter's values.
         scaled: register files of their real depth and width (correction Q2).
+        live: ask CACTI for buffers that the table lacks, see `sram`.
 
     """
     machine = accelerator.machine
@@ -57,7 +60,7 @@ def prices(accelerator: Accelerator, values: Mapping[str, Any], *, scaled: bool)
     for store in machine.stores:
         if store.bytes is not None and store.row_words is not None:
             row_words[store.name] = store.row_words(values)
-            buffers[store.name] = sram.sram(*sram_size(store, values))
+            buffers[store.name] = sram.sram(*sram_size(store, values), live=live)
     return Prices(
         buffers,
         row_words,

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.accounting import Accounting, Correction
-from evaluators.analytical.counting import Count
-from evaluators.analytical.loopnest import LoopNest
+from evaluators.accounting import CORRECTED, Accounting, Correction
+from evaluators.components.sram import live_failure
 from evaluators.describe.accelerator import Accelerator
-from evaluators.designs import Designs
+from evaluators.describe.reading import accelerator
+from evaluators.design import PARAMETERS, Designs
 from evaluators.engine.areas import areas_um2
 from evaluators.engine.choices import resolved, times
 from evaluators.engine.columns import all_shared
 from evaluators.engine.constraints import magnitudes
-from evaluators.engine.costs import Costs, Prices, prices
-from evaluators.engine.nests import Nests
+from evaluators.engine.costs import Costs, Prices, prices, sram_size
+from evaluators.engine.nests import Nests, check_countable
+from evaluators.engine.plan import plan
+from evaluators.engine.reasons import reason
 from evaluators.errors import EvaluationError
-from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation
+from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
 from evaluators.workload import Workload
 
 CHUNK = 1 << 13
@@ -28,25 +30,14 @@ CHUNK = 1 << 13
 
 Float64s = NDArray[np.float64]
 
-Sources = Callable[[Accelerator, Workload, Designs, Accounting], tuple[Designs, Count, Prices]]
-"""Takes a chunk of feasible, resolved designs; returns it, perhaps with other choices, what counts
-its loop nests, and the prices of its components."""
-
-
-def own_sources(
-    accelerator: Accelerator, workload: Workload, designs: Designs, accounting: Accounting
-) -> tuple[Designs, Count, Prices]:
-    """Count by our own analysis, priced by the component tables."""
-    del workload
-    scaled = accounting.repairs(Correction.Q2)
-    return designs, LoopNest, prices(accelerator, designs.columns, scaled=scaled)
+Columns = Mapping[str, NDArray[Any]]
 
 
 class Results:
     """The results of a batch, filled chunk by chunk."""
 
-    def __init__(self, accelerator: Accelerator, n: int, *, breakdown: bool) -> None:
-        arrays = list(accelerator.machine.arrays)
+    def __init__(self, described: Accelerator, n: int, *, breakdown: bool) -> None:
+        arrays = list(described.machine.arrays)
         self.columns: dict[str, Any] = {}
         self.violations: dict[str, Any] = {}
         self.metrics = {name: np.full(n, np.nan) for name in METRICS}
@@ -55,19 +46,19 @@ class Results:
         self.failures: dict[int, EvaluationError] = {}
         self.einsums = {
             name: EinsumEvaluation(
-                "|".join(dict.fromkeys(row.array for _, row in accelerator.rows(name))),
+                "|".join(dict.fromkeys(row.array for _, row in described.rows(name))),
                 *(np.full(n, np.nan) for _ in EINSUM_METRICS),
             )
-            for name in accelerator.cascade.einsums
+            for name in described.cascade.einsums
             if breakdown
         }
-        self._n = n
+        self.size = n
 
     def put(self, whole: dict[str, Any], part: Mapping[str, Any], rows: Any) -> None:
         """Put columns of some rows where they belong."""
         for name, values in part.items():
             if name not in whole:
-                whole[name] = np.zeros(self._n, dtype=np.asarray(values).dtype)
+                whole[name] = np.zeros(self.size, dtype=np.asarray(values).dtype)
             whole[name][rows] = values
 
 
@@ -147,85 +138,137 @@ class Batch:
         }
 
 
-def evaluate(
-    accelerator: Accelerator,
-    workload: Workload,
-    designs: Designs,
-    accounting: Accounting,
-    sources: Sources = own_sources,
-    chunk: int = CHUNK,
-    *,
-    breakdown: bool = False,
-) -> Results:
-    """Evaluate a batch of designs on a workload, `chunk` at a time."""
-    n = len(designs)
-    results = Results(accelerator, n, breakdown=breakdown)
-    columns: Mapping[str, Any] = designs.columns
-    if accelerator.choices:
-        columns = resolved(accelerator, workload, columns, accounting)
-    for start in range(0, n, CHUNK):
-        place = slice(start, min(start + CHUNK, n))
-        each = {name: column[place] for name, column in columns.items()}
-        if not accelerator.choices:
-            each = resolved(accelerator, workload, each, accounting)
-        nests = Nests(accelerator, workload, all_shared(each), accounting)
-        broken = magnitudes(nests)
-        results.put(results.columns, each, place)
-        results.put(results.violations, broken, place)
-        feasible = np.ones(len(Designs(each)), dtype=bool)
-        for magnitude in broken.values():
-            feasible &= magnitude <= 0
-        _priced(
-            accelerator,
-            workload,
-            Designs(each),
-            feasible,
-            start,
-            accounting,
-            sources,
-            chunk,
-            results,
+class AnalyticalEvaluator:
+    """Our own engine: exactly Timeloop's counts, for many designs at once."""
+
+    name = "analytical"
+    one_by_one = False
+
+    def check_installed(self) -> None:
+        """Do nothing: it runs no program."""
+
+    def evaluate(
+        self,
+        configuration: str,
+        workload: Workload,
+        designs: Designs,
+        accounting: Accounting,
+        *,
+        breakdown: bool = False,
+    ) -> Evaluations:
+        """Evaluate a batch, see `evaluators.protocol.Evaluator.evaluate`."""
+        described = accelerator(configuration)
+        check_countable(plan(described, accounting), workload)
+        results = Results(described, len(designs), breakdown=breakdown)
+        _evaluate(described, workload, _columns(described, designs), accounting, results)
+        return Evaluations(
+            _completed(designs, described, results.columns),
+            results.metrics,
+            results.violations,
+            results.einsums,
+            results.failures,
         )
-    return results
+
+    def reason(
+        self,
+        configuration: str,
+        constraint: str,
+        magnitude: int,
+        workload: Workload,
+        designs: Designs,
+    ) -> str:
+        """Explain a violation, see `evaluators.protocol.Evaluator.reason`."""
+        described = accelerator(configuration)
+        columns = {name: each[:1] for name, each in _columns(described, designs).items()}
+        complete = resolved(described, workload, columns, CORRECTED)
+        nests = Nests(described, workload, all_shared(complete), CORRECTED)
+        return reason(nests, constraint, magnitude)
 
 
-def _priced(
-    accelerator: Accelerator,
+def _columns(described: Accelerator, designs: Designs) -> Columns:
+    """Return the parameters of an accelerator that a batch sets."""
+    given = {**designs.columns(), **designs.binding}
+    return {name: each for name, each in given.items() if name in described.all_parameters}
+
+
+def _completed(designs: Designs, described: Accelerator, columns: Columns) -> Designs:
+    """Return a batch with every parameter that was left open."""
+    own = {name: columns[name] for name in PARAMETERS if name in columns}
+    machine = described.machine.parameters
+    binding = {
+        name: each
+        for name, each in columns.items()
+        if name not in PARAMETERS and (name in designs.binding or name not in machine)
+    }
+    return designs.with_columns(**own, binding=binding)
+
+
+def _evaluate(
+    described: Accelerator,
     workload: Workload,
-    designs: Designs,
-    feasible: NDArray[np.bool_],
-    start: int,
+    columns: Columns,
     accounting: Accounting,
-    sources: Sources,
-    chunk: int,
     results: Results,
 ) -> None:
-    """Count and price the feasible designs of a chunk that starts at a row of the batch."""
-    rows = np.flatnonzero(feasible)
-    unknown = np.zeros(len(designs), dtype=np.int64)
-    for first in range(0, len(rows), chunk):
-        some: Any = rows[first : first + chunk]
-        own = designs if len(some) == len(designs) else designs.take(some)
-        place = slice(start, start + len(designs)) if own is designs else start + some
-        try:
-            own, count, at = sources(accelerator, workload, own, accounting)
-            nests = Nests(accelerator, workload, all_shared(own.columns), accounting, count)
-            batch = Batch(nests, at)
-        except EvaluationError as error:
-            results.failures |= dict.fromkeys((start + some).tolist(), error)
+    """Evaluate a batch, `CHUNK` designs at a time."""
+    n = len(next(iter(columns.values())))
+    if described.choices:
+        columns = resolved(described, workload, columns, accounting)
+    for start in range(0, n, CHUNK):
+        place = slice(start, min(start + CHUNK, n))
+        chunk = {name: column[place] for name, column in columns.items()}
+        if not described.choices:
+            chunk = resolved(described, workload, chunk, accounting)
+        nests = Nests(described, workload, all_shared(chunk), accounting)
+        violations = magnitudes(nests)
+        results.put(results.columns, chunk, place)
+        results.put(results.violations, violations, place)
+        feasible = np.ones(place.stop - start, dtype=bool)
+        for magnitude in violations.values():
+            feasible &= magnitude <= 0
+        rows: Any = place
+        if not feasible.all():
+            rows = start + np.flatnonzero(feasible)
+            chunk = {name: column[feasible] for name, column in chunk.items()}
+            nests = Nests(described, workload, all_shared(chunk), accounting)
+        unknown = np.zeros(place.stop - start, dtype=np.int64)
+        if feasible.any():
+            unknown[feasible] = _priced(nests, rows, results)
+        unknown[[row - start for row in results.failures if start <= row < place.stop]] = 0
+        results.put(results.violations, {"sram_unknown": unknown}, place)
+
+
+def _priced(nests: Nests, rows: Any, results: Results) -> Any:
+    """Cost feasible designs into their rows; tell which have a buffer that nothing prices."""
+    live = nests.accounting.live_sram
+    scaled = nests.accounting.repairs(Correction.Q2)
+    batch = Batch(nests, prices(nests.accelerator, nests.values, scaled=scaled, live=live))
+    known = batch.known
+    busy = batch.busy_s()
+    util = batch.util(busy)
+    everything = bool(np.all(known))
+    for whole, part in (
+        (results.metrics, batch.metrics(busy, util)),
+        (results.busy_s, busy),
+        (results.util, util),
+        *((vars(each), batch.breakdown(name)) for name, each in results.einsums.items()),
+    ):
+        for name, values in part.items():
+            whole[name][rows] = values if everything else np.where(known, values, np.nan)
+    if live and not everything:
+        results.failures |= _live_failures(nests, np.arange(results.size)[rows], known)
+    return ~np.broadcast_to(known, len(np.arange(results.size)[rows]))
+
+
+def _live_failures(nests: Nests, rows: Any, known: Any) -> dict[int, EvaluationError]:
+    """Return, of rows whose buffers nothing prices, those that CACTI failed on: row -> how."""
+    failures: dict[int, EvaluationError] = {}
+    for store in nests.accelerator.machine.stores:
+        if store.bytes is None or store.row_words is None:
             continue
-        known = batch.known
-        unknown[some] = ~np.broadcast_to(known, len(some))
-        results.put(results.columns, own.columns, place)
-        busy = batch.busy_s()
-        util = batch.util(busy)
-        everything = bool(np.all(known))
-        for whole, part in (
-            (results.metrics, batch.metrics(busy, util)),
-            (results.busy_s, busy),
-            (results.util, util),
-            *((vars(each), batch.breakdown(name)) for name, each in results.einsums.items()),
-        ):
-            for name, values in part.items():
-                whole[name][place] = values if everything else np.where(known, values, np.nan)
-    results.put(results.violations, {"sram_unknown": unknown}, slice(start, start + len(designs)))
+        depths, widths = (np.broadcast_to(x, len(rows)) for x in sram_size(store, nests.values))
+        for place in np.flatnonzero(~np.broadcast_to(known, len(rows))).tolist():
+            error = live_failure(int(depths[place]), int(widths[place]))
+            if error is not None:
+                failures[int(rows[place])] = error
+    return failures

@@ -15,7 +15,7 @@ import numpy as np
 
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.counting import Count, Counts, count_choices
-from evaluators.analytical.loopnest import LoopNest, check_countable
+from evaluators.analytical.loopnest import LoopNest, check_mappable
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.expressions import Expression
 from evaluators.describe.mapping import Row
@@ -148,7 +148,6 @@ class Nests:
     @cached_property
     def runs(self) -> dict[str, list[Run]]:
         """Every Einsum's ways to run that some design takes."""
-        _check_countable(self.plan, self.workload)
         found: dict[str, list[Run]] = {name: [] for name in self.einsums}
         for table, factors in zip(self.plan.tables, self.factors, strict=True):
             for each in table.rows:
@@ -189,8 +188,8 @@ class Nests:
 
 
 @lru_cache(maxsize=256)
-def _check_countable(of: Plan, workload: Workload) -> None:
-    """Refuse a workload whose counts pass 2^63 - 1."""
+def check_countable(of: Plan, workload: Workload) -> None:
+    """Raise `TooLarge` for a workload whose counts pass what is exact, or can be enumerated."""
     given = extents(workload)
     for name in of.einsums:
         families: dict[str, int] = {}
@@ -201,7 +200,7 @@ def _check_countable(of: Plan, workload: Workload) -> None:
             else:
                 families[family] = given[family]
         where = f"{name} of {workload.transformer.name} at {workload.seq_len} tokens"
-        check_countable(families, where)
+        check_mappable(families, where)
 
 
 def chosen(runs: list[Run], quantities: list[Any]) -> Any:

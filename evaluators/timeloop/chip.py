@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from evaluators.analytical.architecture import FUSEMAX
 from evaluators.analytical.loopnest import LoopNest
-from evaluators.analytical.mapping import Level, Mapping
+from evaluators.describe.mapping import Level, Mapping
 from evaluators.design import Designs
 from evaluators.engine.columns import Factors
 from evaluators.timeloop import nodes

@@ -17,7 +17,7 @@ from evaluators.analytical.configurations import Configuration, configuration
 from evaluators.analytical.counting import Count, Counts
 from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.analytical.loopnest import LoopNest
-from evaluators.analytical.mapping import Mapping
+from evaluators.describe.mapping import Mapping
 from evaluators.design import Designs
 from evaluators.engine.columns import Factors
 from evaluators.errors import InputError

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from evaluators.analytical.einsum import Einsum, Tensor
 from evaluators.analytical.loopnest import LoopNest
-from evaluators.analytical.mapping import Level, Loop, Mapping
+from evaluators.describe.cascade import Einsum, Tensor
+from evaluators.describe.mapping import Level, Loop, Mapping
 from evaluators.engine.columns import Factors
 
 RANKS = ("M", "N", "K")
