@@ -63,11 +63,6 @@ def run(options: argparse.Namespace) -> int:
 def _evaluate_one(setting: Setting, design: Designs, engine: Evaluator) -> Evaluations:
     ((_, results),) = evaluate_pinned(setting, design, engine, breakdown=True)
     evaluations = results.whole()
-    if design.binding and evaluations.violations["no_binding"][0] > 0:
-        raise InputError(
-            f"the binding cuts no even tiles on an array of {design.array_rows[0]} x "
-            f"{design.array_cols[0]}; choose another query_rows or stationarity"
-        )
     (reason,) = reasons(setting, evaluations, engine)
     if reason:
         raise InputError(reason)

@@ -170,7 +170,7 @@ class Evaluator(Protocol):
 
 
 EVALUATORS = {
-    "analytical": "evaluators.analytical.engine:AnalyticalEvaluator",
+    "analytical": "evaluators.engine.evaluator:AnalyticalEvaluator",
     "timeloop": "evaluators.timeloop.evaluator:TimeloopEvaluator",
     "timeloop-mapper": "evaluators.timeloop.evaluator:searching",
     "timeloop-audit": "evaluators.timeloop.evaluator:auditing",

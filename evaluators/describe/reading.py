@@ -79,8 +79,9 @@ def _located(name: str, folder: Path, what: str, beside: Path | None = None) -> 
     if is_path(name):
         return beside / name if beside is not None else Path(name)
     if name not in shipped(folder):
+        called = "configuration" if folder is ACCELERATORS else what
         raise InputError(
-            f"unknown {what} '{shown(name)}'; known are {', '.join(shipped(folder))}, "
+            f"unknown {called} '{shown(name)}'; known are {', '.join(shipped(folder))}, "
             f"and FILE.toml describes one of your own"
         )
     return folder / f"{name}.toml"

@@ -14,8 +14,8 @@ from evaluators.analytical.mapper import distinct, groups
 from evaluators.describe.accelerator import Accelerator, Choice
 from evaluators.describe.expressions import Expression
 from evaluators.describe.parameters import AUTOMATIC, Domain, LargestThatFits
-from evaluators.engine.columns import all_shared
-from evaluators.engine.constraints import magnitudes
+from evaluators.engine.columns import Columns, all_shared, int64s
+from evaluators.engine.constraints import divisions, magnitudes
 from evaluators.engine.costs import Costs, buffer_of, prices
 from evaluators.engine.footprint import footprint_bytes
 from evaluators.engine.nests import Nests, extents
@@ -24,7 +24,6 @@ from evaluators.errors import TooLarge
 from evaluators.workload import Workload
 
 Int64s = NDArray[np.int64]
-Columns = Mapping[str, NDArray[Any]]
 
 _TIE = 1e-12
 
@@ -125,6 +124,8 @@ def _most(
 
     def footprint(values: Any, *, real: bool = False) -> tuple[Any, Any]:
         batch = {**given, name: values}
+        if real:
+            batch = {key: np.asarray(each, dtype=np.float64) for key, each in batch.items()}
         nests = Nests(accelerator, workload, batch, accounting, real=real)
         return footprint_bytes(nests, store), capacity_for_tiles(nests)
 
@@ -192,12 +193,19 @@ def _searched(
     varying = [name for name in keys if (columns[name] != columns[name][0]).any()]
     first, place = distinct(*(columns[name] for name in varying or keys[:1]))
     different = {name: columns[name][first] for name in keys}
+    suited = _suited(accelerator, workload, different, accounting, choice)
+    different = {name: int64s(column) for name, column in different.items()}
     domains = {name: accelerator.parameters[name].domain for name in choice.parameters}
     reads = sorted(
         set().union(*(_names(d.divisors_of, columns) for d in domains.values() if d is not None))
     )
-    found = {name: np.zeros(len(first), dtype=np.int64) for name in choice.parameters}
-    for group in groups(*(different[key] for key in reads), np.zeros(len(first), dtype=np.int64)):
+    found = {
+        name: np.full(len(first), domain.values[0] if domain and domain.values else 1)
+        for name, domain in domains.items()
+    }
+    rows_of = np.flatnonzero(suited)
+    for own in groups(*(different[key][rows_of] for key in reads), np.zeros_like(rows_of)):
+        group = rows_of[own]
         one = {key: int(different[key][group[0]]) for key in reads}
         axes = {
             name: np.array(domain.at(extents(workload) | one))
@@ -218,6 +226,23 @@ def _searched(
                 ).items():
                     found[name][rows] = values
     return {name: values[place] for name, values in found.items()}
+
+
+def _suited(
+    accelerator: Accelerator,
+    workload: Workload,
+    columns: Columns,
+    accounting: Accounting,
+    choice: Choice,
+) -> NDArray[np.bool_]:
+    """Tell which designs leave no remainder wherever no candidate of a choice could mend it."""
+    n = len(next(iter(columns.values())))
+    given = all_shared(columns) | dict.fromkeys(choice.parameters, 1)
+    nests = Nests(accelerator, workload, given, accounting, einsums=choice.einsums)
+    suited = np.ones(n, dtype=bool)
+    for division in divisions(nests, without=frozenset(choice.parameters)):
+        suited &= np.asarray(division.rest(nests) == 0, dtype=bool)
+    return suited
 
 
 def _best(

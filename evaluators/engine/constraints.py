@@ -17,6 +17,7 @@ from evaluators.describe.expressions import Expression
 from evaluators.engine.columns import Mask
 from evaluators.engine.footprint import WORD_BYTES, footprint_bytes
 from evaluators.engine.nests import Nests
+from evaluators.engine.plan import TablePlan
 
 
 @dataclass(frozen=True)
@@ -51,33 +52,56 @@ class Division:
         return rest if self.mask is True else np.where(self.mask, rest, 0)
 
 
-def divisions(nests: Nests) -> Iterator[Division]:
-    """Yield what must leave no remainder on a batch, each once."""
+def divisions(nests: Nests, without: frozenset[str] = frozenset()) -> Iterator[Division]:
+    """Yield what must leave no remainder on a batch, each once.
+
+    With some parameters `without`: what neither reads them nor is for some of their values alone.
+    """
     accelerator = nests.accelerator
     for expression in (*accelerator.ranks.values(), *accelerator.requires):
         for above, below in expression.divisions:
-            name = _parameter(accelerator, below)
-            yield Division(above, below, nests.values, True, name)
+            if not without & (above.names | below.names):
+                yield Division(above, below, nests.values, True, _parameter(accelerator, below))
     seen: set[tuple[Expression, Expression]] = set()
     for table, names in zip(nests.plan.tables, nests.names, strict=True):
-        mask: Mask = False
-        for each in table.rows:
+        mask: Mask = _always(nests, table) if without else False
+        for each in () if without else table.rows:
             mask = mask | nests.selects(each.row)
         if not np.any(mask):
             continue
         einsums = {each.row.einsum for each in table.rows}
         einsum = next(iter(einsums)) if len(einsums) == 1 else ""
-        for expression in table.table.factors.values():
+        open_names = set(without)
+        for name, expression in table.table.factors.items():
             for above, below in expression.divisions:
+                if open_names & (above.names | below.names):
+                    continue
                 if mask is True and above.names | below.names <= nests.values.keys():
                     if (above, below) in seen:
                         continue
                     seen.add((above, below))
                 yield Division(above, below, names, mask, _parameter(accelerator, below), einsum)
+            if open_names & expression.names:
+                open_names.add(name)
 
 
-def magnitudes(nests: Nests) -> dict[str, Any]:
-    """Return constraint -> magnitude of a batch."""
+def _always(nests: Nests, table: TablePlan) -> bool:
+    """Tell whether every design runs a row of a table, whatever is chosen."""
+    here = {each.row.einsum: 0 for each in table.rows}
+    for each in table.rows:
+        here[each.row.einsum] += 1
+    return any(len(nests.accelerator.rows(name)) == count for name, count in here.items())
+
+
+def magnitudes(nests: Nests, *, own_choices: bool = False) -> dict[str, Any]:
+    """Return constraint -> magnitude of a batch.
+
+    `own_choices`: the designs carry choices of their own, which a slip may let count whether or not
+    the buffer holds their tiles.
+    """
+    bounded = not nests.accelerator.footprint.spills
+    if own_choices and any(slip.keeps_choices for slip in nests.plan.slips):
+        bounded = False
     found: dict[str, Any] = {}
     for division in divisions(nests):
         rest, key = division.rest(nests), division.constraint
@@ -88,7 +112,7 @@ def magnitudes(nests: Nests) -> dict[str, Any]:
         size = store.bytes(nests.values)
         row_bytes = WORD_BYTES * store.row_words(nests.values)
         found[store.constraint("row_remainder_bytes")] = size % row_bytes
-        if not nests.accelerator.footprint.spills:
+        if bounded:
             found[store.constraint("short_bytes")] = footprint_bytes(nests, store) - size
     for array in nests.accelerator.machine.arrays.values():
         depth = array.registers(nests.values)

@@ -15,10 +15,10 @@ from evaluators.describe.reading import accelerator
 from evaluators.design import PARAMETERS, Designs
 from evaluators.engine.areas import areas_um2
 from evaluators.engine.choices import resolved, times
-from evaluators.engine.columns import all_shared
+from evaluators.engine.columns import Columns, all_shared, exact, int64s
 from evaluators.engine.constraints import magnitudes
 from evaluators.engine.costs import Costs, Prices, prices, sram_size
-from evaluators.engine.nests import Nests, check_countable
+from evaluators.engine.nests import Nests, check_countable, extents
 from evaluators.engine.plan import plan
 from evaluators.engine.reasons import reason
 from evaluators.errors import EvaluationError
@@ -29,8 +29,6 @@ CHUNK = 1 << 13
 """Designs evaluated at a time, so that the columns in flight stay in the cache."""
 
 Float64s = NDArray[np.float64]
-
-Columns = Mapping[str, NDArray[Any]]
 
 
 class Results:
@@ -44,9 +42,14 @@ class Results:
         self.busy_s = {name: np.full(n, np.nan) for name in arrays}
         self.util = {name: np.full(n, np.nan) for name in arrays}
         self.failures: dict[int, EvaluationError] = {}
+        called = {array: name for name, array in described.machine.paper_names.items()}
         self.einsums = {
             name: EinsumEvaluation(
-                "|".join(dict.fromkeys(row.array for _, row in described.rows(name))),
+                "|".join(
+                    dict.fromkeys(
+                        called.get(row.array, row.array) for _, row in described.rows(name)
+                    )
+                ),
                 *(np.full(n, np.nan) for _ in EINSUM_METRICS),
             )
             for name in described.cascade.einsums
@@ -57,9 +60,10 @@ class Results:
     def put(self, whole: dict[str, Any], part: Mapping[str, Any], rows: Any) -> None:
         """Put columns of some rows where they belong."""
         for name, values in part.items():
+            column = int64s(values)
             if name not in whole:
-                whole[name] = np.zeros(self.size, dtype=np.asarray(values).dtype)
-            whole[name][rows] = values
+                whole[name] = np.zeros(self.size, dtype=column.dtype)
+            whole[name][rows] = column
 
 
 class Batch:
@@ -180,7 +184,7 @@ class AnalyticalEvaluator:
         """Explain a violation, see `evaluators.protocol.Evaluator.reason`."""
         described = accelerator(configuration)
         columns = {name: each[:1] for name, each in _columns(described, designs).items()}
-        complete = resolved(described, workload, columns, CORRECTED)
+        complete = resolved(described, workload, exact(columns, extents(workload)), CORRECTED)
         nests = Nests(described, workload, all_shared(complete), CORRECTED)
         return reason(nests, constraint, magnitude)
 
@@ -212,7 +216,10 @@ def _evaluate(
 ) -> None:
     """Evaluate a batch, `CHUNK` designs at a time."""
     n = len(next(iter(columns.values())))
-    if described.choices:
+    own_choices = any(name in columns for choice in described.choices for name in choice.parameters)
+    wide = exact(columns, extents(workload))
+    narrow, columns = wide is columns, wide
+    if described.choices and n:
         columns = resolved(described, workload, columns, accounting)
     for start in range(0, n, CHUNK):
         place = slice(start, min(start + CHUNK, n))
@@ -220,16 +227,16 @@ def _evaluate(
         if not described.choices:
             chunk = resolved(described, workload, chunk, accounting)
         nests = Nests(described, workload, all_shared(chunk), accounting)
-        violations = magnitudes(nests)
+        violations = magnitudes(nests, own_choices=own_choices)
         results.put(results.columns, chunk, place)
         results.put(results.violations, violations, place)
         feasible = np.ones(place.stop - start, dtype=bool)
         for magnitude in violations.values():
-            feasible &= magnitude <= 0
+            feasible &= np.asarray(magnitude <= 0, dtype=bool)
         rows: Any = place
-        if not feasible.all():
+        if not (narrow and feasible.all()):
             rows = start + np.flatnonzero(feasible)
-            chunk = {name: column[feasible] for name, column in chunk.items()}
+            chunk = {name: int64s(column[feasible]) for name, column in chunk.items()}
             nests = Nests(described, workload, all_shared(chunk), accounting)
         unknown = np.zeros(place.stop - start, dtype=np.int64)
         if feasible.any():

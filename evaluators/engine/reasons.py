@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from evaluators.components import address, sram
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.parameters import BEST
@@ -26,39 +30,44 @@ _RANKS = {
 def reason(nests: Nests, constraint: str, magnitude: int) -> str:
     """Say why a design, a batch of one, violates a constraint."""
     for division in divisions(nests):
-        if division.constraint == constraint and division.rest(nests) == magnitude:
+        if division.constraint == constraint and _one(division.rest(nests)) == magnitude:
             return _remainder(nests, division, magnitude)
     for store in nests.accelerator.machine.stores:
         if store.bytes is None or store.row_words is None:
             continue
-        size, name = int(store.bytes(nests.values)), store.bytes.text
+        size, name = _one(store.bytes(nests.values)), store.bytes.text
         if constraint == store.constraint("row_remainder_bytes"):
-            row = 2 * int(store.row_words(nests.values))
+            row = 2 * _one(store.row_words(nests.values))
             return (
                 f"{name} {size} leaves a remainder of {magnitude}; it must be a multiple of a row "
                 f"of {store.name}, {row} bytes"
             )
         if constraint == store.constraint("short_bytes"):
-            held = int(footprint_bytes(nests, store))
+            held = _one(footprint_bytes(nests, store))
             return (
                 f"{name} {size} is {magnitude} bytes short of the {held} that this design keeps in "
                 f"{store.name}; enlarge it, or reduce {_smaller(nests.accelerator)}"
             )
         if constraint == "sram_unknown":
-            return sram.missing(*(int(each) for each in sram_size(store, nests.values)))
+            return sram.missing(*(_one(each) for each in sram_size(store, nests.values)))
     return _registers(nests, constraint, magnitude)
+
+
+def _one(column: Any) -> int:
+    """Return the integer of a batch of one."""
+    return int(np.ravel(column)[0])
 
 
 def _remainder(nests: Nests, division: Division, magnitude: int) -> str:
     above, below = division.above, division.below
-    whole = int(above(division.names))
+    whole = _one(above(division.names))
     what = (
         f"the {whole} {_RANKS[above.text]}" if above.text in _RANKS else f"{above.text} = {whole}"
     )
     of = f" of {division.einsum}" if division.einsum else ""
     name = division.parameter
     return (
-        f"{name} {int(below(division.names))} leaves a remainder of {magnitude} in {what}{of}; it "
+        f"{name} {_one(below(division.names))} leaves a remainder of {magnitude} in {what}{of}; it "
         "must divide them"
     )
 
@@ -71,7 +80,7 @@ def _smaller(accelerator: Accelerator) -> str:
 def _registers(nests: Nests, constraint: str, magnitude: int) -> str:
     need = register_words(nests)
     for name, array in nests.accelerator.machine.arrays.items():
-        depth = int(array.registers(nests.values))
+        depth = _one(array.registers(nests.values))
         called = array.registers.text
         if constraint == f"{called}_over":
             return (
@@ -81,6 +90,6 @@ def _registers(nests: Nests, constraint: str, magnitude: int) -> str:
         if constraint == f"{called}_short":
             return (
                 f"{called} {depth} is {magnitude} short of the words that the mapping keeps in a "
-                f"register file of {name}; give {int(need[name])} or more"
+                f"register file of {name}; give {_one(need[name])} or more"
             )
     return f"{constraint} is violated by {magnitude}"

@@ -8,9 +8,9 @@ import pytest
 from evaluators import behaviour as module
 from evaluators.accounting import PUBLISHED, Accounting, Correction
 from evaluators.analytical.configurations import CONFIGURATIONS
-from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.behaviour import COMPONENTS, behaviour, digest, golden, golden_values
 from evaluators.components import arithmetic
+from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError
 
 
