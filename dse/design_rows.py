@@ -25,8 +25,8 @@ from dse.designs import (
 from dse.table_cells import BLANK, LARGEST
 from evaluators.accounting import Accounting
 from evaluators.analytical.binding import LINEAR
-from evaluators.analytical.configurations import configuration
 from evaluators.analytical.unfused import mapping_columns
+from evaluators.describe.catalogue import canonical, described
 from evaluators.design import PARAMETERS, SIZES, Designs
 from evaluators.errors import InputError, TooLarge, shown
 from evaluators.protocol import Evaluations, Evaluator
@@ -59,7 +59,8 @@ def evaluated(
 ) -> Iterator[Part]:
     """Evaluate rows that share what is given beside their parameters."""
     try:
-        name = configuration(given.get("configuration", LABEL_DEFAULTS["configuration"])).name
+        name = canonical(given.get("configuration", LABEL_DEFAULTS["configuration"]))
+        described(name)
         binding = _binding(given.pop("binding", ""), name)
         columns = _complete(name, numbers, rows)
         try:

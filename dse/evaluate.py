@@ -78,6 +78,10 @@ def as_json(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> di
         **parameters,
         **{name: float(column[0]) for name, column in evaluations.metrics.items()},
         "binding": {name: int(column[0]) for name, column in designs.binding.items()},
+        "arrays": {
+            name: {"busy_s": float(busy[0]), "util": float(evaluations.util[name][0])}
+            for name, busy in evaluations.busy_s.items()
+        },
         "warnings": warnings(setting, evaluations, engine),
         "breakdown": [
             {"einsum": name, "array": part.array}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from evaluators.describe.cascade import Cascade, Einsum
 from evaluators.describe.expressions import Expression
@@ -143,6 +144,8 @@ class Accelerator:
         choices: what the mapper decides.
         counts_idle_pes: the 2D array's activity is weighted by the PEs in use.
         slips: correction -> the slip that it repairs.
+        files: the file, and those that it names, each after who names it.
+        digest: of the files' content.
 
     """
 
@@ -162,6 +165,8 @@ class Accelerator:
     choices: tuple[Choice, ...]
     counts_idle_pes: bool
     slips: Mapping[str, Slip]
+    files: tuple[Path, ...]
+    digest: str
 
     @property
     def all_parameters(self) -> dict[str, Parameter]:

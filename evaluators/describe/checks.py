@@ -18,6 +18,9 @@ from evaluators.describe.numbers import error_against_attention
 from evaluators.describe.parameters import LargestThatFits
 
 _DRAWS = 400
+_TRIED = 8
+"""Draws on which a row is tried."""
+
 _LARGE = 1000.0
 _TOLERANCE = 1e-9
 
@@ -222,7 +225,11 @@ def _factors(accelerator: Accelerator) -> Iterator[str]:
     open_rows = {(table, row): 0 for table in accelerator.tables for row in table.rows}
     wrong: dict[tuple[str, str, str], str] = {}
     for values in _draws(accelerator):
-        for table, row in open_rows:
+        if min(open_rows.values(), default=_TRIED) >= _TRIED:
+            break
+        for (table, row), tried in open_rows.items():
+            if tried >= _TRIED:
+                continue
             names = dict(values)
             if not _divides(table.factors, names):
                 continue

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +61,10 @@ def is_path(name: str) -> bool:
 
 
 def accelerator(name: str) -> Accelerator:
-    """Return a shipped accelerator by name, or that of a user's file by path.
+    """Read a shipped accelerator by name, or that of a user's file by path.
 
     Raises:
-        InputError: where there is none, or for the first thing that is wrong in the file.
+        InputError: where there is none, or for the first thing that is wrong in the file's form.
 
     """
     files = _files(_located(name, ACCELERATORS, "accelerator"), ACCELERATORS, "accelerator")
@@ -171,12 +172,13 @@ def _read(files: tuple[_File, ...]) -> Accelerator:
     layers = _Layers(files)
     on = layers.holding("machine")
     named = on.top.get("machine", str, "the name or the file of a machine", required=True)
-    chip = on.top.checked(
+    beside = on.path.parent
+    parts = on.top.checked(
         "machine",
-        lambda: _machine(
-            _files(_located(named, MACHINES, "machine", on.path.parent), MACHINES, "machine")
-        ),
+        lambda: _files(_located(named, MACHINES, "machine", beside), MACHINES, "machine"),
     )
+    chip = on.top.checked("machine", lambda: _machine(parts))
+    every = (*files, *parts)
     cascade = _cascade(layers)
     stages, overlapped = _schedule(layers)
     idle = layers.get(("schedule", "counts_idle_pes"), bool, "true or false", default=False)
@@ -200,6 +202,8 @@ def _read(files: tuple[_File, ...]) -> Accelerator:
         choices=tuple(_choices(layers)),
         counts_idle_pes=idle,
         slips=_slips(layers),
+        files=tuple(file.path for file in every),
+        digest=sha256("\0".join(file.text for file in every).encode()).hexdigest()[:8],
     )
 
 

@@ -19,6 +19,7 @@ from evaluators.engine.constraints import divisions, magnitudes
 from evaluators.engine.costs import Costs, buffer_of, prices
 from evaluators.engine.footprint import footprint_bytes
 from evaluators.engine.nests import Nests, extents
+from evaluators.engine.rules import by_rule
 from evaluators.engine.schedule import Times
 from evaluators.errors import TooLarge
 from evaluators.workload import Workload
@@ -42,7 +43,7 @@ def resolved(
     Depths follow their rules, tiles are the largest that fit, choices the best of all. A design
     that no choice suits gets the first of those that violate the fewest constraints.
     """
-    complete = _by_rule(accelerator, workload, columns)
+    complete = by_rule(accelerator, workload, columns)
     _largest(accelerator, workload, complete, accounting)
     for choice in accelerator.choices:
         always = any(
@@ -51,37 +52,6 @@ def resolved(
         )
         if always or any(name not in complete for name in choice.parameters):
             complete |= _searched(accelerator, workload, complete, accounting, choice)
-    return complete
-
-
-def _by_rule(
-    accelerator: Accelerator, workload: Workload, columns: Columns
-) -> dict[str, NDArray[Any]]:
-    """Fill in defaults, and what has a rule: the default on the default machine, else the rule."""
-    parameters = accelerator.all_parameters
-    n = len(next(iter(columns.values())))
-    complete = dict(columns)
-    for name, each in parameters.items():
-        if each.default is not None and each.rule is None:
-            kind = np.float64 if each.real else np.int64
-            given = complete.get(name, np.full(n, AUTOMATIC, dtype=kind))
-            complete[name] = np.where(given == AUTOMATIC, each.default, given)
-    sizes = [
-        each
-        for each in parameters.values()
-        if each.name in accelerator.machine.parameters and each.rule is None and not each.real
-    ]
-    published: Any = np.ones(n, dtype=bool)
-    for each in sizes:
-        published &= complete[each.name] == parameters[each.name].default
-    names: dict[str, Any] = extents(workload) | complete
-    for name, each in parameters.items():
-        if isinstance(each.rule, Expression):
-            value: Any = each.rule(names)
-            if each.default is not None:
-                value = np.where(published, each.default, value)
-            given = complete.get(name, np.full(n, AUTOMATIC))
-            complete[name] = np.where(given == AUTOMATIC, value, given)
     return complete
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from evaluators.accounting import CORRECTED, Accounting, Correction
 from evaluators.components.sram import live_failure
 from evaluators.describe.accelerator import Accelerator
-from evaluators.describe.reading import accelerator
+from evaluators.describe.catalogue import described as accelerator_of
 from evaluators.design import PARAMETERS, Designs
 from evaluators.engine.areas import areas_um2
 from evaluators.engine.choices import resolved, times
@@ -21,6 +21,7 @@ from evaluators.engine.costs import Costs, Prices, prices, sram_size
 from evaluators.engine.nests import Nests, check_countable, extents
 from evaluators.engine.plan import plan
 from evaluators.engine.reasons import reason
+from evaluators.engine.rules import given_of
 from evaluators.errors import EvaluationError
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
 from evaluators.workload import Workload
@@ -161,16 +162,18 @@ class AnalyticalEvaluator:
         breakdown: bool = False,
     ) -> Evaluations:
         """Evaluate a batch, see `evaluators.protocol.Evaluator.evaluate`."""
-        described = accelerator(configuration)
+        described = accelerator_of(configuration)
         check_countable(plan(described, accounting), workload)
         results = Results(described, len(designs), breakdown=breakdown)
-        _evaluate(described, workload, _columns(described, designs), accounting, results)
+        _evaluate(described, workload, given_of(described, designs), accounting, results)
         return Evaluations(
             _completed(designs, described, results.columns),
             results.metrics,
             results.violations,
             results.einsums,
             results.failures,
+            busy_s=results.busy_s,
+            util=results.util,
         )
 
     def reason(
@@ -182,17 +185,11 @@ class AnalyticalEvaluator:
         designs: Designs,
     ) -> str:
         """Explain a violation, see `evaluators.protocol.Evaluator.reason`."""
-        described = accelerator(configuration)
-        columns = {name: each[:1] for name, each in _columns(described, designs).items()}
+        described = accelerator_of(configuration)
+        columns = {name: each[:1] for name, each in given_of(described, designs).items()}
         complete = resolved(described, workload, exact(columns, extents(workload)), CORRECTED)
         nests = Nests(described, workload, all_shared(complete), CORRECTED)
         return reason(nests, constraint, magnitude)
-
-
-def _columns(described: Accelerator, designs: Designs) -> Columns:
-    """Return the parameters of an accelerator that a batch sets."""
-    given = {**designs.columns(), **designs.binding}
-    return {name: each for name, each in given.items() if name in described.all_parameters}
 
 
 def _completed(designs: Designs, described: Accelerator, columns: Columns) -> Designs:

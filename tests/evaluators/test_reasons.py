@@ -11,7 +11,7 @@ from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.design import PARAMETERS
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.workload import TRANSFORMERS, Transformer, Workload
-from search_spaces.domains import PARAMETERS_OF
+from search_spaces.domains import parameters_of
 
 ENGINE = AnalyticalEvaluator()
 BERT = Workload(TRANSFORMERS["BERT"], 1024)
@@ -53,7 +53,7 @@ def test_a_linear_layer_that_does_not_fit_is_named(name: str) -> None:
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_a_sentence_names_only_parameters_that_the_configuration_has(name: str) -> None:
-    foreign = set(PARAMETERS) - set(PARAMETERS_OF[name])
+    foreign = set(PARAMETERS) - set(parameters_of(name))
     design = CONFIGURATIONS[name].architecture.paper_design()
     results = ENGINE.evaluate(name, BERT, design, PUBLISHED)
     for constraint in (*results.violations, "pe_registers_short", "lane_registers_short"):
