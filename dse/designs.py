@@ -39,11 +39,14 @@ LABEL_DEFAULTS = {
 }
 """What a design runs as and on, and the default of each, as text."""
 
-CHOICES = tuple(each for each in parameters_of("flat") if each not in PARAMETERS)
-"""The choices of a binding."""
 
-_LABELS = {each.name: each.labels for each in space("flat", [1]).parameters if each.name in CHOICES}
-"""Binding choice -> what its values are called, by index; empty where they speak for themselves."""
+def choices_of(name: str) -> tuple[str, ...]:
+    """Return what a design of a configuration sets beside the columns of sizes."""
+    return tuple(each for each in parameters_of(name) if each not in PARAMETERS)
+
+
+CHOICES = choices_of("flat")
+"""The choices of FLAT's binding."""
 
 OWN_NAME = "custom"
 """The model of a shape without a name."""
@@ -228,7 +231,7 @@ def parse_binding(text: str, setting: Setting) -> dict[str, int]:
     `InputError` names a configuration without choices, a choice that is missing, given twice or
     unknown, or a value outside its domain.
     """
-    choices = [each for each in parameters_of(setting.configuration) if each not in PARAMETERS]
+    choices = choices_of(setting.configuration)
     if not choices:
         raise InputError(
             f"binding: {setting.configuration} has no binding to choose; flat has, by "
@@ -248,11 +251,13 @@ def parse_binding(text: str, setting: Setting) -> dict[str, int]:
     return {each.name: each.values[0] for each in chosen.parameters if each.name in choices}
 
 
-def binding_text(binding: Mapping[str, int]) -> str:
-    """Write a binding of `CHOICES` as `parse_binding` reads it."""
-    return ",".join(f"{name}={_chosen(name, binding[name])}" for name in CHOICES)
+def binding_text(name: str, binding: Mapping[str, int]) -> str:
+    """Write a binding of a configuration as `parse_binding` reads it."""
+    known = described(name).all_parameters
+    return ",".join(
+        f"{each}={_chosen(known[each].labels, binding[each])}" for each in choices_of(name)
+    )
 
 
-def _chosen(name: str, value: int) -> str:
-    labels = _LABELS[name]
+def _chosen(labels: tuple[str, ...], value: int) -> str:
     return labels[value] if 0 <= value < len(labels) else str(value)

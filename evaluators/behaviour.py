@@ -67,8 +67,13 @@ def behaviour(evaluator_name: str, configurations: Iterable[str]) -> dict[str, s
         accelerator = described(name)
         digests[name] = _digest_of(name, accelerator)
         if is_path(name):
-            digests[name] += accelerator.digest
+            digests[name] += f"-{accelerator.digest}"
     return digests | {COMPONENTS: _components()}
+
+
+def content_of(digest_of_a_file: str) -> str:
+    """Return, of the digest of a user's file, that of its content."""
+    return digest_of_a_file.partition("-")[2]
 
 
 @lru_cache(maxsize=64)

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from evaluators.behaviour import content_of
+from evaluators.describe.reading import is_path
 from evaluators.errors import shown
 
 _ABSENT = "absent"
@@ -25,10 +27,28 @@ def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def changed_behaviour(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Say whose evaluations differ between two sets of digests, '' for nobody's."""
+def another_behaviour(what: str, was: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Say that a study's evaluations are another model's, and how to go on; '' where they are not.
+
+    Args:
+        what: the study.
+        was, now: digests of its behaviour, see `evaluators.behaviour`.
+
+    """
     changed = [name for name in now if was.get(name) != now[name]]
-    return ", ".join(changed)
+    anew = "start the study anew under another name, with --name"
+    for name in changed:
+        if is_path(name) and content_of(was.get(name, "")) != content_of(now[name]):
+            return (
+                f"{what} was evaluated with another {shown(name, 200)}: the file, or one that it "
+                f"names, was edited; restore it, or {anew}"
+            )
+    if not changed:
+        return ""
+    return (
+        f"{what} was evaluated by another version of this program, whose evaluations of "
+        f"{shown(', '.join(changed), 300)} differ; {anew}"
+    )
 
 
 def _change(was: Any, now: Any) -> str:

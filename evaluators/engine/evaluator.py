@@ -195,11 +195,11 @@ class AnalyticalEvaluator:
 def _completed(designs: Designs, described: Accelerator, columns: Columns) -> Designs:
     """Return a batch with every parameter that was left open."""
     own = {name: columns[name] for name in PARAMETERS if name in columns}
-    machine = described.machine.parameters
+    known = described.all_parameters
     binding = {
         name: each
         for name, each in columns.items()
-        if name not in PARAMETERS and (name in designs.binding or name not in machine)
+        if name not in PARAMETERS and not known[name].real
     }
     return designs.with_columns(**own, binding=binding)
 

@@ -39,9 +39,10 @@ def words_short(nests: Nests) -> dict[str, Any]:
     """Return by how many words register files are too small: constraint -> magnitude."""
     arrays = nests.accelerator.machine.arrays
     short: dict[str, Any] = {}
-    for name, words in register_words(nests).items():
-        lacking = words - arrays[name].registers(nests.values)
-        constraint = f"{arrays[name].registers.text}_short"
+    need = register_words(nests)
+    for name, array in arrays.items():
+        lacking = need.get(name, 0) - array.registers(nests.values)
+        constraint = f"{array.registers.text}_short"
         short[constraint] = np.maximum(short.get(constraint, lacking), lacking)
     return short
 

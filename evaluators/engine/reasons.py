@@ -90,6 +90,6 @@ def _registers(nests: Nests, constraint: str, magnitude: int) -> str:
         if constraint == f"{called}_short":
             return (
                 f"{called} {depth} is {magnitude} short of the words that the mapping keeps in a "
-                f"register file of {name}; give {_one(need[name])} or more"
+                f"register file of {name}; give {_one(need.get(name, 0))} or more"
             )
     return f"{constraint} is violated by {magnitude}"

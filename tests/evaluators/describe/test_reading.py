@@ -57,7 +57,7 @@ def test_a_base_that_builds_on_itself_is_refused(tmp_path: Path) -> None:
     [
         ("name = ", "no TOML"),
         ('name = "x"\n', "machine is missing"),
-        ('name = "x"\nbase = "nobody"\n', "unknown accelerator 'nobody'; known are architecture"),
+        ('name = "x"\nbase = "nobody"\n', "unknown configuration 'nobody'; known are architecture"),
         ('name = "x"\nbase = "binding"\nmachine = "nobody"\n', "unknown machine 'nobody'"),
         ('name = "x"\nbase = 7\n', "7 is not the name or the file"),
         ('name = "x"\nbase = "binding"\nmapping = 7\n', r"7 is not tables \[\[mapping\]\]"),
