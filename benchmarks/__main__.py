@@ -3,9 +3,10 @@
     python -m benchmarks
 
 Evaluations are timed on one core, on feasible designs drawn from the default domains
-(spec/generalization.md), as the median of several runs in a fresh process; peak memory is that
-process's. Designs of FLAT and unfused carry no binding, so that finding the best one is part of
-the time. Commands are timed as whole processes: cold with no compiled modules and no font cache.
+(docs/model/designs.md#search-domains), as the median of several runs in a fresh process; peak
+memory is that process's. Designs of FLAT and unfused carry no binding, so that finding the best one
+is part of the time. Commands are timed as whole processes: cold with no compiled modules and no
+font cache.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class Address:
     Attributes:
         shown: what it is called in sentences and commands, without secrets.
         url: what Optuna connects to; None for a journal.
-        file: the file behind it; None for a server's database.
+        file: the file behind it, which is opened by its name; None for a server's database.
         secrets: what no sentence may show.
 
     """
@@ -95,5 +95,4 @@ def _sqlite(url: URL) -> Address:
 
 
 def _sqlite_file(file: Path) -> Address:
-    # What a path may have and a URL may not ('?', '%41') is quoted where the URL is written.
-    return Address(str(file), URL.create("sqlite", database=str(file.absolute())), file)
+    return Address(str(file), URL.create("sqlite", database="file"), file)

@@ -420,7 +420,7 @@ def _dashboard(commands: argparse._SubParsersAction[_Parser]) -> None:
     _out(parser)
     parser.add_argument("--storage", metavar="URL", help="Optuna's database (default: SQLite)")
     parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
-    parser.add_argument("--port", type=_positive, default=8080, metavar="N", help="default: 8080")
+    parser.add_argument("--port", type=_port, default=8080, metavar="N", help="default: 8080")
 
 
 def _action(actions: argparse._SubParsersAction[_Parser], name: str, summary: str) -> _Parser:
@@ -479,6 +479,10 @@ def _number(text: str, least: int, most: int) -> int:
 
 def _positive(text: str) -> int:
     return _number(text, 1, 10**9)
+
+
+def _port(text: str) -> int:
+    return _number(text, 1, 2**16 - 1)
 
 
 def _seed(text: str) -> int:

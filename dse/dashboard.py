@@ -29,7 +29,6 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
-_LARGEST_PORT = 65535
 _HERE = {"localhost", "127.0.0.1", "[::1]"}
 _ANYWHERE = {"0.0.0.0", "::", ""}
 
@@ -38,8 +37,6 @@ def run(options: argparse.Namespace) -> int:
     """Copy the study and serve the copy until interrupted."""
     if importlib.util.find_spec("optuna_dashboard") is None:
         raise InputError("the dashboard is not installed: pip install 'attention-dse[dashboard]'")
-    if options.port > _LARGEST_PORT:
-        raise InputError(f"--port {options.port}: ports are 1 to {_LARGEST_PORT}")
     study = stored(options.out / options.study)
     with tempfile.TemporaryDirectory(prefix="dse-dashboard-") as folder:
         copy = snapshot(load(options.out / options.study, study.name, options.storage), folder)

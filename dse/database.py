@@ -7,11 +7,13 @@ Whatever the database does, an error of it is one sentence that names it. What i
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import optuna
@@ -71,7 +73,12 @@ def connected(address: Address, busy_s: float) -> BaseStorage:
     with readable_errors(address):
         if address.url is None:
             return JournalStorage(Journal(str(address.file)))
-        options = {} if address.file is None else {"connect_args": {"timeout": busy_s}}
+        options: dict[str, Any] = {}
+        if address.file is not None:  # its name may be one that no URL can write
+            name = os.fsencode(address.file.absolute())
+            options["creator"] = partial(
+                sqlite3.connect, name, timeout=busy_s, check_same_thread=False
+            )
         try:
             return RDBStorage(address.template, engine_kwargs=options)
         except ImportError as error:
@@ -91,7 +98,8 @@ class Database:
     """
 
     def __init__(self, study: optuna.Study, address: Address) -> None:
-        self._storage = study._storage
+        backend = getattr(study._storage, "_backend", None)  # behind Optuna's cache of trials
+        self._storage = backend if isinstance(backend, RDBStorage) else study._storage
         self._id = study._study_id
         self.address = address
 
@@ -101,9 +109,8 @@ class Database:
         `after` is the id of the trial before them, -1 where there is none.
         """
         with readable_errors(self.address):
-            backend = getattr(self._storage, "_backend", self._storage)
-            if isinstance(backend, RDBStorage):
-                found = _rows(backend.engine, self._id, after)
+            if isinstance(self._storage, RDBStorage):
+                found = _rows(self._storage.engine, self._id, after)
             else:
                 found = self._storage.get_all_trials(self._id, deepcopy=False)[first:]
         if [trial.number for trial in found] != list(range(first, first + len(found))):

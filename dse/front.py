@@ -271,11 +271,14 @@ def importances(study: Specification, table: pd.DataFrame) -> dict[str, dict[str
         return {}
     memory = optuna.create_study(directions=["minimize"] * len(objectives))
     space = distributions(study.space)
+    params = {
+        design: params_of(study.space, study.space.rows(design, design + 1))[0]
+        for design in feasible["design"].unique().tolist()
+    }
     for design, values in zip(
-        feasible["design"], feasible[objectives].to_numpy().tolist(), strict=True
+        feasible["design"].tolist(), feasible[objectives].to_numpy().tolist(), strict=True
     ):
-        (params,) = params_of(study.space, study.space.rows(design, design + 1))
-        memory.add_trial(create_trial(values=values, params=params, distributions=space))
+        memory.add_trial(create_trial(values=values, params=params[design], distributions=space))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return {

@@ -60,6 +60,7 @@ class Memory:
         self._study = study
         self._distributions = distributions(study.space)
         self.pins, _ = pins(study)
+        self._waiting: list[tuple[Sequence[FrozenTrial], Mapping[str, Any]]] = []
         self._optuna = optuna.create_study(directions=["minimize"] * len(study.objectives))
 
     def finished(
@@ -90,12 +91,7 @@ class Memory:
 
     def recall(self, trials: Sequence[FrozenTrial], state: Mapping[str, Any]) -> None:
         """Take finished trials and what their sampler left, as a part has it."""
-        storage, study = self._optuna._storage, self._optuna._study_id
-        for trial, attrs in zip(trials, state["trials"], strict=True):
-            trial.system_attrs = trial.system_attrs | attrs
-            storage.create_new_trial(study, template_trial=trial)
-        for key, value in state["study"].items():
-            storage.set_study_system_attr(study, key, value)
+        self._waiting.append((trials, state))
 
     def draw(self, first: int, size: int, pending: Sequence[FrozenTrial]) -> Drawn:
         """Draw a batch.
@@ -110,6 +106,7 @@ class Memory:
             InputError: if one that was enqueued is outside the space.
 
         """
+        self._load()
         study = self._study
         if study.sampler != GRID:
             self._optuna.sampler = sampler(study.sampler, study.seed, first)
@@ -140,6 +137,17 @@ class Memory:
         mine = self._optuna.get_trials(deepcopy=False)[-len(trials) :]
         for own, trial in zip(mine, trials, strict=True):
             tell(self._optuna._storage, own._trial_id, trial)
+
+    def _load(self) -> None:
+        """Hand the trials that were taken to Optuna, which copies each: only to draw from them."""
+        storage, study = self._optuna._storage, self._optuna._study_id
+        for trials, state in self._waiting:
+            for trial, attrs in zip(trials, state["trials"], strict=True):
+                trial.system_attrs = trial.system_attrs | attrs
+                storage.create_new_trial(study, template_trial=trial)
+            for key, value in state["study"].items():
+                storage.set_study_system_attr(study, key, value)
+        self._waiting.clear()
 
     def _given(self, params: dict[str, int]) -> dict[str, int]:
         trial = self._trial(0, TrialState.RUNNING, params, {}, {}, None)

@@ -95,11 +95,11 @@ def _expect(expected: object, found: object, what: str) -> None:
 
 def engine() -> str:
     """One published latency: +Binding for BERT at 256K tokens."""
-    from dse.designs import LABEL_DEFAULTS, Setting, evaluate_pinned  # noqa: PLC0415
+    from dse.designs import Setting, evaluate_pinned  # noqa: PLC0415
     from evaluators.design import Designs  # noqa: PLC0415
     from evaluators.protocol import evaluator  # noqa: PLC0415
 
-    setting = Setting.parse(LABEL_DEFAULTS)
+    setting = Setting.parse({})
     design = Designs.of(**setting.defaults())
     ((_, evaluations),) = evaluate_pinned(setting, design, evaluator("analytical"))
     latency_s = float(evaluations.metrics["latency_s"][0])

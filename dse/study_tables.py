@@ -20,6 +20,7 @@ from dse.trials import COLUMNS, Trials
 from evaluators.design import PARAMETERS
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
+from evaluators.workload import shape_label
 from studies.objectives import UNITS
 from studies.pins import pins
 from studies.specification import Specification
@@ -149,6 +150,8 @@ def export(options: argparse.Namespace) -> int:
             for name in ("binding", "violations")
         }
     )
+    shapes = {each.transformer.name: shape_label(each.transformer) for each in study.workloads}
+    flat.insert(flat.columns.get_loc("model") + 1, "shape", flat["model"].map(shapes))
     write_atomically(options.file, content(flat, options.file))
     print(f"{len(flat)} evaluations of {study.name} are in {options.file}")
     return 0

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from analysis.fronts import non_dominated
@@ -25,6 +26,8 @@ from dse.sealed import metadata, sealed, unsealed
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
 from evaluators.protocol import METRICS
+from evaluators.workload import shape_label
+from search_spaces.domains import parameters_of
 from search_spaces.parameter import Parameter
 from studies.objectives import OBJECTIVES, UNITS, objective_values
 from studies.specification import Specification
@@ -170,14 +173,23 @@ class SweepParts:
         return _read(self.path(start))
 
     def write_front(self, front: pd.DataFrame) -> None:
-        """Write the front, atomically; columns as those of `front_of`."""
+        """Write the front, atomically.
+
+        Columns are those of `front_of` and, where the study has one workload, what else a table of
+        designs needs to be evaluated.
+        """
         own = {"schema_version": SCHEMA_VERSION, "digest": self._digest}
-        columns = {str(name): pa.array(column) for name, column in front.items()}
-        table = pa.table(columns).replace_schema_metadata(own)
+        columns = {
+            str(name): pa.array(column, mask=self._lacking(str(name), front))
+            for name, column in front.items()
+        }
+        table = pa.table(columns | self._described(front)).replace_schema_metadata(own)
         write_atomically(self._folder / "front.parquet", parquet(table))
 
     def front(self) -> pd.DataFrame | None:
         """Return the front, sorted by the objectives; None where the study was not swept.
+
+        Columns are those of `front_of`.
 
         Raises:
             InputError: if its file is damaged.
@@ -186,8 +198,53 @@ class SweepParts:
         path = self._folder / "front.parquet"
         if not path.exists() or _metadata(path).get("digest") != self._digest:
             return None
-        frame: pd.DataFrame = _read(path).to_pandas()
+        names = ["design", *(each.name for each in self._varying)]
+        names += [UNITS[name] for name in self._study.objectives]
+        table = _read(path).select(names)
+        for each in self._varying:
+            column = pc.fill_null(table[each.name], each.first)
+            table = table.set_column(names.index(each.name), each.name, column)
+        frame: pd.DataFrame = table.to_pandas()
         return frame
+
+    def _configurations(self, front: pd.DataFrame) -> list[str]:
+        if "configuration" in front:
+            return [str(each) for each in front["configuration"]]
+        return [self._study.space.configurations[0]] * len(front)
+
+    def _lacking(self, name: str, front: pd.DataFrame) -> NDArray[np.bool_] | None:
+        """Tell of which designs a parameter says nothing; None where it says something of all."""
+        if name == "configuration" or name not in (each.name for each in self._varying):
+            return None
+        return np.array([name not in parameters_of(own) for own in self._configurations(front)])
+
+    def _described(self, front: pd.DataFrame) -> dict[str, Any]:
+        """Return the labels and the parameters that all designs share; null where one has none."""
+        if len(self._study.workloads) > 1:
+            return {}
+        (workload,) = self._study.workloads
+        space, accounting = self._study.space, self._study.accounting
+        configurations = self._configurations(front)
+        labels = {
+            "configuration": configurations,
+            "model": workload.transformer.name,
+            "shape": shape_label(workload.transformer),
+            "seq_len": workload.seq_len,
+            "accounting": accounting.name,
+            "sram": accounting.sram,
+        }
+        shared = {each.name: each for each in space.parameters[1:] if len(each.values) == 1}
+        parameters = {
+            name: [
+                parameter.first if name in parameters_of(own) else None for own in configurations
+            ]
+            for name, parameter in shared.items()
+        }
+        return {
+            name: pa.array(values if isinstance(values, list) else [values] * len(front))
+            for name, values in (labels | parameters).items()
+            if name not in front
+        }
 
     def _metadata(self, start: int) -> dict[str, str]:
         return {

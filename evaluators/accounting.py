@@ -1,7 +1,7 @@
 """Accounting: how counts become energy, and which known slips of the artifact are repaired.
 
 `published` gives the paper's numbers to the digit; each `Correction` repairs one of its slips and
-may be switched on alone; `corrected` switches on all of them. Source: spec/quirks.md.
+may be switched on alone; `corrected` switches on all of them. Source: docs/model/corrections.md.
 """
 
 from __future__ import annotations

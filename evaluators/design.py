@@ -55,7 +55,7 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Designs:
-    """A batch of n designs of one configuration (spec/generalization.md).
+    """A batch of n designs of one configuration (docs/model/designs.md#symbols).
 
     Attributes:
         array_rows: side of the 2D array that carries keys, R; shape (n,), as all columns.

@@ -1,6 +1,7 @@
 """What is searched by default: the parameters of each configuration and their domains.
 
-Both follow from what an accelerator's file, and its machine's, declare.
+Both follow from what an accelerator's file, and its machine's, declare
+(docs/model/designs.md#search-domains).
 """
 
 from __future__ import annotations

@@ -62,6 +62,11 @@ class Parameter:
         values: Int64s = np.array(self.values, dtype=np.int64)[positions]
         return values
 
+    @property
+    def first(self) -> int | str:
+        """The first value as a user writes it: by its label, where it has one."""
+        return self.labels[self.values[0]] if self.labels else self.values[0]
+
     def allows(self, value: int) -> bool:
         """Tell whether an override may choose that value."""
         if self.domain is None:

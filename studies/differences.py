@@ -28,11 +28,12 @@ def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def another_behaviour(what: str, was: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """Say that a study's evaluations are another model's, and how to go on; '' where they are not.
+    """Say that a study's evaluations are another model's, and how to go on; '' if they are not.
 
     Args:
         what: the study.
-        was, now: digests of its behaviour, see `evaluators.behaviour`.
+        was: digests of its behaviour when it was evaluated, see `evaluators.behaviour`.
+        now: those of today.
 
     """
     changed = [name for name in now if was.get(name) != now[name]]

@@ -1,7 +1,7 @@
 """The paper's own designs: every point of figures 6 to 12, with the bindings its authors used.
 
-Sources: FuseMax (MICRO 2024), section 6; spec/mappings.md sections 4.1 and 5.1; spec/accounting.md
-section 5 for the area-latency sweep.
+Sources: FuseMax (MICRO 2024), section 6; docs/model/mappings.md#flats-bindings and
+docs/model/mappings.md#unfused; for the sweep docs/model/accounting.md#area-latency-sweep.
 """
 
 from __future__ import annotations

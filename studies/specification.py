@@ -92,7 +92,7 @@ class Specification:
     def enforce_registers(self) -> bool:
         """Whether a design whose register files are short is infeasible.
 
-        The published accounting knows no such constraint (spec/generalization.md, decision 14); the
+        The published accounting knows no such constraint (docs/model/designs.md#decision-14); the
         corrected one has it unless the study says otherwise.
         """
         return self.accounting.is_corrected if self.registers is None else self.registers

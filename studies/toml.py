@@ -76,7 +76,7 @@ def parse(text: str, where: str, folder: Path | None = None) -> Specification:
 
     """
     if _DEEP_KEY.search(text):
-        raise InputError(f"{where}: a key has more than {_DEEPEST} parts; {_RIGHT}")
+        raise InputError(f"{where}: no TOML: a key has more than {_DEEPEST} parts; {_RIGHT}")
     try:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:

@@ -1,7 +1,7 @@
 """Activity: what one Einsum makes every component of the machine do, gathered from its counts.
 
-The tensors' counts per level are added up here as the artifact does (spec/accounting.md, sections
-1 and 4); energies and times follow from an activity in `energy` and `schedule`.
+The tensors' counts per level are added up here as the artifact does (docs/model/accounting.md);
+energies and times follow from an activity in `energy` and `schedule`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Architecture templates: what a chip is built of, and the paper's sizes (section 6.1).
 
 Every template has DRAM, a global buffer, a 2D array of PEs and a 1D array of lanes, each PE and
-lane with a register file (spec/generalization.md, 'Area of every configuration').
+lane with a register file (docs/model/accounting.md#area).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Architecture:
         """Fill in automatic register-file depths, for all of one or more workloads at once.
 
         The paper's depths on the paper's sizes; elsewhere, where the template scales them, depths
-        2*T and 8*T with T = 2*max(1, W // E) (spec/generalization.md, decision 1), E being the
+        2*T and 8*T with T = 2*max(1, W // E) (docs/model/designs.md#decision-1), E being the
         narrowest of the workloads' heads, which asks for most.
         """
         pe = np.full(len(designs), self.pe_registers)

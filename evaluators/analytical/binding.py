@@ -1,4 +1,4 @@
-"""Bindings: which array runs each Einsum, and at which cost (spec/cascades.md).
+"""Bindings: which array runs each Einsum, and at which cost (docs/model/cascades.md#operations).
 
 A table has one Einsum a row: name | array | operations per point of the iteration space | cycles
 per step of the loop nest.

@@ -1,4 +1,4 @@
-"""The cascades of the paper, Einsum by Einsum (sections 2 and 4; spec/cascades.md).
+"""The cascades of the paper, Einsum by Einsum (sections 2 and 4; docs/model/cascades.md).
 
 M1 is the chunk of keys and M0 the position in the chunk; RM0, RD0 and RNV0 are the running values
 of the previous chunk.

@@ -1,6 +1,6 @@
 """The configurations: which array runs each Einsum, at which cost, under which schedule.
 
-Sources: FuseMax (MICRO 2024), section 6; spec/cascades.md for the binding tables.
+Sources: FuseMax (MICRO 2024), section 6; docs/model/cascades.md#operations.
 """
 
 from __future__ import annotations

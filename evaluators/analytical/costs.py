@@ -1,4 +1,4 @@
-"""Costs: activities -> energies and times (spec/accounting.md, sections 1, 2 and 4)."""
+"""Costs: activities -> energies and times (docs/model/accounting.md)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Constraints that a design must meet, each with a magnitude in its natural unit.
 
 A magnitude above zero makes the design infeasible; nothing is ever rounded to fit
-(spec/generalization.md, 'Divisibility' and decisions 2, 6, 14).
+(docs/model/designs.md#divisibility and decisions 2, 6, 14).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """FLAT on a design: QK, softmax and AV fused over a tile of queries, with its binding choices.
 
 A tile holds P_t queries of one head: all of them (granularity 'head') or P1 rows. Source:
-spec/mappings.md section 4, generalised as in spec/generalization.md.
+docs/model/mappings.md#flat.
 """
 
 from __future__ import annotations
@@ -168,9 +168,10 @@ def _divides(machine: _Machine, binding: Mapping[str, Any]) -> Any:
 
 
 def footprint_bytes(workload: Workload, designs: Designs) -> Any:
-    """Buffer bytes that bindings ask for (spec/mappings.md, section 4.3); all tensors, all buffers.
+    """Buffer bytes that bindings ask for; all tensors, all buffers.
 
-    Every tensor is double-buffered but QK and A on chip, which share one buffer.
+    Every tensor is double-buffered but QK and A on chip, which share one buffer
+    (docs/model/mappings.md#footprint).
     """
     return _footprint_bytes(_Machine(workload, designs), designs.binding)
 
@@ -298,7 +299,7 @@ def _chosen(choice: Any, options: Mapping[int, tuple[Activity, Any]]) -> tuple[A
 def best_binding(workload: Workload, designs: Designs, accounting: Accounting) -> dict[str, Int64s]:
     """Enumerate FLAT's bindings of designs that share their array: `BINDING` -> best value, (n,).
 
-    Best by latency, then traffic, then energy as charged (spec/generalization.md, decision 8).
+    Best by latency, then traffic, then energy as charged (docs/model/designs.md#decision-8).
     Every divisor of the sequence is tried as tile, all stationarities, all choices of what stays on
     chip.
     """

@@ -1,7 +1,7 @@
 """The FuseMax cascade on a design: +Cascade, +Architecture and +Binding.
 
 Chunks of M0 = R keys stay on the rows of the 2D array while P1 tiles of P0 = C queries, resident in
-the global buffer, pass over them (spec/mappings.md, sections 1-3; spec/generalization.md).
+the global buffer, pass over them (docs/model/mappings.md#fusemax).
 """
 
 from __future__ import annotations

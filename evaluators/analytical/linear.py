@@ -1,4 +1,4 @@
-"""The linear layers of a transformer on a chip (spec/mappings.md, section 5.2).
+"""The linear layers of a transformer on a chip (docs/model/mappings.md#linear-layers).
 
 Z[M,N] = A[M,K]*B[K,N]: activations of M = B*L rows stay on C columns of the 2D array, N output
 columns on its R rows; a tile of A and one of B, both with the whole contraction, are in the buffer.

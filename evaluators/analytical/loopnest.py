@@ -1,8 +1,8 @@
 """Dense loop-nest analysis: how often each level of storage is read, filled and updated.
 
-Exactly Timeloop's analysis for perfect factors and projections of one rank each (spec/loopnest.md;
-the numbers of its quantities stand in the docstrings below). Every count is a product of loop
-factors, so a batch of designs costs a few multiplications of columns.
+Exactly Timeloop's analysis for perfect factors and projections of one rank each
+(docs/model/loop-nests.md; the numbers of its quantities stand in the docstrings below). Every count
+is a product of loop factors, so a batch of designs costs a few multiplications of columns.
 """
 
 from __future__ import annotations

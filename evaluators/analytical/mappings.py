@@ -1,4 +1,4 @@
-"""The mappings of the paper, one Einsum a row (spec/mappings.md).
+"""The mappings of the paper, one Einsum a row (docs/model/mappings.md).
 
 A loop is named by its rank, or by its rank and a digit where the rank is split, outer to inner; the
 factors behind the names are set by each configuration. E and F run over their full width.

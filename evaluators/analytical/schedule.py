@@ -1,4 +1,4 @@
-"""Schedules: how the Einsums of a configuration overlap in time (spec/accounting.md, section 2).
+"""Schedules: how the Einsums of a configuration overlap in time (docs/model/accounting.md#times).
 
 Each schedule is one expression in the compute times of the Einsums, `t.QK` being the time of QK on
 its array, and in the times that off-chip traffic takes.

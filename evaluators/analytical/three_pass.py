@@ -1,6 +1,6 @@
 """What FLAT and the unfused baseline share: tensors that may stay on chip, and the softmax.
 
-Source: spec/accounting.md section 1, spec/mappings.md section 4.4.
+Source: docs/model/accounting.md#traffic, docs/model/mappings.md#softmax.
 """
 
 from __future__ import annotations

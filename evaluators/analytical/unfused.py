@@ -1,7 +1,7 @@
 """The unfused baseline on a design: QK, softmax and AV in turn, through DRAM.
 
 QK and AV are mapped by an exhaustive mapper over the space that the artifact gives to Timeloop's
-(spec/mappings.md, section 5.1): how P, M and E (F) split between DRAM and the buffer, the order of
+(docs/model/mappings.md#unfused): how P, M and E (F) split between DRAM and the buffer, the order of
 the buffer's loops, and which tensors the buffer keeps.
 """
 
@@ -189,7 +189,7 @@ def best_mapping(
 ) -> dict[str, Int64s]:
     """Enumerate the mappings of QK or AV on designs that share their array: column -> best, (n,).
 
-    Best by traffic, then by energy as charged (spec/generalization.md, decision 9), among those
+    Best by traffic, then by energy as charged (docs/model/designs.md#decision-9), among those
     whose tiles fit the buffer.
     """
     cols, rows = int(designs.array_cols[0]), int(designs.array_rows[0])

@@ -1,8 +1,8 @@
 """Address generators: one integer adder a port, as wide as the address.
 
-Source: intadder.csv, the integer adder of NeuroSim at 45 nm (spec/components.md, section 2); both
-rise by the same amount from bit to bit, so that the widths it leaves out lie between their
-neighbours.
+Source: intadder.csv, the integer adder of NeuroSim at 45 nm
+(docs/model/components.md#address-generators); both rise by the same amount from bit to bit, so that
+the widths it leaves out lie between their neighbours.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Arithmetic units on 16-bit floating-point words: energy per operation and area.
 
-Composed from published tables as the artifact's plug-ins do (spec/components.md, section 2):
+Composed from published tables as the artifact's plug-ins do (docs/model/components.md#arithmetic):
 Aladdin's single-precision units, scaled from 32 to 16 bit (adder linearly, multiplier
 quadratically); a comparator of Aladdin and a multiplexer of NeuroSim; the divider of Xia et al.
 (2021), scaled from 90 nm and 32 bit with the tables of Stillmaker and Baas (2017).

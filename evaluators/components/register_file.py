@@ -1,7 +1,7 @@
 """Register files: rows of 16-bit words, one comparator a row, one address generator a port.
 
 The published tables charge every register file as at least 64 rows of 32 bits, because the
-artifact pads its storage and never scales it back (quirk Q2, spec/quirks.md).
+artifact pads its storage and never scales it back (quirk Q2, docs/model/corrections.md#q2).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Schedules: how the Einsums of an accelerator overlap in time.
 
 A stage lasts as long as its busiest array. Off-chip traffic overlaps the whole, or each stage by
-itself (docs/model/schedules.md).
+itself (docs/model/accounting.md#times).
 """
 
 from __future__ import annotations

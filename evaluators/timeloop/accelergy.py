@@ -1,7 +1,7 @@
 """Accelergy's energies and areas of a design's components at 45 nm.
 
-Accelergy gets two chips (spec/components.md): memories and the 2D array; the 1D array. It is asked
-for its reference tables alone; what the counts cost is the accounting's to add up.
+Accelergy gets two chips (docs/model/components.md): memories and the 2D array; the 1D array. It is
+asked for its reference tables alone; what the counts cost is the accounting's to add up.
 """
 
 from __future__ import annotations

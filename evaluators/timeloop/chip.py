@@ -1,8 +1,8 @@
 """The chip that Timeloop counts a loop nest on: levels of storage, fan-outs, the arithmetic.
 
-Capacities are the artifact's (spec/mappings.md): the global buffer of FuseMax and of the mapper is
-the design's, that of FLAT is unlimited because its overflow spills, and register files are never
-too small (spec/mappings.md, section 6). A level is at least as deep as the tile it holds.
+Capacities are the artifact's (docs/model/mappings.md#validity): the global buffer of FuseMax and of
+the mapper is the design's, that of FLAT is unlimited because its overflow spills, and register
+files are never too small. A level is at least as deep as the tile it holds.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Accelergy's compound components: which primitive parts each is made of.
 
-Those of the 45 nm chips are the published energy and area (spec/components.md, section 2); those of
-the 16 nm chips are only the objective of Timeloop's mapper (spec/mappings.md, section 5). Parts are
+Those of the 45 nm chips are the published energy and area (docs/model/components.md); those of the
+16 nm chips are only the objective of Timeloop's mapper (docs/model/components.md#16-nm). Parts are
 'name = class'; an action is a list of steps 'part.action', each charged once, or the share of it
 that stands behind an '@'. An attribute without a value of its own is the component's of the same
 name.

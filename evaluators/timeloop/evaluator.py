@@ -36,7 +36,7 @@ Sources = tuple[Designs, Count, Storage]
 """A design, a batch of one with its binding; who counts its loop nests; its components."""
 
 SEARCH_LIMIT_S = 6 * 3600.0
-"""The search of a large problem goes on for hours (spec/mappings.md, section 5.1)."""
+"""The search of a large problem goes on for hours (docs/model/mappings.md#the-mapper)."""
 
 
 class TimeloopEvaluator:

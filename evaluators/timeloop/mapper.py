@@ -1,9 +1,10 @@
-"""Timeloop's own search for the mappings that the paper leaves to it (spec/mappings.md, section 5).
+"""Timeloop's own search for the mappings that the paper leaves to it.
 
 The search is `timeloop-mapper`'s, with the artifact's settings: hybrid, in four threads, for the
-least energy-delay product under 16 nm tables, until 100 mappings in a row are no better. It is no
-enumeration: two runs may find different mappings, and none need be the best. What it finds is the
-binding of the design, which is then counted like any other.
+least energy-delay product under 16 nm tables, until 100 mappings in a row are no better
+(docs/model/mappings.md#the-mapper). It is no enumeration: two runs may find different mappings, and
+none need be the best. What it finds is the binding of the design, which is then counted like any
+other.
 """
 
 from __future__ import annotations

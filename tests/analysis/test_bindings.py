@@ -1,4 +1,4 @@
-"""FLAT's best bindings against its authors' (spec/generalization.md, decision 8)."""
+"""FLAT's best bindings against its authors' (docs/model/designs.md#decision-8)."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_reproduce_matches_every_value_of_the_figures_and_the_headlines(
 
 
 def test_corrected_reproduce_tells_the_effect_of_each_correction(tmp_path: Path) -> None:
-    """Ratios: spec/quirks.md, 'Summary of the energy corrections'."""
+    """Ratios: docs/model/corrections.md#effects."""
     done = run("reproduce", "--out", tmp_path, "--accounting", "Q1+Q2+Q3+Q4+Q5+Q6+Q7", "--json")
     assert done.returncode == 0, done.stderr
     ratios = json.loads(done.stdout)["headlines"]

@@ -102,8 +102,14 @@ def test_a_signal_ends_it_and_removes_the_copy(served: Served, number: signal.Si
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--port", 99999], "--port 99999: ports are 1 to 65535"),
-        (["--port", 2**64], f"--port {2**64}: ports are 1 to 65535"),
+        (
+            ["--port", 99999],
+            "argument --port: '99999' is no integer of at least 1 and at most 65535",
+        ),
+        (
+            ["--port", 2**64],
+            f"argument --port: '{2**64}' is no integer of at least 1 and at most 65535",
+        ),
         (["--host", "no such host"], "cannot serve at no such host:"),
         (["--host", "x" * 80], "cannot serve at xxx"),
     ],

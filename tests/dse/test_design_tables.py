@@ -382,6 +382,47 @@ def test_an_export_is_a_table_of_designs_with_the_same_metrics(
         pd.testing.assert_series_equal(exported[name], again[name], check_dtype=False)
 
 
+OWN = """
+name = "own"
+configuration = "joint"
+models = ["mine"]
+seq_lens = ["1K"]
+[space]
+array_rows = [32, 64]
+array_cols = 32
+vector_lanes = 32
+buffer_bytes = [65536, 131072]
+keeps_q = 0
+[transformers.mine]
+batch = 1
+model_width = 128
+query_width = 32
+value_width = 32
+heads = 2
+ffn_width = 256
+"""
+
+
+def test_a_front_and_an_export_of_an_own_transformer_are_evaluated_as_they_were(
+    dse: Run, tmp_path: Path
+) -> None:
+    study, out = tmp_path / "own.toml", tmp_path / "o.parquet"
+    study.write_text(OWN, encoding="utf-8")
+    runs = ("--out", tmp_path)
+    assert dse("sweep", study, *runs)[0] == 0
+    front = tmp_path / "own" / "sweep" / "front.parquet"
+    assert dse("evaluate", "--designs", front, "--out", out)[0] == 0
+    true_front, again = pd.read_parquet(front), pd.read_parquet(out)
+    pd.testing.assert_series_equal(true_front["latency_s"], again["latency_s"])
+    pd.testing.assert_series_equal(true_front["area_um2"], again["area_um2"])
+    assert dse("study", "run", study, "--trials", 16, "--quiet", *runs)[0] == 0
+    assert dse("study", "export", "own", tmp_path / "e.csv", *runs)[0] == 0
+    assert dse("evaluate", "--designs", tmp_path / "e.csv", "--out", out)[0] == 0
+    exported, again = pd.read_csv(tmp_path / "e.csv"), pd.read_parquet(out)
+    assert exported["shape"].unique().tolist() == ["1,128,32,32,2,256"]
+    pd.testing.assert_series_equal(exported["energy_pj"], again["energy_pj"])
+
+
 def test_many_chunks_are_one_table(dse: Run, tmp_path: Path) -> None:
     frame = pd.DataFrame({"array_rows": np.tile([8, 16, 100, 64], 50_000)})
     tables = {}

@@ -155,7 +155,7 @@ def test_a_part_has_every_feasible_design_on_every_workload(dse: Run, tmp_path: 
         [len(values) for values in SMALL_VALUES.values()],
     )
     assert rows["design"].tolist() == np.repeat(number, 2).tolist()
-    metadata = pq.read_schema(path).metadata
+    metadata = pq.read_metadata(path).metadata
     assert metadata[b"start"] == b"0"
     assert metadata[b"stop"] == b"108"
     assert metadata[b"infeasible"] == str(108 - len(expected)).encode()

@@ -78,7 +78,7 @@ def test_energy_under_a_correction_is_the_specifications(
 def test_energy_of_bert_at_256k_under_a_correction(
     accounting: str, unfused: float, flat: float, cascade: float, binding: float
 ) -> None:
-    """Values: spec/quirks.md, 'Summary of the energy corrections', ten digits."""
+    """Values: docs/model/corrections.md#effects, ten digits."""
     expected = {"unfused": unfused, "flat": flat, "cascade": cascade, "binding": binding}
     ours = {name: metric(name, BERT_256K, accounting, "energy_pj") for name in expected}
     assert ours == pytest.approx(expected, rel=5e-10)
@@ -97,7 +97,7 @@ def test_unfused_gets_the_optimal_mapping_under_q12() -> None:
 
 
 def test_q7_halves_the_traffic_of_cascade_and_leaves_its_latency() -> None:
-    """Values: spec/quirks.md, Q7."""
+    """Values: docs/model/corrections.md#q7."""
     assert metric("cascade", BERT_256K, "published", "traffic_bytes") == pytest.approx(
         1.700807e12, rel=5e-7
     )

@@ -1,4 +1,4 @@
-"""The engine on any design: batches, feasibility, and rules of spec/generalization.md."""
+"""The engine on any design: batches, feasibility, and rules of docs/model/designs.md."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_larger_buffer_never_moves_more_words(smaller: int, larger: int) -> No
 
 
 def test_query_tiles_of_the_paper() -> None:
-    """P1 of spec/mappings.md section 3, for 1K to 1M tokens."""
+    """P1 of docs/model/mappings.md#query-tiles, for 1K to 1M tokens."""
     expected = {
         ("binding", "BERT"): [4, 16, 64, 128, 128, 128],
         ("binding", "XLM"): [4, 16, 64, 64, 64, 64],
@@ -128,7 +128,7 @@ def test_query_tiles_of_the_paper() -> None:
 
 
 def test_query_tiles_of_cascade_for_the_buffer_it_pays_for() -> None:
-    """Q7 of spec/quirks.md: 4, 16, 64, 64, 64, 64 for all models."""
+    """docs/model/mappings.md#query-tiles, under Q7: 4, 16, 64, 64, 64, 64 for all models."""
     for shape in TRANSFORMERS.values():
         workloads = [Workload(shape, seq_len) for seq_len in SEQ_LENS]
         tiles = [
@@ -143,7 +143,7 @@ def test_query_tiles_of_cascade_for_the_buffer_it_pays_for() -> None:
 
 
 def test_too_many_query_tiles_miss_the_buffer_by_their_bytes() -> None:
-    """P1*C*per_p + 2*R*(E+F) - G = 256*256*260 + 65536 - 16 MiB (spec/generalization.md)."""
+    """256*256*260 + 65536 - 16 MiB bytes: docs/model/mappings.md#query-tiles."""
     result = evaluate("binding", BERT_256K, query_tiles=256)
     assert result.violations["buffer_short_bytes"][0] == 256 * 256 * 260 + 65536 - 16 * MIB
     assert not result.feasible[0]
@@ -176,7 +176,7 @@ def registers(name: str, **parameters: int) -> tuple[int, int]:
 
 
 def test_area_adds_up_from_its_parts() -> None:
-    """Formula: spec/generalization.md; parts: spec/components.md."""
+    """Formula: docs/model/accounting.md#area; parts: docs/model/components.md."""
     mac, maximum, divide, exponential = 1545, 49.28944, 23740.9375, 8240
     buffer_16, buffer_32 = 84201374.5226, 175717186.15744
     file_4, file_12, file_16, file_32 = 16814.30968, 16837.57936, 16837.57936, 16849.2142

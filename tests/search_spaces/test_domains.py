@@ -1,4 +1,4 @@
-"""Sizes counted by hand from the default domains (spec/generalization.md)."""
+"""Sizes counted by hand from the default domains (docs/model/designs.md#search-domains)."""
 
 import pytest
 

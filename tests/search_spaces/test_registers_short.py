@@ -1,4 +1,4 @@
-"""Registers short, against depths and needs counted by hand (spec/mappings.md, quirk Q7)."""
+"""Registers short, against depths and needs counted by hand (docs/model/mappings.md#registers)."""
 
 import numpy as np
 import pytest

@@ -69,7 +69,7 @@ def columns(choices: list[dict[str, int]]) -> dict[str, np.ndarray]:
     return {name: np.array([choice[name] for choice in choices]) for name in choices[0]}
 
 
-# Linear layers: spec/mappings.md, section 5.2.
+# Linear layers: docs/model/mappings.md#linear-layers.
 
 
 def words_moved(m: int, n: int, k: int, *, m1: int, n1: int, rows: int, cols: int) -> int:
@@ -149,7 +149,7 @@ def test_weights_are_read_again_only_where_the_buffer_is_too_small_for_a_whole_p
     assert moved[1] == once
 
 
-# The unfused baseline: spec/mappings.md, section 5.1.
+# The unfused baseline: docs/model/mappings.md#unfused.
 
 UNFUSED = {
     "QK": {
@@ -231,7 +231,7 @@ def test_an_unfused_mapping_is_the_best_of_all_that_fit(einsum, mapped, given, w
         assert costs_of_einsum(found, einsum)[i] == pytest.approx(least_cost, rel=1e-9)
 
 
-# FLAT: spec/mappings.md, sections 4.2 and 4.3.
+# FLAT: docs/model/mappings.md#flat.
 
 SPATIAL = {
     ("qk", "output"): "MP",

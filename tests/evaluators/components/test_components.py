@@ -1,4 +1,4 @@
-"""Energies and areas against the tables of spec/components.md and spec/quirks.md."""
+"""Energies and areas against the tables of docs/model/components.md and corrections.md."""
 
 from __future__ import annotations
 

@@ -101,6 +101,12 @@ def useless_programs(tmp_path, monkeypatch) -> None:
 
 
 @pytest.fixture(scope="session")
+def cache(tmp_path_factory) -> Cache:
+    """One cache of what the real programs make for all tests."""
+    return Cache(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
 def tools() -> None:
     """The real programs."""
     if not all(shutil.which(name) for name in (programs.MODEL, programs.ACCELERGY)):

@@ -72,15 +72,15 @@ def test_what_is_no_estimate_is_named(text):
 
 
 @pytest.mark.parametrize("name", ["unfused", "cascade", "linear_fusemax"])
-def test_accelergy_estimates_the_energy_of_the_accounting(tools, tmp_path, name):
+def test_accelergy_estimates_the_energy_of_the_accounting(tools, cache, name):
     for accounting in (PUBLISHED, CORRECTED):
         arguments = (name, BERT_1K, paper_design(name, BERT_1K), accounting)
-        audited = TimeloopEvaluator(Cache(tmp_path), audits=True).evaluate(*arguments).whole()
+        audited = TimeloopEvaluator(cache, audits=True).evaluate(*arguments).whole()
         estimate, exact = (
             float(audited.metrics[each][0]) for each in (audit.ESTIMATED_PJ, audit.EXACT_PJ)
         )
         assert estimate == pytest.approx(exact, rel=1e-12)
-        again = TimeloopEvaluator(Cache(tmp_path), audits=True).evaluate(*arguments)
+        again = TimeloopEvaluator(Cache(cache.folder), audits=True).evaluate(*arguments)
         assert again.runs == replace(again.runs, made=0)
 
 

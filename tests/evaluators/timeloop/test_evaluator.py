@@ -29,11 +29,6 @@ def agree(theirs, ours):
             )
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return Cache(tmp_path_factory.mktemp("cache"))
-
-
 @pytest.mark.parametrize("accounting", [PUBLISHED, CORRECTED], ids=lambda each: each.name)
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_the_papers_design_has_the_analytical_metrics(tools, cache, name, accounting):

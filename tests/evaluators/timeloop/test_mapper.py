@@ -105,7 +105,7 @@ mapping:
 
 
 def test_unfused_attention_leaves_open_what_the_artifact_did():
-    """spec/mappings.md, section 5.1."""
+    """docs/model/mappings.md#unfused."""
     (first, second), _ = captured(BERT_1K, design=paper_design("unfused", BERT_1K))
     for request, inner, tensors in ((first, "E", "Q K QK"), (second, "F", "A V AV")):
         targets = {(each["target"], each["type"]): each for each in mapper.constraints(request)}
