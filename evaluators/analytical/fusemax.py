@@ -66,7 +66,7 @@ class FuseMax:
         """Return the constraints' magnitudes for resolved designs."""
         tiles, cols = designs.query_tiles, designs.array_cols
         return remainders(workload, designs, lanes_cut=bounded_product(tiles, cols)) | {
-            "tiles_remainder": np.maximum(1, workload.seq_len // cols) % tiles,
+            "query_tiles_remainder": np.maximum(1, workload.seq_len // cols) % tiles,
             "buffer_short_bytes": bounded_product(
                 tiles, cols, self._bytes_per_query(workload, designs)
             )

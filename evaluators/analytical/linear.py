@@ -138,8 +138,8 @@ class Linear:
             designs.array_rows + designs.array_cols,
         )
         return {
-            "rows_remainder": np.max([cols % designs.array_rows for cols, _ in each], axis=0),
-            "cols_remainder": shape.batch * workload.seq_len % designs.array_cols,
+            "array_rows_remainder": np.max([cols % designs.array_rows for cols, _ in each], axis=0),
+            "array_cols_remainder": shape.batch * workload.seq_len % designs.array_cols,
             **buffer_rows(designs),
             "buffer_short_bytes": least_bytes - designs.buffer_bytes,
         }

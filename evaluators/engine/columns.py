@@ -39,7 +39,7 @@ def select(mask: Mask, yes: Any, no: Any) -> Any:
 def shared(column: NDArray[Any]) -> Any:
     """Return a column as one number where all designs of the batch share it.
 
-    Columns of Python integers, see `exact`, stay columns.
+    Columns of Python integers, see `evaluators.engine.rules.exact`, stay columns.
     """
     if column.dtype != object and column.size and (column == column.flat[0]).all():
         return column.flat[0].item()
@@ -68,16 +68,6 @@ def bounded_product(*factors: Column) -> Any:
         fits = np.multiply(product, factor, dtype=np.float64) < BOUND
         product = np.where(fits, np.multiply(product, factor, dtype=np.int64), BOUND)
     return product
-
-
-def exact(columns: Mapping[str, NDArray[Any]], extents: Mapping[str, int]) -> Columns:
-    """Return columns as Python integers where a product of them may pass 64 bits, else as given."""
-    integers = {name: each for name, each in columns.items() if each.dtype.kind == "i"}
-    most = [int(each.max()) for each in integers.values() if each.size]
-    bits = sum(each.bit_length() for each in most if each > 0)
-    if bits + max(each.bit_length() for each in extents.values()) <= BOUND.bit_length() - 4:
-        return columns
-    return {**columns, **{name: each.astype(object) for name, each in integers.items()}}
 
 
 def int64s(column: Any) -> Any:

@@ -15,13 +15,13 @@ from evaluators.describe.catalogue import described as accelerator_of
 from evaluators.design import PARAMETERS, Designs
 from evaluators.engine.areas import areas_um2
 from evaluators.engine.choices import resolved, times
-from evaluators.engine.columns import Columns, all_shared, exact, int64s
+from evaluators.engine.columns import Columns, all_shared, int64s
 from evaluators.engine.constraints import magnitudes
 from evaluators.engine.costs import Costs, Prices, prices, sram_size
-from evaluators.engine.nests import Nests, check_countable, extents
+from evaluators.engine.nests import Nests, check_countable
 from evaluators.engine.plan import plan
 from evaluators.engine.reasons import reason
-from evaluators.engine.rules import given_of
+from evaluators.engine.rules import exact, given_of
 from evaluators.errors import EvaluationError
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
 from evaluators.workload import Workload
@@ -187,7 +187,7 @@ class AnalyticalEvaluator:
         """Explain a violation, see `evaluators.protocol.Evaluator.reason`."""
         described = accelerator_of(configuration)
         columns = {name: each[:1] for name, each in given_of(described, designs).items()}
-        complete = resolved(described, workload, exact(columns, extents(workload)), CORRECTED)
+        complete = resolved(described, workload, exact(described, workload, columns), CORRECTED)
         nests = Nests(described, workload, all_shared(complete), CORRECTED)
         return reason(nests, constraint, magnitude)
 
@@ -214,7 +214,7 @@ def _evaluate(
     """Evaluate a batch, `CHUNK` designs at a time."""
     n = len(next(iter(columns.values())))
     own_choices = any(name in columns for choice in described.choices for name in choice.parameters)
-    wide = exact(columns, extents(workload))
+    wide = exact(described, workload, columns)
     narrow, columns = wide is columns, wide
     if described.choices and n:
         columns = resolved(described, workload, columns, accounting)

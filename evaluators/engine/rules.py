@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from math import log2
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,46 @@ from evaluators.engine.columns import Columns, int64s
 from evaluators.engine.nests import extents
 from evaluators.workload import Workload
 
+_SAFE_BITS = 58.0
+"""Bits of a tile that leave room for its bytes and for the sum of all tensors."""
+
 
 def given_of(accelerator: Accelerator, designs: Designs) -> dict[str, NDArray[Any]]:
     """Return the parameters of an accelerator that a batch sets."""
     given = {**designs.columns(), **designs.binding}
     return {name: each for name, each in given.items() if name in accelerator.all_parameters}
+
+
+def exact(accelerator: Accelerator, workload: Workload, columns: Columns) -> Columns:
+    """Return columns as Python integers where a tile's size may pass 64 bits, else as given.
+
+    A tile multiplies what the factors of its table read, and at most the tokens and a width.
+    """
+    most = {
+        name: log2(max(1, int(each.max())))
+        for name, each in columns.items()
+        if each.dtype.kind == "i" and each.size
+    }
+    given = extents(workload)
+    tokens, width = (log2(max(given[name] for name in names)) for names in ("PM", "BHEFDS"))
+    ranks = _parameters(accelerator, accelerator.ranks.values(), most)
+    tables = (_parameters(accelerator, each.factors.values(), most) for each in accelerator.tables)
+    largest = max((sum(most[name] for name in ranks | own) for own in tables), default=0)
+    if largest + tokens + width <= _SAFE_BITS:
+        return columns
+    return {
+        name: each.astype(object) if each.dtype.kind == "i" else each
+        for name, each in columns.items()
+    }
+
+
+def _parameters(
+    accelerator: Accelerator, expressions: Iterable[Expression], most: Mapping[str, float]
+) -> frozenset[str]:
+    """Return the parameters that expressions read, through ranks too."""
+    names = frozenset().union(*(each.names for each in expressions))
+    through = (accelerator.ranks[name].names for name in names & accelerator.ranks.keys())
+    return names.union(*through) & most.keys()
 
 
 def one_chip(accelerator: Accelerator, workloads: Sequence[Workload], designs: Designs) -> Designs:
