@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from math import log2
 from typing import Any
 
@@ -17,7 +18,7 @@ from evaluators.engine.columns import Columns, int64s
 from evaluators.engine.nests import extents
 from evaluators.workload import Workload
 
-_SAFE_BITS = 58.0
+_SAFE = 57.0
 """Bits of a tile that leave room for its bytes and for the sum of all tensors."""
 
 
@@ -28,21 +29,12 @@ def given_of(accelerator: Accelerator, designs: Designs) -> dict[str, NDArray[An
 
 
 def exact(accelerator: Accelerator, workload: Workload, columns: Columns) -> Columns:
-    """Return columns as Python integers where a tile's size may pass 64 bits, else as given.
-
-    A tile multiplies what the factors of its table read, and at most the tokens and a width.
-    """
-    most = {
-        name: log2(max(1, int(each.max())))
-        for name, each in columns.items()
-        if each.dtype.kind == "i" and each.size
-    }
-    given = extents(workload)
-    tokens, width = (log2(max(given[name] for name in names)) for names in ("PM", "BHEFDS"))
-    ranks = _parameters(accelerator, accelerator.ranks.values(), most)
-    tables = (_parameters(accelerator, each.factors.values(), most) for each in accelerator.tables)
-    largest = max((sum(most[name] for name in ranks | own) for own in tables), default=0)
-    if largest + tokens + width <= _SAFE_BITS:
+    """Return columns as Python integers where a tile's size may pass 64 bits, else as given."""
+    bits = {name: log2(size) for name, size in extents(workload).items()}
+    for name, each in columns.items():
+        if each.dtype.kind == "i" and each.size:
+            bits[name] = log2(max(1, int(each.max())))
+    if max(sum(bits.get(name, 0) for name in tile) for tile in _multiplied(accelerator)) < _SAFE:
         return columns
     return {
         name: each.astype(object) if each.dtype.kind == "i" else each
@@ -50,13 +42,31 @@ def exact(accelerator: Accelerator, workload: Workload, columns: Columns) -> Col
     }
 
 
-def _parameters(
-    accelerator: Accelerator, expressions: Iterable[Expression], most: Mapping[str, float]
-) -> frozenset[str]:
-    """Return the parameters that expressions read, through ranks too."""
-    names = frozenset().union(*(each.names for each in expressions))
-    through = (accelerator.ranks[name].names for name in names & accelerator.ranks.keys())
-    return names.union(*through) & most.keys()
+@lru_cache(maxsize=256)
+def _multiplied(accelerator: Accelerator) -> tuple[tuple[str, ...], ...]:
+    """Return for each table of mappings what the largest of its tiles multiplies, at most."""
+    tiles = []
+    for table in accelerator.tables:
+        factors: dict[str, None] = {}
+        for row in table.rows:
+            outer, *inner = row.streamed.levels
+            loops = [loop.factor for loop in outer.spatial]
+            loops += [loop.factor for each in inner for loop in (*each.loops, *each.spatial)]
+            factors |= dict.fromkeys(loops)
+        known = {**accelerator.ranks, **table.factors}
+        tiles.append(tuple(name for each in factors for name in _names(each, known)))
+    return tuple(tiles)
+
+
+def _names(factor: str, known: Mapping[str, Expression]) -> Iterator[str]:
+    """Yield the parameters and extents that a factor is at most the product of."""
+    if factor not in known or known[factor].text == factor:
+        yield factor
+        return
+    expression = known[factor]
+    above = (above.names for above, _ in expression.divisions)
+    for name in frozenset().union(*above) or expression.names:
+        yield from _names(name, known)
 
 
 def one_chip(accelerator: Accelerator, workloads: Sequence[Workload], designs: Designs) -> Designs:
