@@ -14,7 +14,7 @@ from evaluators.analytical.mapper import distinct, groups
 from evaluators.describe.accelerator import Accelerator, Choice
 from evaluators.describe.expressions import Expression
 from evaluators.describe.parameters import AUTOMATIC, Domain, LargestThatFits
-from evaluators.engine.columns import Columns, all_shared, int64s
+from evaluators.engine.columns import Columns, all_shared, int64s, reals
 from evaluators.engine.constraints import divisions, magnitudes
 from evaluators.engine.costs import Costs, buffer_of, prices
 from evaluators.engine.footprint import footprint_bytes
@@ -95,12 +95,12 @@ def _most(
     def footprint(values: Any, *, real: bool = False) -> tuple[Any, Any]:
         batch = {**given, name: values}
         if real:
-            batch = {key: np.asarray(each, dtype=np.float64) for key, each in batch.items()}
+            batch = {key: reals(each) for key, each in batch.items()}
         nests = Nests(accelerator, workload, batch, accounting, real=real)
         return footprint_bytes(nests, store), capacity_for_tiles(nests)
 
-    one, capacity = footprint(np.ones(n), real=True)
-    two, _ = footprint(np.full(n, 2.0), real=True)
+    one, capacity = footprint(1.0, real=True)
+    two, _ = footprint(2.0, real=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         bound = 1 + np.floor((capacity - one) / (two - one) + 1e-6)
     bound = np.broadcast_to(np.where(np.isnan(bound), np.inf, bound), n)

@@ -94,8 +94,10 @@ def by_rule(
     for name, each in parameters.items():
         if each.default is not None and each.rule is None:
             kind = np.float64 if each.real else np.int64
-            given = complete.get(name, np.full(n, AUTOMATIC, dtype=kind))
-            complete[name] = np.where(given == AUTOMATIC, each.default, given)
+            default = np.full(n, each.default, dtype=kind)
+            given = complete.get(name)
+            if given is None or not given.all():
+                complete[name] = default if given is None else np.where(given, given, default)
     sizes = [
         each
         for each in parameters.values()
