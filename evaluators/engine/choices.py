@@ -69,7 +69,9 @@ def _largest(
         given = columns.get(name, np.full(n, AUTOMATIC))
         rows = np.flatnonzero(given == AUTOMATIC)
         columns[name] = given
-        if len(rows):
+        if len(rows) == n:
+            columns[name] = _most(accelerator, workload, columns, accounting, name, each.rule.of)
+        elif len(rows):
             own = {key: column[rows] for key, column in columns.items()}
             columns[name] = given.copy()
             columns[name][rows] = _most(accelerator, workload, own, accounting, name, each.rule.of)

@@ -26,8 +26,9 @@ from evaluators.errors import EvaluationError
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
 from evaluators.workload import Workload
 
-CHUNK = 1 << 13
-"""Designs evaluated at a time, so that the columns in flight stay in the cache."""
+CHUNK = 1 << 15
+"""Designs evaluated at a time: few enough that the columns in flight stay in the cache, and so many
+that what is done once a batch does not count."""
 
 Float64s = NDArray[np.float64]
 

@@ -78,18 +78,19 @@ def _smaller(accelerator: Accelerator) -> str:
 
 
 def _registers(nests: Nests, constraint: str, magnitude: int) -> str:
-    need = register_words(nests)
-    for name, array in nests.accelerator.machine.arrays.items():
-        depth = _one(array.registers(nests.values))
-        called = array.registers.text
+    need = {name: _one(words) for name, words in register_words(nests).items()}
+    arrays = nests.accelerator.machine.arrays
+    for name in sorted(arrays, key=lambda each: -need.get(each, 0)):
+        depth, called = _one(arrays[name].registers(nests.values)), arrays[name].registers.text
         if constraint == f"{called}_over":
             return (
                 f"{called} {depth} is {magnitude} more than the component tables' address "
                 f"generators reach; give {address.MOST_ROWS} or fewer"
             )
         if constraint == f"{called}_short":
+            whose = "a PE's" if len(arrays[name].sides) > 1 else "a lane's"
             return (
-                f"{called} {depth} is {magnitude} short of the words that the mapping keeps in a "
-                f"register file of {name}; give {_one(need.get(name, 0))} or more"
+                f"{called} {depth} is {magnitude} short of the words that the mapping keeps in "
+                f"{whose} register file; give {need.get(name, 0)} or more"
             )
     return f"{constraint} is violated by {magnitude}"
