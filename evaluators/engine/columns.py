@@ -41,9 +41,9 @@ def shared(column: NDArray[Any]) -> Any:
 
     Columns of Python integers, see `evaluators.engine.rules.exact`, stay columns.
     """
-    if column.dtype != object and column.size and (column == column.flat[0]).all():
-        return column.flat[0].item()
-    return column
+    if column.dtype == object or not column.size or column.flat[0] != column.flat[-1]:
+        return column
+    return column.flat[0].item() if (column == column.flat[0]).all() else column
 
 
 def all_shared(columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:

@@ -168,7 +168,7 @@ class AnalyticalEvaluator:
         results = Results(described, len(designs), breakdown=breakdown)
         _evaluate(described, workload, given_of(described, designs), accounting, results)
         return Evaluations(
-            _completed(designs, described, results.columns),
+            _completed(designs, results.columns),
             results.metrics,
             results.violations,
             results.einsums,
@@ -193,15 +193,10 @@ class AnalyticalEvaluator:
         return reason(nests, constraint, magnitude)
 
 
-def _completed(designs: Designs, described: Accelerator, columns: Columns) -> Designs:
+def _completed(designs: Designs, columns: Columns) -> Designs:
     """Return a batch with every parameter that was left open."""
     own = {name: columns[name] for name in PARAMETERS if name in columns}
-    known = described.all_parameters
-    binding = {
-        name: each
-        for name, each in columns.items()
-        if name not in PARAMETERS and not known[name].real
-    }
+    binding = {name: each for name, each in columns.items() if name not in PARAMETERS}
     return designs.with_columns(**own, binding=binding)
 
 
@@ -219,6 +214,7 @@ def _evaluate(
     narrow, columns = wide is columns, wide
     if described.choices and n:
         columns = resolved(described, workload, columns, accounting)
+    told = [name for name, each in described.all_parameters.items() if not each.real]
     for start in range(0, n, CHUNK):
         place = slice(start, min(start + CHUNK, n))
         chunk = {name: column[place] for name, column in columns.items()}
@@ -226,7 +222,7 @@ def _evaluate(
             chunk = resolved(described, workload, chunk, accounting)
         nests = Nests(described, workload, all_shared(chunk), accounting)
         violations = magnitudes(nests, own_choices=own_choices)
-        results.put(results.columns, chunk, place)
+        results.put(results.columns, {name: chunk[name] for name in told}, place)
         results.put(results.violations, violations, place)
         feasible = np.ones(place.stop - start, dtype=bool)
         for magnitude in violations.values():
