@@ -37,18 +37,18 @@ def another_behaviour(what: str, was: Mapping[str, str], now: Mapping[str, str])
 
     """
     changed = [name for name in now if was.get(name) != now[name]]
-    anew = "start the study anew under another name, with --name"
+    anew = "anew under another name, with --name"
     for name in changed:
         if is_path(name) and content_of(was.get(name, "")) != content_of(now[name]):
             return (
                 f"{what} was evaluated with another {shown(name, 200)}: the file, or one that it "
-                f"names, was edited; restore it, or {anew}"
+                f"names, was edited; restore it, or start the study {anew}"
             )
     if not changed:
         return ""
     return (
         f"{what} was evaluated by another version of this program, whose evaluations of "
-        f"{shown(', '.join(changed), 300)} differ; {anew}"
+        f"{shown(', '.join(changed), 300)} differ; start it {anew}"
     )
 
 
