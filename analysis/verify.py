@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pandas as pd
 
 from analysis.figure_data import COLUMNS, paper_values
 from analysis.results import Results
-from evaluators.errors import InputError
+from evaluators.errors import InputError, shown
+from evaluators.foreign import read_text
 from evaluators.workload import parse_seq_len
 
 TOLERANCE = 1e-12
@@ -201,13 +203,10 @@ def _ours(results: Results, table: Published) -> pd.DataFrame:
 def _read(table: Published, path: Path) -> pd.DataFrame:
     """Read a published table; add the keys that name its rows in our results, and their text."""
     try:
-        frame = pd.read_csv(path, index_col=False)
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(
-            f"cannot read {path}: {reason}; --reference names the folder of the published tables, "
-            f"{', '.join(each.file for each in TABLES)}"
-        ) from error
+        text = read_text(path, _what())
+        frame = pd.read_csv(StringIO(text), index_col=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"cannot read {path}: {shown(error, 300)}; name {_what()}") from error
     wanted = [*table.keys, *table.metrics, *table.einsums]
     lacking = [column for column in wanted if column not in frame]
     if lacking:
@@ -225,7 +224,15 @@ def _read(table: Published, path: Path) -> pd.DataFrame:
     frame["row"] = [" ".join(map(str, key)) for key in frame[list(table.keys)].to_numpy()]
     for theirs, ours in table.keys.items():
         frame[ours] = frame[theirs].map(parse_seq_len) if ours == "seq_len" else frame[theirs]
+    repeated = np.flatnonzero(frame.duplicated(list(table.keys.values())))
+    if repeated.size:
+        raise InputError(f"{path} line {repeated[0] + 2}: the row is there twice; give each once")
     return frame
+
+
+def _what() -> str:
+    files = ", ".join(each.file for each in TABLES)
+    return f"a published table (--reference names the folder of the published tables, {files})"
 
 
 def _check(

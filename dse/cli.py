@@ -11,10 +11,11 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 from dse import interruption, streams
-from evaluators.errors import EvaluationError, InputError, shown
+from evaluators.errors import LONGEST_SENTENCE, EvaluationError, InputError, shown
 from evaluators.foreign import integer
 
 FOUND_WANTING = 1
@@ -26,7 +27,8 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one sentence on standard error."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
+        line = shown(message, LONGEST_SENTENCE)
+        self.exit(BAD_INPUT, f"{self.prog}: {line}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,9 +58,7 @@ def _run(arguments: Sequence[str]) -> int:
 def _carry_out(options: argparse.Namespace) -> int:
     try:
         _named_evaluator(options)
-        with interruption.held():  # amid an import an interrupt becomes another error
-            command = import_module(options.module)
-        interruption.stop_if_asked()
+        command = _loaded(options.module)
         code: int = command.run(options)
         failure = streams.output_failure()
         if failure and code == 0:
@@ -73,6 +73,24 @@ def _carry_out(options: argparse.Namespace) -> int:
         interruption.stop_if_asked()  # what an interrupt became
         raise
     return code
+
+
+def _loaded(module: str) -> ModuleType:
+    """Import a command's module; `InputError` where it or a library cannot be imported here."""
+    try:
+        Path.cwd()
+    except OSError:
+        raise InputError("the working folder is not there any more; change to another") from None
+    try:
+        with interruption.held():  # amid an import an interrupt becomes another error
+            loaded = import_module(module)
+    except Exception as error:
+        raise InputError(
+            f"a library cannot be loaded: {type(error).__name__}: {shown(error, 300)}; set right "
+            "the environment variable that it reads (MPLBACKEND, TQDM_...), or install it anew"
+        ) from error
+    interruption.stop_if_asked()
+    return loaded
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -499,7 +517,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds above 0")
+        raise argparse.ArgumentTypeError(f"'{shown(text)}' is no number of seconds above 0")
     return value
 
 
@@ -509,5 +527,7 @@ def _tolerance(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{text}' is no relative error; give a number as 1e-12")
+        raise argparse.ArgumentTypeError(
+            f"'{shown(text)}' is no relative error; give a number as 1e-12"
+        )
     return value

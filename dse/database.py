@@ -35,8 +35,13 @@ its evaluation."""
 FIXED = "fixed_params"
 """The system attribute by which Optuna enqueues a trial: what is given of its parameters."""
 
+REBUILD = "move the database away and resume with --rebuild, which makes it anew from the parts"
+
 CONSTRAINT = "constraints:"
 """How the system attribute of a constraint starts."""
+
+_OF_DAMAGE = (AssertionError, LookupError, RecursionError, TypeError, ValueError)
+"""What Optuna's readers raise, and ours, for content that no study has."""
 
 
 @contextmanager
@@ -58,9 +63,10 @@ def unusable(address: Address, error: BaseException) -> InputError:
     known = isinstance(error, (optuna.exceptions.OptunaError, sqlalchemy.exc.SQLAlchemyError))
     text = address.without_secrets(str(cause).split("\n")[0])
     told = text if known or isinstance(cause, RuntimeError) else f"{type(cause).__name__}: {text}"
-    return InputError(
-        f"the database {shown(address.shown, 200)} cannot be used: {shown(told, 200)}"
-    )
+    database = f"the database {shown(address.shown, 200)}"
+    if isinstance(cause, _OF_DAMAGE):
+        return InputError(f"{database} is damaged: {shown(told, 200)}; restore it, or {REBUILD}")
+    return InputError(f"{database} cannot be used: {shown(told, 200)}")
 
 
 def connected(address: Address, busy_s: float) -> BaseStorage:
@@ -116,7 +122,7 @@ class Database:
         if [trial.number for trial in found] != list(range(first, first + len(found))):
             raise InputError(
                 f"the database {shown(self.address.shown, 200)} is damaged: its trials are not "
-                "numbered one by one; restore it"
+                f"numbered one by one; restore it, or {REBUILD}"
             )
         return found
 

@@ -23,12 +23,15 @@ from typing import Any, Protocol, Self, TypeVar
 from dse import interruption
 from evaluators.accounting import Accounting
 from evaluators.design import Designs
-from evaluators.errors import EvaluationError, InputError
+from evaluators.errors import EvaluationError, InputError, shown
 from evaluators.protocol import Evaluations, evaluator
 from evaluators.workload import Workload, seq_len_label
 
 RETRIES = 3
 """How often a job is evaluated again after a worker died of it."""
+
+MOST_PER_CPU = 16
+"""Workers that one usable CPU of this machine may be given: each takes its memory at once."""
 
 GRACE_S = 5.0
 """How long workers that are stopped may take to end the programs that they run."""
@@ -261,6 +264,14 @@ class Processes:
         for connection in self._pool:
             if connection not in running:
                 return connection
+        try:
+            return self._started()
+        except OSError as error:  # open files, processes or memory are used up
+            raise EvaluationError(
+                f"a worker process cannot be started: {error.strerror}; --workers names fewer"
+            ) from error
+
+    def _started(self) -> Connection:
         ours, theirs = get_context("spawn").Pipe()
         process = get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
         # The process inherits the mask: an interrupt from the keyboard is this process's to handle.
@@ -326,12 +337,13 @@ def executor(name: str, workers: int | None, ray_address: str | None) -> Executo
         ray_address: HOST:PORT of a Ray cluster's head; None takes this machine.
 
     Raises:
-        InputError: for an unknown name, a wrong number of workers, an address that is none or that
-            the executor does not take, or where Ray is not installed.
+        InputError: for an unknown name, a wrong number of workers, more than this machine bears,
+            an address that is none or that the executor does not take, or where Ray is not
+            installed.
 
     """
     if name not in NAMES:
-        raise InputError(f"unknown executor '{name}'; known are {', '.join(NAMES)}")
+        raise InputError(f"unknown executor '{shown(name)}'; known are {', '.join(NAMES)}")
     if workers is not None and workers < 1:
         raise InputError(f"workers {workers}: it must be a positive integer")
     if ray_address is not None and name != "ray":
@@ -340,6 +352,11 @@ def executor(name: str, workers: int | None, ray_address: str | None) -> Executo
         if workers not in {None, 1}:
             raise InputError(f"workers {workers}: serial has one; processes and ray take more")
         return Serial()
+    most = MOST_PER_CPU * usable_cpus()
+    if ray_address is None and workers is not None and workers > most:
+        raise InputError(
+            f"workers {workers}: this machine's {usable_cpus()} usable CPUs bear at most {most}"
+        )
     if name == "processes":
         return Processes(workers or usable_cpus())
     if find_spec("ray") is None:

@@ -41,6 +41,8 @@ class Journal(JournalFileBackend):
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:  # type: ignore[override]
         """Yield the whole records from one on."""
         try:
+            if log_number_from == 0:
+                self._check_start()
             for record in super().read_logs(log_number_from):
                 if not isinstance(record, dict) or "op_code" not in record:
                     raise ValueError("no record")
@@ -49,6 +51,13 @@ class Journal(JournalFileBackend):
             raise _failure(error) from None
         except ValueError:
             raise StorageInternalError("it is damaged, or no journal of Optuna") from None
+
+    def _check_start(self) -> None:
+        """Refuse what is no journal before a line of any length is read."""
+        with self._path.open("rb") as file:
+            start = file.read(len(_FIRST))
+        if not _FIRST.startswith(start):
+            raise ValueError("no record")
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Append records, and have them on disk."""

@@ -13,8 +13,8 @@ import fcntl
 import hashlib
 import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from optuna.storages import BaseStorage, RDBStorage
@@ -33,20 +33,31 @@ WRITING = _BEYOND - 1
 def folder_lock(folder: Path) -> Iterator[None]:
     """Own a study's folder while the context lasts; it is made where it is missing.
 
+    What was made is removed again where nothing came of it, so that a study that cannot begin
+    leaves nothing.
+
     Raises:
         InputError: if another driver owns it, or it cannot be written.
 
     """
+    file = folder / ".lock"
     try:
+        made = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from error
-    with _opened(folder / ".lock") as handle:
+    with _opened(file) as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise _taken(f"in {shown(folder, 200)}", error) from None
-        yield
+        if not (file.exists() and os.path.samestat(os.fstat(handle), file.stat())):
+            raise _taken(f"in {shown(folder, 200)}")  # and has removed its lock meanwhile
+        try:
+            yield
+        finally:
+            if made:
+                _remove_unused(made, file)
 
 
 @contextmanager
@@ -101,6 +112,15 @@ def _opened(path: Path) -> Iterator[int]:
         yield handle
     finally:
         os.close(handle)
+
+
+def _remove_unused(folders: Sequence[Path], lock: Path) -> None:
+    """Remove folders, the innermost first, and the lock in it if that is all that it has."""
+    with suppress(OSError):  # another has put one to use, or removed it
+        if list(lock.parent.iterdir()) == [lock]:
+            lock.unlink()
+            for folder in folders:
+                folder.rmdir()
 
 
 def _number(name: str, size: int) -> int:

@@ -107,7 +107,7 @@ class Parts:
             columns: those to read, all where None.
 
         Raises:
-            InputError: if it is damaged or belongs to another study.
+            InputError: if it is damaged, of another study, or another batch's.
 
         """
         path = self.path(first_trial)
@@ -120,10 +120,22 @@ class Parts:
             raise InputError(f"{path} is damaged: {shown(error)}; {_RESTORE}") from None
         if any(own.get(key) != value for key, value in self._own.items()):
             raise InputError(f"{path} is of another study or version; move it out of the folder")
+        if "trial" in table.column_names and table["trial"][0].as_py() != first_trial:
+            raise InputError(
+                f"{path} has the evaluations of trial {table['trial'][0]} on, not of "
+                f"{first_trial}; {_RESTORE}"
+            )
         return Part(table, *told)
 
     def first_trials(self) -> list[int]:
-        """Return the first trials of the batches that have a part, ascending."""
+        """Return the first trials of the batches that have a part, ascending.
+
+        Raises:
+            InputError: if the parts' folder is a file.
+
+        """
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"{self.folder} is no folder; {_RESTORE}")
         names = (_NAME.fullmatch(path.name) for path in self.folder.glob("part-*"))
         return sorted(int(name[1]) for name in names if name)
 

@@ -13,7 +13,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from dse import interruption
-from dse.database import BATCH, FAILURE, PIN, Database
+from dse.database import BATCH, FAILURE, PIN, REBUILD, Database
 from dse.memory import Memory
 from dse.parts import Part, Parts
 from dse.progress import Progress
@@ -21,8 +21,6 @@ from dse.trials import COLUMNS, Trials
 from dse.versions import difference
 from evaluators.errors import InputError, shown
 from studies.specification import Specification
-
-REBUILD = "move the database away and resume with --rebuild, which makes it anew from the parts"
 
 
 @dataclass

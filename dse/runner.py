@@ -17,12 +17,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dse import interruption
 from dse.batch import Row, evaluate
-from dse.database import FIXED, Database
+from dse.database import FIXED, REBUILD, Database
 from dse.executors import Executor
 from dse.memory import Drawn, Memory
 from dse.parts import PART, Part, Parts
 from dse.progress import Progress
-from dse.recall import REBUILD, recall
+from dse.recall import recall
 from dse.samplers import GRID, columns
 from dse.trials import Trials
 from dse.versions import difference, made_with

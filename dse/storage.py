@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 import optuna
@@ -23,10 +24,16 @@ from optuna.storages import BaseStorage, RDBStorage
 
 from dse import address, sqlite_file
 from dse.address import Address
-from dse.database import Database, connected, has_study, open_study, readable_errors
+from dse.database import (
+    REBUILD,
+    Database,
+    connected,
+    has_study,
+    open_study,
+    readable_errors,
+)
 from dse.locks import file_lock, folder_lock, server_lock
 from dse.parts import Parts
-from dse.recall import REBUILD
 from evaluators.errors import InputError, shown
 from evaluators.files import remove_if_present, unfinished_name
 from studies.differences import another_behaviour, differences
@@ -55,11 +62,11 @@ def driver(
             folder or database cannot be used.
 
     """
-    where = address.own(folder) if url is None else address.parse(url)
+    where = _where(folder, url)
     with ExitStack() as stack:
         stack.enter_context(folder_lock(folder))
         _remove_unfinished(folder)
-        if url is None and not rebuild and not (folder / "study.db").exists():
+        if where.file is not None and not rebuild and not where.file.exists():
             _refuse_orphans(folder, where)
         if where.file is not None:
             stack.enter_context(file_lock(where.file, study.name))
@@ -77,7 +84,7 @@ def driver(
 
 def load(folder: Path, name: str, url: str | None) -> optuna.Study:
     """Open a study for reading; `InputError` if it is not there."""
-    where = address.own(folder) if url is None else address.parse(url)
+    where = _where(folder, url)
     if where.file is not None and not where.file.exists():
         raise InputError(
             f"there is no study in {shown(folder if url is None else where.file, 200)}; "
@@ -88,6 +95,24 @@ def load(folder: Path, name: str, url: str | None) -> optuna.Study:
         raise InputError(f"the storage has no study '{name}'")
     with readable_errors(where):
         return optuna.load_study(study_name=name, storage=storage)
+
+
+def _where(folder: Path, url: str | None) -> Address:
+    """Return a study's database; `InputError` where its file is a folder or a device."""
+    where = address.own(folder) if url is None else address.parse(url)
+    if where.file is not None:
+        try:
+            regular = S_ISREG(where.file.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return where
+        except OSError as error:
+            raise InputError(
+                f"the database {shown(where.file, 200)} cannot be used: {error.strerror}; "
+                "name another file"
+            ) from None
+        if not regular:
+            raise InputError(f"the database {shown(where.file, 200)} is no regular file; name one")
+    return where
 
 
 @contextmanager

@@ -173,10 +173,11 @@ def summary(study: Specification, progress: Progress, folder: Path) -> str:
     closing = f"results are in {folder}"
     if progress.failures and len(progress.failures) == progress.finished:
         lines.append("no design could be evaluated")
+    elif not progress.finished:
+        lines.append("the time limit let no batch start; give it a longer one")
     elif not progress.feasible or progress.front is None:
         lines.append("no design is feasible; widen the space or the constraints")
-        if progress.finished:
-            lines.append(nearest_misses(study_tables.trials(study, folder)))
+        lines.append(nearest_misses(study_tables.trials(study, folder)))
     else:
         lines.append(f"front of {len(progress.front)} designs in {', '.join(study.objectives)}")
         lines += [] if study.enforce_registers else _registers_warning(study, folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from evaluators.workload import shape_label
 from studies.objectives import UNITS
 from studies.pins import pins
 from studies.specification import Specification
+
+_OWN = ("evaluations", "sweep")
+"""Folders of a study that hold what nothing else does."""
 
 _LABELS = ("configuration", "binding", *PARAMETERS)
 
@@ -142,6 +146,9 @@ def export(options: argparse.Namespace) -> int:
     """Write a study's rows as one table: a design on a workload each, without the breakdown."""
     folder = options.out / options.study
     study = stored(folder)
+    target = Path(os.path.realpath(options.file))
+    if any(Path(os.path.realpath(folder / own)) in target.parents for own in _OWN):
+        raise InputError(f"{options.file} is among the study's own files; name another place")
     columns = [name for name in PART.names if name != "breakdown"]
     frame = Parts(folder / "evaluations", study.digest()).table(columns).to_pandas()
     flat = frame.assign(

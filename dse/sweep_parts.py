@@ -23,12 +23,13 @@ from numpy.typing import NDArray
 
 from analysis.fronts import non_dominated
 from dse.sealed import metadata, sealed, unsealed
-from evaluators.errors import InputError
+from evaluators.errors import InputError, shown
 from evaluators.files import write_atomically
 from evaluators.protocol import METRICS
 from evaluators.workload import shape_label
 from search_spaces.domains import parameters_of
 from search_spaces.parameter import Parameter
+from studies.differences import changed_behaviour
 from studies.objectives import OBJECTIVES, UNITS, objective_values
 from studies.specification import Specification
 
@@ -109,9 +110,7 @@ class SweepParts:
         there = set()
         for path in sorted(self._folder.glob("part-*.parquet")):
             if path not in expected or not self._own(path, expected[path]):
-                raise InputError(
-                    f"{path} is of another study or version; move it out of the folder"
-                )
+                raise InputError(self._stranger(path))
             there.add(expected[path])
         return [start for start in self.starts() if start not in there]
 
@@ -250,9 +249,21 @@ class SweepParts:
         return {
             "schema_version": SCHEMA_VERSION,
             "digest": self._digest,
+            "behaviour": json.dumps(self._study.behaviour()),
             "start": str(start),
             "stop": str(self.stop(start)),
         }
+
+    def _stranger(self, path: Path) -> str:
+        """Say of what a part is that is none of this sweep."""
+        was = json.loads(_metadata(path).get("behaviour", "null"))
+        if was and (changed := changed_behaviour(was, self._study.behaviour())):
+            return (
+                f"{shown(path, 200)} was evaluated by another version of this program, whose "
+                f"evaluations of {changed} differ; remove {shown(self._folder, 200)} and sweep "
+                "again"
+            )
+        return f"{shown(path, 200)} is of another study or version; move it out of the folder"
 
     def _own(self, path: Path, start: int) -> bool:
         return self._metadata(start).items() <= _metadata(path).items()

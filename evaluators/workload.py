@@ -71,7 +71,8 @@ class Workload:
         if self.seq_len < 1:
             raise InputError(f"sequence length {self.seq_len}: it must be a positive integer")
         if self.seq_len > LONGEST:
-            raise TooLarge(f"sequence length {shown(self.seq_len)}: give 1 to 2^31 - 1 tokens")
+            or_more = " or more" * (self.seq_len == _MOST_READ)
+            raise TooLarge(f"sequence length {self.seq_len}{or_more}: give 1 to 2^31 - 1 tokens")
 
 
 TRANSFORMERS = {

@@ -206,4 +206,6 @@ def _transformers(table: Table) -> dict[str, Transformer]:
         if lacking:
             raise table.error(name, f"it lacks {', '.join(lacking)}")
         shapes[name] = Transformer(name, **sizes)
+        if shapes[name] != TRANSFORMERS.get(name, shapes[name]):
+            raise table.error(name, "this is a transformer of the paper's; choose another name")
     return shapes

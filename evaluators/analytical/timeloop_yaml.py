@@ -149,7 +149,7 @@ def _gathered(paths: Iterable[Path]) -> dict[str, list[_Part]]:
             if name is None:
                 raise InputError(
                     f"{node.where}: this key is not supported; supported are "
-                    f"{', '.join((*_PARTS, *_WITHOUT_PART, *_FAMILIES))}"
+                    f"{', '.join(dict.fromkeys((*_PARTS, *_WITHOUT_PART, *_FAMILIES)))}"
                 )
             if node.empty or "ignore" in key:
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -166,6 +167,29 @@ def test_verify_refuses_a_table_it_cannot_read(
     assert captured.out == ""
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device", "twice"])
+def test_verify_refuses_what_is_no_table_of_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    bad = altered(tmp_path, "attn-binding.csv", "latency", "latency")
+    table = bad / "attn-binding.csv"
+    lines = table.read_text().splitlines()
+    table.unlink()
+    if kind == "pipe":
+        os.mkfifo(table)
+    elif kind == "device":
+        table.symlink_to("/dev/zero")
+    else:
+        table.write_text("\n".join([*lines, lines[1]]))
+    assert main(["verify", "--reference", str(bad)]) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    told = (
+        f"line {len(lines) + 1}: the row is there twice" if kind == "twice" else "no regular file"
+    )
+    assert told in line
+
+
 def test_verify_counts_a_row_that_we_do_not_have_as_different(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -185,6 +209,26 @@ def test_wrong_usage_is_one_sentence_and_exit_code_2(arguments: list[str]) -> No
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["verify", "--reference", ".", "--tolerance", "1\n" * 3000],
+        ["study", "run", "binding-bert", "--time-limit-s", "\x1b[2J" * 3000],
+        ["sweep", "binding-bert", "a\nb" * 3000],
+    ],
+)
+def test_wrong_usage_is_one_bounded_line_whatever_was_given(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert line.endswith("--help\n")
+    assert line.rstrip("\n").isprintable()
+    assert len(line) < 1100
 
 
 @pytest.mark.parametrize("command", ["reproduce", "verify", "evaluate", "loopnest"])
@@ -233,3 +277,43 @@ def test_a_search_of_timeloop_goes_with_timeloop_alone(
     assert captured.out == ""
     assert captured.err.startswith("dse evaluate: --mapping goes with --evaluator timeloop")
     assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "value"),
+    [(["reproduce"], "MPLBACKEND", "paper"), (["study", "list"], "TQDM_MININTERVAL", "often")],
+)
+def test_an_environment_that_a_library_refuses_is_one_sentence(
+    tmp_path: Path, arguments: list[str], variable: str, value: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dse", *arguments, "--out", str(tmp_path / "runs")],
+        env=os.environ | {variable: value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"dse {arguments[0]}: a library cannot be loaded: ValueError: " in done.stderr
+    assert value in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["evaluate"], ["study", "list"], ["reproduce"]])
+def test_a_working_folder_that_is_gone_is_one_sentence(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    script = 'rmdir "$PWD"; exec "$@"'
+    (tmp_path / "gone").mkdir()
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", sys.executable, "-P", "-m", "dse", *arguments],
+        cwd=tmp_path / "gone",
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"dse {arguments[0]}: the working folder is not there any more; change to another\n"
+    )

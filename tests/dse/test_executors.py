@@ -551,6 +551,8 @@ def test_a_job_names_itself_with_any_workload() -> None:
         (("threads", None, None), "unknown executor 'threads'; known are serial, processes, ray"),
         (("processes", 0, None), "workers 0: it must be a positive integer"),
         (("serial", 4, None), "workers 4: serial has one; processes and ray take more"),
+        (("processes", 10**9, None), "usable CPUs bear at most"),
+        pytest.param(("ray", 10**9, None), "usable CPUs bear at most", marks=needs_ray),
         (("processes", 2, "head:6379"), "a Ray address goes with the executor ray, not with proc"),
         pytest.param(("ray", 2, "head"), "Ray address 'head': write HOST:PORT", marks=needs_ray),
     ],
@@ -583,3 +585,23 @@ def test_nothing_heavy_is_imported_or_started_before_the_first_jobs() -> None:
     )
     if find_spec("ray") is not None:
         assert output.stdout.split() == ["False", "False"]
+
+
+FEW_FILES = """
+import resource
+from dse.executors import Processes
+from evaluators.errors import EvaluationError
+resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))
+try:
+    list(Processes(2).completed(abs, [1, 2]))
+except EvaluationError as error:
+    print(error)
+"""
+
+
+def test_a_process_that_cannot_be_started_is_one_sentence() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FEW_FILES], capture_output=True, text=True, check=False
+    )
+    sentence = "a worker process cannot be started: Too many open files; --workers names fewer\n"
+    assert (done.returncode, done.stdout) == (0, sentence), done.stderr

@@ -112,6 +112,36 @@ def test_what_the_parent_has_it_ignore_it_ignores() -> None:
     assert done.stdout == "at work\n"
 
 
+EARLY = """
+import os, signal, sys
+class Asks:
+    def find_spec(self, name, *ignored):
+        if name == "dse.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Asks())
+sys.argv = ["dse", "study", "list", "--out", sys.argv[1]]
+"""
+
+
+@pytest.mark.parametrize("way", ["from dse.entry import main; main()", "import dse.__main__"])
+def test_an_interrupt_amid_the_first_imports_ends_it_without_a_traceback(
+    tmp_path: Path, way: str
+) -> None:
+    command = [sys.executable, "-c", EARLY + way, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGINT
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_an_interrupt_that_the_parent_has_it_ignore_is_ignored_amid_the_imports(
+    tmp_path: Path,
+) -> None:
+    code = EARLY + "signal.signal(signal.SIGINT, signal.SIG_IGN); import dse.__main__"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def begun_study(process: subprocess.Popen[str], folder: Path) -> None:
     wait_for(folder / NAME / "evaluations" / "part-00000000.parquet", process)
 

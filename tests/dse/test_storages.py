@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -222,18 +224,35 @@ def test_a_reader_finds_no_study_where_there_is_none(dse: Run, place: Place) -> 
         ("postgresql+psycopg://host:port/name", "+psycopg://...' is no URL of a database"),
         ("postgresql+psycopg://127.0.0.1:1/name?password=secret", "password=*** cannot be used"),
         ("journal:/dev/null/study", "cannot write in /dev/null"),
+        ("journal:/dev/full", "the database /dev/full is no regular file; name one"),
+        ("journal:/tmp", "the database /tmp is no regular file; name one"),
+        (f"sqlite:////tmp/{'x' * 300}", "cannot be used: File name too long; name another file"),
+        ("sqlite:////dev/zero", "the database /dev/zero is no regular file; name one"),
     ],
 )
 def test_a_storage_that_cannot_be_used_is_one_sentence_without_the_password(
     dse: Run, tmp_path: Path, url: str, sentence: str
 ) -> None:
-    run = ("study", "run", NAME, "--trials", 8, *SMALL, "--out", tmp_path, "--storage", url)
-    code, out, errors = dse(*run)
-    assert (code, out) == (2, "")
+    out = tmp_path / "some" / "runs"
+    run = ("study", "run", NAME, "--trials", 8, *SMALL, "--out", out, "--storage", url)
+    code, printed, errors = dse(*run)
+    assert (code, printed) == (2, "")
     assert sentence in errors
     assert errors.count("\n") == 1
     assert "secret" not in errors
-    assert not (tmp_path / NAME / "study.toml").exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_no_journal_is_not_read_into_memory(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    with notes.open("wb") as file:
+        file.truncate(2**36)  # sparse
+    limited = ["sh", "-c", 'ulimit -v 8000000; exec "$@"', "sh", sys.executable, "-m", "dse"]
+    options = ["--trials", "8", "--quiet", "--storage", f"journal:{notes}"]
+    command = [*limited, "study", "run", NAME, *options, "--out", str(tmp_path / "runs")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.endswith("cannot be used: it is damaged, or no journal of Optuna\n")
 
 
 def test_a_torn_record_of_a_journal_is_cut_off(dse: Run, tmp_path: Path) -> None:

@@ -196,6 +196,7 @@ def test_a_time_limit_starts_no_further_batch(dse: Run, tmp_path: Path, own: Pat
     code, out, _ = dse("study", "run", own, "--quiet", "--out", tmp_path)
     assert code == 1
     assert out.startswith("mine: 0 trials, ")
+    assert out.splitlines()[1] == "the time limit let no batch start; give it a longer one"
 
 
 def test_list_shows_every_study(dse: Run, tmp_path: Path, own: Path) -> None:

@@ -214,6 +214,26 @@ def test_a_database_cut_short_is_refused(dse: Run, place: Place) -> None:
     refused(dse, place, f"the database {database(place)} cannot be used", "malformed")
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE trial_values SET value = NULL WHERE trial_id = 3",
+        "UPDATE trials SET state = 'WEIRD' WHERE trial_id = 3",
+        """UPDATE trial_params SET distribution_json = '{"name": "Foo", "attributes": {}}'""",
+        "UPDATE trial_params SET distribution_json = printf('%.*c', 99999, '[')",
+        "UPDATE study_user_attributes SET value_json = 'no JSON'",
+        "DELETE FROM trials WHERE trial_id = 3",
+    ],
+)
+def test_content_that_no_study_has_is_called_damage_of_the_database_with_its_remedy(
+    dse: Run, place: Place, damage: str
+) -> None:
+    with sqlite3.connect(database(place)) as connection:
+        connection.execute(damage)
+    connection.close()
+    refused(dse, place, f"the database {database(place)} is damaged", "--rebuild")
+
+
 def test_a_database_of_another_version_of_optuna_is_refused(dse: Run, place: Place) -> None:
     with sqlite3.connect(database(place)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'v99.0.0.a'")

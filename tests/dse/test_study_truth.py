@@ -148,6 +148,44 @@ def test_strange_files_among_the_parts_are_passed_over(dse: Run, place: Place) -
     assert dse("study", "resume", NAME, "--quiet", "--out", place.out)[0] == 0
 
 
+def test_a_part_under_the_name_of_another_is_not_believed(dse: Run, place: Place) -> None:
+    parts = place.folder / "evaluations"
+    shutil.copy(parts / "part-00000000.parquet", parts / "part-00000008.parquet")
+    for command in ("study show", "study resume", "front"):
+        code, _, errors = dse(*command.split(), NAME, *place.options())
+        assert code == 2
+        assert "part-00000008.parquet has the evaluations of trial 0 on, not of 8" in errors
+
+
+def test_parts_that_are_a_file_are_not_taken_for_none(dse: Run, place: Place) -> None:
+    parts = place.folder / "evaluations"
+    shutil.rmtree(parts)
+    parts.write_text("")
+    code, _, errors = dse("study", "show", NAME, *place.options())
+    assert (code, errors.count("\n")) == (2, 1)
+    assert f"{parts} is no folder" in errors
+
+
+@pytest.mark.parametrize("own", ["evaluations/part-00000000.parquet", "sweep/front.parquet"])
+def test_an_export_overwrites_no_file_of_the_study(dse: Run, place: Place, own: str) -> None:
+    (place.out / "link").symlink_to(place.folder)
+    before = files(place.folder)
+    export = ("study", "export", NAME, place.out / "link" / own, *place.options())
+    code, _, errors = dse(*export)
+    assert code == 2
+    assert "is among the study's own files; name another place" in errors
+    assert files(place.folder) == before
+
+
+def test_a_storage_without_the_study_is_not_made(dse: Run, place: Place) -> None:
+    other = place.out / "other.journal"
+    storage = ("--storage", f"journal:{other}")
+    code, _, errors = dse("study", "resume", NAME, *storage, *place.options())
+    assert code == 2
+    assert "has evaluations of a study that the storage does not have" in errors
+    assert not other.exists()
+
+
 def test_a_changed_specification_is_not_believed(dse: Run, place: Place) -> None:
     path = place.folder / "study.toml"
     path.write_text(path.read_text().replace("trials = 16", "trials = 99"))

@@ -20,6 +20,7 @@ import pytest
 
 from dse import sweep_parts
 from dse.sweep_pieces import cut
+from evaluators.behaviour import behaviour
 from studies import toml
 
 Run = Callable[..., tuple[int, str, str]]
@@ -362,6 +363,18 @@ def test_parts_of_another_study_are_refused(dse: Run, tmp_path: Path) -> None:
     assert code == 2
     assert "is of another study or version; move it out" in errors
     assert _files(tmp_path / "small" / "sweep") == before
+
+
+def test_a_sweep_by_another_model_says_whose_evaluations_differ(
+    dse: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = _study(tmp_path, SMALL)
+    dse("sweep", study, "--out", tmp_path)
+    edited = {"binding": "00000000", "components": behaviour("analytical")["components"]}
+    monkeypatch.setattr("studies.specification.Specification.behaviour", lambda _: edited)
+    code, _, errors = dse("sweep", study, "--out", tmp_path)
+    assert code == 2
+    assert "another version of this program, whose evaluations of binding differ" in errors
 
 
 def test_a_part_that_no_chunk_of_the_space_has_is_refused(dse: Run, tmp_path: Path) -> None:

@@ -212,6 +212,7 @@ def test_any_study_comes_back_as_it_was_written(study: Specification) -> None:
         ("batch = 4", "batch = 0", 24, "batch: 0 is not an integer from 1"),
         ("heads = 8", "heads = 8.5", 28, "heads: 8.5 is not an integer from 1"),
         ("heads = 8", "", 23, "own: it lacks heads"),
+        ("[transformers.own]", "[transformers.BERT]", 23, "BERT: this is a transformer of the"),
         ("heads = 8", "hats = 8", 28, "hats: transformer own has no such key; known are batch"),
         ("[space]", "[[space]]", 19, "space: [{'vector_lanes'"),
     ],
