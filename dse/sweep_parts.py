@@ -29,7 +29,7 @@ from evaluators.protocol import METRICS
 from evaluators.workload import shape_label
 from search_spaces.domains import parameters_of
 from search_spaces.parameter import Parameter
-from studies.differences import changed_behaviour
+from studies.differences import another_behaviour
 from studies.objectives import OBJECTIVES, UNITS, objective_values
 from studies.specification import Specification
 
@@ -257,12 +257,10 @@ class SweepParts:
     def _stranger(self, path: Path) -> str:
         """Say of what a part is that is none of this sweep."""
         was = json.loads(_metadata(path).get("behaviour", "null"))
-        if was and (changed := changed_behaviour(was, self._study.behaviour())):
-            return (
-                f"{shown(path, 200)} was evaluated by another version of this program, whose "
-                f"evaluations of {changed} differ; remove {shown(self._folder, 200)} and sweep "
-                "again"
-            )
+        remedy = f"remove {shown(self._folder, 200)} and sweep again"
+        now = self._study.behaviour()
+        if was and (another := another_behaviour(shown(path, 200), was, now, remedy)):
+            return another
         return f"{shown(path, 200)} is of another study or version; move it out of the folder"
 
     def _own(self, path: Path, start: int) -> bool:
