@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
 from dse import text
 from dse.designs import Setting
-from evaluators.analytical.architecture import DRAM_BYTES_PER_S
 from evaluators.analytical.mappings import STATIONARITIES
+from evaluators.describe.catalogue import described
+from evaluators.engine.rules import by_rule, given_of
 from evaluators.protocol import EinsumEvaluation, Evaluations
 from evaluators.workload import seq_len_label
 
@@ -20,22 +26,24 @@ def account(setting: Setting, evaluations: Evaluations) -> str:
     metrics = {name: float(column[0]) for name, column in evaluations.metrics.items()}
     shape = setting.workload.transformer
     design = {name: int(column[0]) for name, column in evaluations.designs.columns().items()}
+    arrays = _arrays(setting, metrics, evaluations)
     lines = [
         f"{setting.configuration} on {shape.name} at {seq_len_label(setting.workload.seq_len)} "
         f"tokens, {setting.accounting.name} accounting",
         f"  workload  B={shape.batch} D={shape.model_width} E={shape.query_width} "
         f"F={shape.value_width} H={shape.heads} S={shape.ffn_width}",
-        f"  design    {design['array_rows']} x {design['array_cols']} PEs with "
-        f"{design['pe_registers']} registers, {design['vector_lanes']} lanes with "
-        f"{design['lane_registers']}, {design['buffer_bytes'] / KIB:,.10g} KiB buffer",
+        f"  design    {_machine(setting, evaluations)}"
+        f"{design['buffer_bytes'] / KIB:,.10g} KiB buffer",
         *_binding_line(design, evaluations),
-        f"  latency   {metrics['latency_s']:.6g} s, {_bound(metrics, evaluations)}",
-        f"  2D array  busy {metrics['compute_2d_s']:.6g} s, "
-        f"utilization {metrics['util_2d']:.1%}{_leader(evaluations, '2d')}",
-        f"  1D array  busy {metrics['compute_1d_s']:.6g} s, "
-        f"utilization {metrics['util_1d']:.1%}{_leader(evaluations, '1d')}",
+        f"  latency   {metrics['latency_s']:.6g} s, {_bound(metrics, arrays, evaluations)}",
+        *(
+            f"  {each.called:9} busy {each.busy_s:.6g} s, utilization {each.util:.1%}"
+            f"{_leader(evaluations, each.label)}"
+            for each in arrays
+        ),
         f"  DRAM      {metrics['traffic_bytes'] / GIB:.6g} GiB at "
-        f"{DRAM_BYTES_PER_S / GIB:.0f} GiB/s take {metrics['memory_latency_s']:.6g} s, "
+        f"{_dram_bytes_per_s(setting, evaluations) / GIB:.4g} GiB/s take "
+        f"{metrics['memory_latency_s']:.6g} s, "
         f"{metrics['memory_latency_s'] / metrics['latency_s']:.1%} of the latency",
         f"  energy    {metrics['energy_pj'] * 1e-12:.6g} J",
         f"  area      {metrics['area_um2'] / UM2_PER_CM2:.6g} cm^2, the 2D array "
@@ -44,6 +52,63 @@ def account(setting: Setting, evaluations: Evaluations) -> str:
         _breakdown(evaluations, metrics),
     ]
     return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class _Array:
+    """An array: its label in the breakdown, what people call it, busy time and utilization."""
+
+    label: str
+    called: str
+    busy_s: float
+    util: float
+
+
+_PAPERS = {"2d": "2D array", "1d": "1D array"}
+
+
+def _arrays(setting: Setting, metrics: dict[str, float], evaluations: Evaluations) -> list[_Array]:
+    """Return the arrays of a machine that are not idle all the time, the paper's first."""
+    machine = described(setting.configuration).machine
+    found = [
+        _Array(label, called, metrics[f"compute_{label}_s"], metrics[f"util_{label}"])
+        for label, called in _PAPERS.items()
+        if label in machine.paper_names
+    ]
+    others = [name for name in machine.arrays if name not in machine.paper_names.values()]
+    return found + [
+        _Array(name, name, float(evaluations.busy_s[name][0]), float(evaluations.util[name][0]))
+        for name in others
+    ]
+
+
+def _columns(setting: Setting, evaluations: Evaluations) -> dict[str, NDArray[Any]]:
+    accelerator = described(setting.configuration)
+    return by_rule(accelerator, setting.workload, given_of(accelerator, evaluations.designs))
+
+
+def _dram_bytes_per_s(setting: Setting, evaluations: Evaluations) -> float:
+    bytes_per_s = described(setting.configuration).machine.stores[0].bytes_per_s
+    assert bytes_per_s is not None
+    return float(bytes_per_s(_columns(setting, evaluations))[0])
+
+
+def _machine(setting: Setting, evaluations: Evaluations) -> str:
+    """Tell of each array its sides and registers: '256 x 256 PEs with 12 registers, '."""
+    accelerator = described(setting.configuration)
+    columns = _columns(setting, evaluations)
+    told: list[str] = []
+    for array in accelerator.machine.arrays.values():
+        cols, *rows = (int(side(columns)[0]) for side in array.sides)
+        depth = int(array.registers(columns)[0])
+        what = f"{rows[0]} x {cols} PEs" if rows else f"{cols} lanes"
+        many = (
+            what
+            if array.name in accelerator.machine.paper_names.values()
+            else f"{cols} {array.name}"
+        )
+        told.append(f"{many} with {depth}{' registers' if not told else ''}, ")
+    return "".join(told)
 
 
 def _binding_line(design: dict[str, int], evaluations: Evaluations) -> list[str]:
@@ -72,11 +137,10 @@ def _binding_line(design: dict[str, int], evaluations: Evaluations) -> list[str]
     ]
 
 
-def _bound(metrics: dict[str, float], evaluations: Evaluations) -> str:
+def _bound(metrics: dict[str, float], arrays: list[_Array], evaluations: Evaluations) -> str:
     """Name the resource that bounds the latency, and the Einsum that asks most of it."""
     resources = {
-        "the 2D array": (metrics["compute_2d_s"], "2d"),
-        "the 1D array": (metrics["compute_1d_s"], "1d"),
+        **{f"the {each.called}": (each.busy_s, each.label) for each in arrays},
         "off-chip bandwidth": (metrics["memory_latency_s"], "traffic"),
     }
     name, (busy_s, kind) = max(resources.items(), key=lambda item: item[1][0])

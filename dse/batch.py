@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from dse.designs import with_paper_binding
 from dse.executors import Executor, Job, split
-from evaluators.analytical.configurations import configuration
-from evaluators.design import PARAMETERS, Designs
+from evaluators.describe.catalogue import described
+from evaluators.design import PARAMETERS
+from evaluators.engine.needs import registers_short
+from evaluators.engine.rules import one_chip
 from evaluators.protocol import EINSUM_METRICS, Evaluations, Runs, evaluator
-from search_spaces.feasibility import registers_short
 from studies.objectives import excess
 from studies.specification import Specification
 
@@ -66,7 +67,7 @@ def jobs(
     if evaluator(study.evaluator).one_by_one:
         size = 1
     chips = {
-        name: (members, one_chip(study, name, designs))
+        name: (members, one_chip(described(name), study.workloads, designs))
         for name, (members, designs) in study.space.split(columns).items()
     }
     for workload in study.workloads:
@@ -82,15 +83,6 @@ def jobs(
                 )
                 for start, chunk in zip(range(0, len(own), size), split(job, size), strict=True):
                     yield members[own[start : start + size]], chunk
-
-
-def one_chip(study: Specification, name: str, designs: Designs) -> Designs:
-    """Fill in automatic register files once, so that a design is one chip on all workloads.
-
-    Where the rule follows the workload, the one that asks for the deepest files decides.
-    """
-    widths = [workload.transformer.query_width for workload in study.workloads]
-    return configuration(name).architecture.resolve_registers(designs, *widths)
 
 
 def constrained(study: Specification, job: Job, evaluations: Evaluations) -> Evaluations:

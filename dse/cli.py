@@ -101,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     _reproduce(commands)
     _verify(commands)
     _evaluate(commands)
+    _accelerator(commands)
     _loopnest(commands)
     _model(commands)
     _study(commands)
@@ -274,6 +275,31 @@ def _evaluate(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     _evaluator(parser)
     _json(parser)
+
+
+def _accelerator(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "accelerator",
+        "check, describe, list, show and begin accelerators as files",
+        "dse accelerator check mine.toml",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    check = _action(actions, "check", "check an accelerator, and describe it if nothing is wrong")
+    check.add_argument("file", metavar="FILE", help="FILE.toml, or the name of a shipped one")
+    check.add_argument("--model", default="BERT", metavar="NAME", help="default: BERT")
+    check.add_argument("--shape", metavar="B,D,E,F,H,S", help="instead of --model")
+    check.add_argument("--seq-len", default="256K", metavar="TOKENS", help="default: 256K")
+    check.add_argument(
+        "--design", default="", metavar="NAME=VALUE,...", help="parameters that are not the default"
+    )
+    _action(actions, "list", "list the accelerators that ship")
+    show = _action(actions, "show", "print an accelerator's file")
+    show.add_argument("name", metavar="NAME")
+    new = _action(actions, "new", "write a file that builds on another, to start from")
+    new.add_argument("name", metavar="NAME", help="what the accelerator is called")
+    new.add_argument("--base", default="binding", metavar="NAME", help="default: binding")
+    new.add_argument("--file", metavar="FILE", help="where to (default: NAME.toml)")
 
 
 def _loopnest(commands: argparse._SubParsersAction[_Parser]) -> None:

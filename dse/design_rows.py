@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dse.designs import (
-    CHOICES,
     LABEL_DEFAULTS,
     OWN_NAME,
     STUDY,
     Setting,
     binding_text,
     check_has,
+    choices_of,
     defaults,
     evaluate_pinned,
     parse_binding,
@@ -24,22 +24,13 @@ from dse.designs import (
 )
 from dse.table_cells import BLANK, LARGEST
 from evaluators.accounting import Accounting
-from evaluators.analytical.binding import LINEAR
-from evaluators.analytical.configurations import configuration
-from evaluators.analytical.unfused import mapping_columns
+from evaluators.describe.catalogue import canonical, described
 from evaluators.design import PARAMETERS, SIZES, Designs
 from evaluators.errors import InputError, TooLarge, shown
 from evaluators.protocol import Evaluations, Evaluator
 from evaluators.workload import parse_seq_len, shape_label, transformer
 
 Int64s = NDArray[np.int64]
-
-_MAPPED = {
-    *mapping_columns("QK"),
-    *mapping_columns("AV"),
-    *(f"{layer}_{tiles}" for layer in LINEAR for tiles in ("m1", "n1")),
-}
-"""What mappers chose, in the bindings of exported studies: they choose it again."""
 
 
 class Wrong(InputError):
@@ -59,7 +50,8 @@ def evaluated(
 ) -> Iterator[Part]:
     """Evaluate rows that share what is given beside their parameters."""
     try:
-        name = configuration(given.get("configuration", LABEL_DEFAULTS["configuration"])).name
+        name = canonical(given.get("configuration", LABEL_DEFAULTS["configuration"]))
+        described(name)
         binding = _binding(given.pop("binding", ""), name)
         columns = _complete(name, numbers, rows)
         try:
@@ -114,18 +106,25 @@ def _complete(name: str, numbers: Mapping[str, Int64s], rows: int) -> dict[str, 
 
 
 def _binding(text: str, name: str) -> str:
-    """Return a binding as 'NAME=VALUE,...', which exports of studies have as JSON."""
+    """Return a binding as 'NAME=VALUE,...', which exports of studies have as JSON.
+
+    What mappers chose is left out: they choose it again.
+    """
     if not text.startswith("{"):
         return text
     try:
         choices = json.loads(text)
     except (ValueError, RecursionError):
         choices = {"": text}
-    if not choices or (name != "flat" and choices.keys() <= _MAPPED):
+    own = choices_of(name)
+    mapped = described(name).all_parameters.keys() - set(own)
+    left = {each: choices[each] for each in choices if each not in mapped}
+    if not left:
         return ""
-    if choices.keys() != set(CHOICES) or not all(type(each) is int for each in choices.values()):
-        raise InputError(f"binding '{shown(text)}': give each of {', '.join(CHOICES)}")
-    return binding_text(choices)
+    if left.keys() != set(own) or not all(type(each) is int for each in left.values()):
+        what = f"give each of {', '.join(own)}" if own else f"{shown(name)} has none to choose"
+        raise InputError(f"binding '{shown(text)}': {what}")
+    return binding_text(name, left)
 
 
 def _result(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> dict[str, Any]:
@@ -137,7 +136,7 @@ def _result(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> di
         **setting.labels(engine),
         **evaluations.designs.columns(),
         **evaluations.metrics,
-        "binding": _binding_column(evaluations.designs.binding),
+        "binding": _binding_column(setting.configuration, evaluations.designs.binding),
         "feasible": feasible,
         "failed": failed,
         "reason": "",
@@ -147,16 +146,16 @@ def _result(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> di
     return columns
 
 
-def _binding_column(binding: Mapping[str, Int64s]) -> Any:
+def _binding_column(name: str, binding: Mapping[str, Int64s]) -> Any:
     """Write the bindings that could be chosen; '' where there was none to choose."""
-    if binding.keys() != set(CHOICES):
+    own = choices_of(name)
+    if not own:
         return ""
     different, places = np.unique(
-        np.stack([binding[name] for name in CHOICES]), axis=1, return_inverse=True
+        np.stack([binding[each] for each in own]), axis=1, return_inverse=True
     )
     written = [
-        binding_text(chosen) if chosen["query_rows"] else ""
-        for chosen in (dict(zip(CHOICES, each, strict=True)) for each in different.T.tolist())
+        binding_text(name, dict(zip(own, each, strict=True))) for each in different.T.tolist()
     ]
     return np.array(written, dtype=object)[places.ravel()]
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.accounting import Accounting
-from evaluators.analytical.configurations import configuration
-from evaluators.design import PARAMETERS, SIZES, Designs
+from evaluators.describe.catalogue import canonical, described
+from evaluators.design import AUTOMATIC, LACKED, PARAMETERS, SIZES, Designs
+from evaluators.engine.needs import registers_short
 from evaluators.errors import InputError, shown
 from evaluators.foreign import integer
 from evaluators.protocol import Evaluations, Evaluator
@@ -24,8 +25,7 @@ from evaluators.workload import (
     shape_label,
     transformer,
 )
-from search_spaces.domains import PARAMETERS_OF
-from search_spaces.feasibility import registers_short
+from search_spaces.domains import parameters_of
 from search_spaces.space import space
 from studies.paper import pinned, pinned_binding
 
@@ -39,11 +39,14 @@ LABEL_DEFAULTS = {
 }
 """What a design runs as and on, and the default of each, as text."""
 
-CHOICES = tuple(each for each in PARAMETERS_OF["flat"] if each not in PARAMETERS)
-"""The choices of a binding."""
 
-_LABELS = {each.name: each.labels for each in space("flat", [1]).parameters if each.name in CHOICES}
-"""Binding choice -> what its values are called, by index; empty where they speak for themselves."""
+def choices_of(name: str) -> tuple[str, ...]:
+    """Return what a design of a configuration sets beside the columns of sizes."""
+    return tuple(each for each in parameters_of(name) if each not in PARAMETERS)
+
+
+CHOICES = choices_of("flat")
+"""The choices of FLAT's binding."""
 
 OWN_NAME = "custom"
 """The model of a shape without a name."""
@@ -71,7 +74,8 @@ class Setting:
         the workload is.
         """
         labels = {**LABEL_DEFAULTS, **given}
-        configuration(labels["configuration"])
+        name = canonical(labels["configuration"])
+        described(name)
         accounting = Accounting.parse(labels["accounting"], labels["sram"])
         seq_len = parse_seq_len(labels["seq_len"])
         shape = (
@@ -79,7 +83,7 @@ class Setting:
             if "shape" in given
             else transformer(labels["model"])
         )
-        return cls(labels["configuration"], Workload(shape, seq_len), accounting)
+        return cls(name, Workload(shape, seq_len), accounting)
 
     def labels(self, engine: Evaluator) -> dict[str, Any]:
         """Return the first columns of an evaluation's row."""
@@ -101,8 +105,15 @@ class Setting:
 
 def defaults(name: str) -> dict[str, int]:
     """Return the paper's value of every parameter of a configuration."""
-    machine = configuration(name).architecture.paper_design()
-    return {name: int(column[0]) for name, column in machine.columns().items()}
+    own = described(name).all_parameters
+    return {
+        each: AUTOMATIC
+        if SIZES[each].automatic
+        else int(own[each].default or LACKED[each])
+        if each in own
+        else LACKED[each]
+        for each in PARAMETERS
+    }
 
 
 def _named_shape(text: str, name: str) -> Transformer:
@@ -198,8 +209,8 @@ def reasons(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> li
 
 def check_has(name: str, parameter: str) -> None:
     """Raise `InputError` where a configuration has no such parameter to set."""
-    if parameter not in PARAMETERS_OF[name]:
-        own = [each for each in PARAMETERS_OF[name] if each in PARAMETERS]
+    if parameter not in parameters_of(name):
+        own = [each for each in parameters_of(name) if each in PARAMETERS]
         raise InputError(
             f"{parameter}: {name} has no {parameter.replace('_', ' ')} to set; it has "
             f"{', '.join(own)}"
@@ -220,7 +231,7 @@ def parse_binding(text: str, setting: Setting) -> dict[str, int]:
     `InputError` names a configuration without choices, a choice that is missing, given twice or
     unknown, or a value outside its domain.
     """
-    choices = [each for each in PARAMETERS_OF[setting.configuration] if each not in PARAMETERS]
+    choices = choices_of(setting.configuration)
     if not choices:
         raise InputError(
             f"binding: {setting.configuration} has no binding to choose; flat has, by "
@@ -240,11 +251,13 @@ def parse_binding(text: str, setting: Setting) -> dict[str, int]:
     return {each.name: each.values[0] for each in chosen.parameters if each.name in choices}
 
 
-def binding_text(binding: Mapping[str, int]) -> str:
-    """Write a binding of `CHOICES` as `parse_binding` reads it."""
-    return ",".join(f"{name}={_chosen(name, binding[name])}" for name in CHOICES)
+def binding_text(name: str, binding: Mapping[str, int]) -> str:
+    """Write a binding of a configuration as `parse_binding` reads it."""
+    known = described(name).all_parameters
+    return ",".join(
+        f"{each}={_chosen(known[each].labels, binding[each])}" for each in choices_of(name)
+    )
 
 
-def _chosen(name: str, value: int) -> str:
-    labels = _LABELS[name]
+def _chosen(labels: tuple[str, ...], value: int) -> str:
     return labels[value] if 0 <= value < len(labels) else str(value)

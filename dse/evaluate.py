@@ -63,11 +63,6 @@ def run(options: argparse.Namespace) -> int:
 def _evaluate_one(setting: Setting, design: Designs, engine: Evaluator) -> Evaluations:
     ((_, results),) = evaluate_pinned(setting, design, engine, breakdown=True)
     evaluations = results.whole()
-    if design.binding and evaluations.violations["no_binding"][0] > 0:
-        raise InputError(
-            f"the binding cuts no even tiles on an array of {design.array_rows[0]} x "
-            f"{design.array_cols[0]}; choose another query_rows or stationarity"
-        )
     (reason,) = reasons(setting, evaluations, engine)
     if reason:
         raise InputError(reason)
@@ -83,6 +78,10 @@ def as_json(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> di
         **parameters,
         **{name: float(column[0]) for name, column in evaluations.metrics.items()},
         "binding": {name: int(column[0]) for name, column in designs.binding.items()},
+        "arrays": {
+            name: {"busy_s": float(busy[0]), "util": float(evaluations.util[name][0])}
+            for name, busy in evaluations.busy_s.items()
+        },
         "warnings": warnings(setting, evaluations, engine),
         "breakdown": [
             {"einsum": name, "array": part.array}

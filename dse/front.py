@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import warnings
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from optuna.trial import FrozenTrial, create_trial
 from analysis.front_figure import DOMINATED, PAPER, SEARCHED, TRUE, draw_fronts, figure_points
 from analysis.front_report import dominators, quality
 from dse import front_text
-from dse.batch import evaluate, one_chip
+from dse.batch import evaluate
 from dse.executors import Serial
 from dse.home import stored
 from dse.parts import PART
@@ -28,9 +29,11 @@ from dse.samplers import distributions, params_of
 from dse.study_tables import front, objective_columns, trials
 from dse.sweep_parts import SweepParts
 from dse.trials import Trials
+from evaluators.describe.catalogue import described
 from evaluators.design import AUTOMATIC
+from evaluators.engine.rules import one_chip
 from evaluators.workload import TRANSFORMERS, Workload, seq_len_label
-from search_spaces.domains import PARAMETERS_OF
+from search_spaces.domains import parameters_of
 from search_spaces.parameter import Parameter
 from studies.builtin import COLLECTIONS
 from studies.pins import Pin, pins
@@ -151,7 +154,7 @@ def report(searched: Searched) -> dict[str, Any]:
 def _shown_parameters(study: Specification, row: dict[Any, Any]) -> dict[str, Any]:
     """Return the parameters that vary, and the query tiles that a design came to have."""
     values = row | row["binding"]
-    own = ("configuration", *PARAMETERS_OF[row["configuration"]])
+    own = ("configuration", *parameters_of(row["configuration"]))
     return {
         each.name: _natural(each, values[each.name])
         for each in study.space.parameters
@@ -227,7 +230,7 @@ def command(study: Specification, workload: Workload, design: int) -> str:
     columns = study.space.rows(design, design + 1)
     ((configuration, (_, designs)),) = study.space.split(columns).items()
     if len(study.workloads) > 1:
-        designs = one_chip(study, configuration, designs)
+        designs = one_chip(described(configuration), study.workloads, designs)
     shape = workload.transformer
     if TRANSFORMERS.get(shape.name) == shape:
         model = ["--model", shape.name]
@@ -237,7 +240,7 @@ def command(study: Specification, workload: Workload, design: int) -> str:
     words = ["dse", "evaluate", "--configuration", configuration, *model]
     words += ["--seq-len", seq_len_label(workload.seq_len)]
     for name, column in designs.columns().items():
-        if column[0] != AUTOMATIC:
+        if column[0] != AUTOMATIC and name in parameters_of(configuration):
             words += [f"--{name.replace('_', '-')}", str(column[0])]
     if designs.binding:
         words += ["--binding", ",".join(_choices(study, columns, list(designs.binding)))]
@@ -245,7 +248,7 @@ def command(study: Specification, workload: Workload, design: int) -> str:
         words += ["--accounting", study.accounting.name]
     if study.accounting.live_sram:
         words += ["--sram", study.accounting.sram]
-    return " ".join(words)
+    return shlex.join(words)
 
 
 def _choices(study: Specification, columns: dict[str, Any], names: list[str]) -> list[str]:

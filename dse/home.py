@@ -10,12 +10,11 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dse.storage import another_behaviour
 from evaluators.errors import InputError, shown
 from evaluators.files import write_atomically
 from evaluators.foreign import read_text
 from studies import toml
-from studies.differences import changed_behaviour
+from studies.differences import another_behaviour
 from studies.specification import Specification
 from studies.toml_text import to_toml
 
@@ -62,9 +61,10 @@ def stored(folder: Path) -> Specification:
             "that started the study write it anew"
         )
     study = toml.parse(text, str(path))
-    changed = changed_behaviour(tomllib.loads(text)["behaviour"], study.behaviour())
-    if changed:
-        raise InputError(another_behaviour(f"the study in {shown(folder, 200)}", changed))
+    was = tomllib.loads(text)["behaviour"]
+    another = another_behaviour(f"the study in {shown(folder, 200)}", was, study.behaviour())
+    if another:
+        raise InputError(another)
     return study
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from dse import text
 from evaluators.design import PARAMETERS, Designs
-from search_spaces.feasibility import registers_short
+from evaluators.engine.needs import registers_short
 from studies.specification import Specification
 
 
@@ -39,7 +39,5 @@ def registers_short_on(study: Specification, front: pd.DataFrame) -> int:
         columns: dict[str, Any] = {each: group[each].to_numpy(np.int64) for each in PARAMETERS}
         designs = Designs(**columns)
         short = registers_short(str(name), study.workloads[0], designs)
-        count += int(
-            ((short["pe_registers_short"] > 0) | (short["lane_registers_short"] > 0)).sum()
-        )
+        count += int(np.any([words > 0 for words in short.values()], axis=0).sum())
     return count

@@ -36,7 +36,7 @@ from dse.locks import file_lock, folder_lock, server_lock
 from dse.parts import Parts
 from evaluators.errors import InputError, shown
 from evaluators.files import remove_if_present, unfinished_name
-from studies.differences import changed_behaviour, differences
+from studies.differences import another_behaviour, differences
 from studies.objectives import UNITS
 from studies.specification import Specification
 
@@ -186,19 +186,12 @@ def _check_same(
             f"the storage has a study '{study.name}' that this program did not make; "
             "choose another name or storage"
         )
-    changed = changed_behaviour(stored.get("behaviour", {}), ours["behaviour"])
-    if changed:
-        raise InputError(another_behaviour(f"the study '{study.name}'", changed))
+    was = stored.get("behaviour", {})
+    another = another_behaviour(f"the study '{study.name}'", was, ours["behaviour"])
+    if another:
+        raise InputError(another)
     details = "; ".join(differences(stored, ours))
     raise InputError(f"the study '{study.name}' was started with another specification: {details}")
-
-
-def another_behaviour(what: str, changed: str) -> str:
-    """Say that a study's evaluations are another version's, and how to go on."""
-    return (
-        f"{what} was evaluated by another version of this program, whose evaluations of {changed} "
-        "differ; start it anew under another name, with --name"
-    )
 
 
 def _has_parts_of(study: Specification, folder: Path) -> bool:

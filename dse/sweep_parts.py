@@ -27,9 +27,9 @@ from evaluators.errors import InputError, shown
 from evaluators.files import write_atomically
 from evaluators.protocol import METRICS
 from evaluators.workload import shape_label
-from search_spaces.domains import PARAMETERS_OF
+from search_spaces.domains import parameters_of
 from search_spaces.parameter import Parameter
-from studies.differences import changed_behaviour
+from studies.differences import another_behaviour
 from studies.objectives import OBJECTIVES, UNITS, objective_values
 from studies.specification import Specification
 
@@ -215,7 +215,7 @@ class SweepParts:
         """Tell of which designs a parameter says nothing; None where it says something of all."""
         if name == "configuration" or name not in (each.name for each in self._varying):
             return None
-        return np.array([name not in PARAMETERS_OF[own] for own in self._configurations(front)])
+        return np.array([name not in parameters_of(own) for own in self._configurations(front)])
 
     def _described(self, front: pd.DataFrame) -> dict[str, Any]:
         """Return the labels and the parameters that all designs share; null where one has none."""
@@ -235,7 +235,7 @@ class SweepParts:
         shared = {each.name: each for each in space.parameters[1:] if len(each.values) == 1}
         parameters = {
             name: [
-                parameter.first if name in PARAMETERS_OF[own] else None for own in configurations
+                parameter.first if name in parameters_of(own) else None for own in configurations
             ]
             for name, parameter in shared.items()
         }
@@ -257,12 +257,10 @@ class SweepParts:
     def _stranger(self, path: Path) -> str:
         """Say of what a part is that is none of this sweep."""
         was = json.loads(_metadata(path).get("behaviour", "null"))
-        if was and (changed := changed_behaviour(was, self._study.behaviour())):
-            return (
-                f"{shown(path, 200)} was evaluated by another version of this program, whose "
-                f"evaluations of {changed} differ; remove {shown(self._folder, 200)} and sweep "
-                "again"
-            )
+        remedy = f"remove {shown(self._folder, 200)} and sweep again"
+        now = self._study.behaviour()
+        if was and (another := another_behaviour(shown(path, 200), was, now, remedy)):
+            return another
         return f"{shown(path, 200)} is of another study or version; move it out of the folder"
 
     def _own(self, path: Path, start: int) -> bool:

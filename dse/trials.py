@@ -10,13 +10,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from evaluators.design import PARAMETERS
 from evaluators.protocol import METRICS
-from studies.objectives import CAPACITIES, objective_values, relative_excess
+from studies.objectives import objective_values, relative_excess
 from studies.specification import Specification
 
-_CAPACITIES = tuple(dict.fromkeys(CAPACITIES.values()))
-
-COLUMNS = ("trial", "pin", "design", "repeated", "violations", "failure", *METRICS, *_CAPACITIES)
+COLUMNS = ("trial", "pin", "design", "repeated", "violations", "failure", *METRICS, *PARAMETERS)
 """The columns of a part that `Trials.of` reads."""
 
 
@@ -115,7 +114,7 @@ def _violations(
     violations: list[dict[str, float]] = [{} for _ in range(n)]
     excess: list[dict[str, float]] = [{} for _ in range(n)]
     count = len(study.workloads)
-    capacities = {name: table[name].to_numpy() for name in _CAPACITIES}
+    capacities = {name: table[name].to_numpy() for name in PARAMETERS}
     for row, items in enumerate(table["violations"].to_pylist()):
         if not items:
             continue

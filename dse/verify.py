@@ -15,8 +15,8 @@ from analysis.results import evaluate_points
 from analysis.verify import Check, verify_tables
 from dse import text
 from evaluators.accounting import PUBLISHED
+from evaluators.engine.needs import registers_short
 from evaluators.protocol import evaluator
-from search_spaces.feasibility import registers_short
 from studies.paper import points
 
 WORST_SHOWN = 5

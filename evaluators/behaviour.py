@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
-from evaluators.analytical.configurations import CONFIGURATIONS
-from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.components import arithmetic, dram
 from evaluators.components.register_file import register_file
+from evaluators.describe.accelerator import Accelerator
+from evaluators.describe.catalogue import described
+from evaluators.describe.reading import is_path
 from evaluators.design import Designs
+from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.protocol import evaluator
 from evaluators.workload import Transformer, Workload
 
@@ -52,20 +54,37 @@ def golden() -> list[tuple[Workload, Designs]]:
     return [(_SHORT, small), (_LONG, large)]
 
 
-def behaviour(evaluator_name: str) -> dict[str, str]:
+def behaviour(evaluator_name: str, configurations: Iterable[str]) -> dict[str, str]:
     """Return the digest of each configuration's evaluations, and of the component tables.
 
-    The Timeloop evaluators differ from our engine in none of them: mappings, accounting and
-    feasibility are the engine's. `InputError` lists the known evaluators.
+    That of a user's file is followed by its content's. The Timeloop evaluators differ from our
+    engine in none of them: mappings, accounting and feasibility are the engine's. `InputError`
+    lists the known evaluators, or says what is wrong with a file.
     """
     evaluator(evaluator_name)
-    return dict(_digests())
+    digests = {}
+    for name in configurations:
+        accelerator = described(name)
+        digests[name] = _digest_of(name, accelerator)
+        if is_path(name):
+            digests[name] += f"-{accelerator.digest}"
+    return digests | {COMPONENTS: _components()}
+
+
+def content_of(digest_of_a_file: str) -> str:
+    """Return, of the digest of a user's file, that of its content."""
+    return digest_of_a_file.partition("-")[2]
+
+
+@lru_cache(maxsize=64)
+def _digest_of(name: str, accelerator: Accelerator) -> str:
+    del accelerator  # one that was edited is another
+    return digest(golden_values(name))
 
 
 @cache
-def _digests() -> dict[str, str]:
-    digests = {name: digest(golden_values(name)) for name in CONFIGURATIONS}
-    return digests | {COMPONENTS: digest(_component_values())}
+def _components() -> str:
+    return digest(_component_values())
 
 
 def golden_values(configuration_name: str) -> Iterable[tuple[str, Any]]:

@@ -152,6 +152,10 @@ PARAMETERS = tuple(each.name for each in fields(Designs) if each.name != "bindin
 """The numeric parameters of a design, in the order of its columns."""
 
 
+LACKED = {"array_rows": 1, "array_cols": 1, "vector_lanes": 1, "buffer_bytes": 1}
+"""What a design has in the columns of sizes that its accelerator lacks."""
+
+
 def _check(name: str, column: NDArray[Any]) -> None:
     if column.dtype.kind not in "iu":
         raise InputError(f"{name}: integers are wanted, not {column.dtype}")

@@ -45,7 +45,7 @@ class EinsumEvaluation:
     """One Einsum's part in an evaluation; columns of shape (n,), NaN where infeasible.
 
     Attributes:
-        array: the array that runs it, '2d' or '1d'.
+        array: the array that runs it, '2d' or '1d' where it is one of the paper's, else by name.
         busy_s: time it keeps that array busy.
         active_fraction: share of the 2D array's PE-time it uses (figure 7); 0 on the 1D array.
         traffic_bytes: its off-chip traffic.
@@ -95,6 +95,8 @@ class Evaluations:
         einsums: the breakdown by Einsum in the cascade's order; empty unless asked for.
         failures: row -> what stopped its evaluation; its metrics are NaN.
         runs: results of programs that the evaluator took.
+        busy_s, util: array -> busy time and utilization, by the accelerator's names, of evaluators
+            that know arrays beside the paper's two.
 
     """
 
@@ -104,6 +106,8 @@ class Evaluations:
     einsums: Mapping[str, EinsumEvaluation]
     failures: Mapping[int, EvaluationError] = field(default_factory=dict)
     runs: Runs = Runs()
+    busy_s: Mapping[str, Float64s] = field(default_factory=dict)
+    util: Mapping[str, Float64s] = field(default_factory=dict)
 
     @property
     def feasible(self) -> NDArray[np.bool_]:
@@ -170,7 +174,7 @@ class Evaluator(Protocol):
 
 
 EVALUATORS = {
-    "analytical": "evaluators.analytical.engine:AnalyticalEvaluator",
+    "analytical": "evaluators.engine.evaluator:AnalyticalEvaluator",
     "timeloop": "evaluators.timeloop.evaluator:TimeloopEvaluator",
     "timeloop-mapper": "evaluators.timeloop.evaluator:searching",
     "timeloop-audit": "evaluators.timeloop.evaluator:auditing",

@@ -1,58 +1,54 @@
 """What is searched by default: the parameters of each configuration and their domains.
 
-Source: docs/model/designs.md#search-domains.
+Both follow from what an accelerator's file, and its machine's, declare
+(docs/model/designs.md#search-domains).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import gcd
 
-from evaluators.analytical import flat
-from evaluators.analytical.columns import divisors
-from evaluators.analytical.mappings import STATIONARITIES
-from evaluators.design import AUTOMATIC
+from evaluators.describe.accelerator import Accelerator
+from evaluators.describe.catalogue import described
+from evaluators.describe.parameters import BEST, Domain
+from evaluators.describe.parameters import Parameter as Declared
+from evaluators.describe.reading import is_path, shipped
+from evaluators.design import AUTOMATIC, PARAMETERS
 from evaluators.errors import InputError
 from search_spaces.parameter import Parameter
 
-KIB = 1024
-
-SIDES = tuple(2**k for k in range(3, 11))
-"""Sides of the 2D array, and lanes: powers of two from 8 to 1024."""
-
-BUFFER_BYTES = tuple(
-    sorted([2**k * KIB for k in range(4, 18)] + [3 * 2**k * KIB for k in range(5, 16)])
-)
-"""Global buffers: 2^k and 3*2^k bytes from 64 KiB to 128 MiB, and the 16 and 32 KiB of the
-smallest designs of figure 12."""
-
-_CHIP = (
-    "array_rows",
-    "array_cols",
-    "vector_lanes",
-    "buffer_bytes",
-    "pe_registers",
-    "lane_registers",
-)
-_FUSEMAX = (*_CHIP, "query_tiles")
-
-PARAMETERS_OF = {
-    "unfused": _CHIP,
-    "flat": (*_CHIP, *flat.BINDING),
-    "cascade": _FUSEMAX,
-    "architecture": _FUSEMAX,
-    "binding": _FUSEMAX,
-    "linear_flat": _CHIP,
-    "linear_fusemax": _CHIP,
-}
-"""Configuration -> the parameters it has. The mapping of the unfused QK and AV and the tiles of the
-linear layers are left to their mappers."""
-
-CONFIGURATIONS = tuple(PARAMETERS_OF)
-"""The labels of the parameter 'configuration'."""
-
 ATTENTION = ("unfused", "flat", "cascade", "architecture", "binding")
 """The configurations of the joint space."""
+
+_PAPERS = (*ATTENTION, "linear_flat", "linear_fusemax")
+
+CONFIGURATIONS = (*_PAPERS, *(name for name in shipped() if name not in _PAPERS))
+"""The labels of the parameter 'configuration'; files of a user's own follow."""
+
+_READ = ("P", "M")
+"""What a domain may read: the tokens."""
+
+
+def parameters_of(configuration: str) -> tuple[str, ...]:
+    """Return the names of the parameters that a design of a configuration sets.
+
+    What a mapper chooses for single Einsums is left to it, and so are reals. `InputError` names an
+    unknown configuration.
+    """
+    return tuple(_declared(described(configuration)))
+
+
+def _declared(accelerator: Accelerator) -> dict[str, Declared]:
+    """Return the parameters that are searched, in the order of a design's columns."""
+    mapped = {name for each in accelerator.choices if each.einsums for name in each.parameters}
+    declared = {
+        name: each
+        for name, each in accelerator.all_parameters.items()
+        if not each.real and name not in mapped
+    }
+    first = {name: declared.pop(name) for name in PARAMETERS if name in declared}
+    return first | declared
 
 
 def parameters(configurations: Sequence[str], seq_lens: Sequence[int]) -> tuple[Parameter, ...]:
@@ -61,47 +57,40 @@ def parameters(configurations: Sequence[str], seq_lens: Sequence[int]) -> tuple[
     Tiles of queries divide every sequence length. `InputError` names an unknown configuration, or
     a sequence length that is not positive.
     """
-    for name in configurations:
-        if name not in PARAMETERS_OF:
-            raise InputError(
-                f"unknown configuration '{name}'; known are {', '.join(CONFIGURATIONS)}"
-            )
     if not seq_lens or min(seq_lens) < 1:
         raise InputError(f"sequence lengths {list(seq_lens)}: give one or more positive integers")
-    codes = tuple(sorted(CONFIGURATIONS.index(name) for name in configurations))
-    used = {parameter for name in configurations for parameter in PARAMETERS_OF[name]}
+    declared: dict[str, Declared] = {}
+    for name in configurations:
+        declared |= _declared(described(name)) | declared
+    labels = (*CONFIGURATIONS, *(name for name in configurations if is_path(name)))
+    codes = tuple(sorted(labels.index(name) for name in configurations))
+    first = {name: declared.pop(name) for name in PARAMETERS if name in declared}
+    tokens = dict.fromkeys(_READ, gcd(*seq_lens))
     return (
-        Parameter("configuration", codes, codes, ordered=False, labels=CONFIGURATIONS),
-        *(each for each in _all_parameters(gcd(*seq_lens)) if each.name in used),
+        Parameter("configuration", codes, codes, ordered=False, labels=labels),
+        *(_parameter(each, tokens) for each in (first | declared).values()),
     )
 
 
-def _all_parameters(seq_len: int) -> list[Parameter]:
-    tiles = tuple(divisors(seq_len).tolist())
-    sizes = {
-        "array_rows": SIDES,
-        "array_cols": SIDES,
-        "vector_lanes": SIDES,
-        "buffer_bytes": BUFFER_BYTES,
-    }
-    automatic = {
-        "query_tiles": (AUTOMATIC, *tiles),
-        "pe_registers": None,
-        "lane_registers": None,
-    }
-    query_rows, qk_stationarity, av_stationarity, *keeps = flat.BINDING
-    return [
-        *(Parameter(name, values, values) for name, values in sizes.items()),
-        *(Parameter(name, (AUTOMATIC,), domain) for name, domain in automatic.items()),
-        Parameter(query_rows, tiles, tiles),
-        *(
-            _choice(name, len(STATIONARITIES), STATIONARITIES)
-            for name in (qk_stationarity, av_stationarity)
-        ),
-        *(_choice(name, 2) for name in keeps),
-    ]
+def _parameter(declared: Declared, tokens: Mapping[str, int]) -> Parameter:
+    if declared.domain is None:
+        values = (AUTOMATIC,) if declared.rule is not None or declared.name in PARAMETERS else ()
+        if not values:
+            values = (int(declared.default or 0),)
+        return Parameter(declared.name, values, None)
+    domain = _values(declared.name, declared.domain, tokens)
+    if declared.labels or set(domain) <= {0, 1}:
+        return Parameter(declared.name, domain, domain, ordered=False, labels=declared.labels)
+    if declared.rule in (None, BEST):
+        return Parameter(declared.name, domain, domain)
+    return Parameter(declared.name, (AUTOMATIC,), (AUTOMATIC, *domain))
 
 
-def _choice(name: str, count: int, labels: tuple[str, ...] = ()) -> Parameter:
-    values = tuple(range(count))
-    return Parameter(name, values, values, ordered=False, labels=labels)
+def _values(name: str, domain: Domain, tokens: Mapping[str, int]) -> tuple[int, ...]:
+    reads = domain.divisors_of.names if domain.divisors_of is not None else frozenset()
+    if not reads <= tokens.keys():
+        raise InputError(
+            f"{name}: its domain reads {', '.join(sorted(reads - tokens.keys()))}; a search knows "
+            f"{' and '.join(tokens)} alone"
+        )
+    return tuple(int(value) for value in domain.at(tokens))

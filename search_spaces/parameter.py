@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.design import SIZES
+from evaluators.design import SIZES, Size
 from evaluators.errors import InputError
 
 Int64s = NDArray[np.int64]
 
 _LISTED = 32
 """A domain of more values is described by its ends."""
+
+
+_OWN = Size(2**31 - 1)
+"""What a parameter of a user's own may be, where it has no domain."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +70,18 @@ class Parameter:
     def allows(self, value: int) -> bool:
         """Tell whether an override may choose that value."""
         if self.domain is None:
-            return SIZES[self.name].least <= value <= SIZES[self.name].most
+            return self._size.least <= value <= self._size.most
         return value in self.domain
+
+    @property
+    def _size(self) -> Size:
+        return SIZES.get(self.name, _OWN)
 
     def described(self, *, domain: bool = False) -> str:
         """Say what a value must be: one of those searched, or one of the whole domain."""
         choices = self.domain if domain else self.values
         if choices is None:
-            return str(SIZES[self.name])
+            return str(self._size)
         if len(choices) > _LISTED:
             return f"one of {len(choices)} values from {choices[0]} to {choices[-1]}"
         names = [self.labels[each] if self.labels else str(each) for each in choices]

@@ -14,9 +14,9 @@ from math import prod
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evaluators.design import PARAMETERS, Designs
+from evaluators.design import LACKED, PARAMETERS, Designs
 from evaluators.errors import InputError
-from search_spaces.domains import ATTENTION, CONFIGURATIONS, PARAMETERS_OF, parameters
+from search_spaces.domains import ATTENTION, parameters, parameters_of
 from search_spaces.overrides import overridden
 from search_spaces.parameter import Parameter
 
@@ -48,7 +48,8 @@ class SearchSpace:
     @property
     def configurations(self) -> tuple[str, ...]:
         """The configurations that are searched."""
-        return tuple(CONFIGURATIONS[code] for code in self.parameters[0].values)
+        labels = self.parameters[0].labels
+        return tuple(labels[code] for code in self.parameters[0].values)
 
     @property
     def size(self) -> int:
@@ -117,9 +118,9 @@ class SearchSpace:
         values = self._values(columns)
         for parameter in self.parameters[1:]:
             ignoring = [
-                CONFIGURATIONS.index(name)
+                self.parameters[0].labels.index(name)
                 for name in self.configurations
-                if parameter.name not in PARAMETERS_OF[name]
+                if parameter.name not in parameters_of(name)
             ]
             if ignoring:
                 ignored = np.isin(values["configuration"], ignoring)
@@ -139,7 +140,8 @@ class SearchSpace:
         for place, name in enumerate(self.configurations):
             rows = np.flatnonzero(places == place)
             if len(rows):
-                own = {each: values[each][rows] for each in PARAMETERS_OF[name]}
+                own = {each: values[each][rows] for each in parameters_of(name)}
+                own = {each: np.full(len(rows), value) for each, value in LACKED.items()} | own
                 binding = {each: own.pop(each) for each in list(own) if each not in PARAMETERS}
                 parts[name] = rows, Designs.of(**own, binding=binding)
         return parts
@@ -154,9 +156,9 @@ class SearchSpace:
             must = self.parameters[0].described()
             raise InputError(f"configuration '{configuration}': it must be {must}")
         given = designs.columns() | dict(designs.binding)
-        own = PARAMETERS_OF[configuration]
+        own = parameters_of(configuration)
         ignored = {each.name: each.values[0] for each in self.parameters if each.name not in own}
-        ignored["configuration"] = CONFIGURATIONS.index(configuration)
+        ignored["configuration"] = self.parameters[0].labels.index(configuration)
         return self._aligned({name: given[name] for name in own if name in given}, ignored)
 
     def override(self, changes: Mapping[str, object]) -> SearchSpace:
@@ -183,7 +185,7 @@ class SearchSpace:
 
     def _shape(self, configuration: str) -> tuple[int, ...]:
         """How many values each parameter takes under one configuration; 1 where it is ignored."""
-        own = PARAMETERS_OF[configuration]
+        own = parameters_of(configuration)
         return tuple(len(each.values) if each.name in own else 1 for each in self.parameters)
 
     def _fixed(self) -> dict[str, int]:

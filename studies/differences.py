@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from evaluators.behaviour import content_of
+from evaluators.describe.reading import is_path
 from evaluators.errors import shown
 
 _ABSENT = "absent"
@@ -25,10 +27,34 @@ def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def changed_behaviour(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Say whose evaluations differ between two sets of digests, '' for nobody's."""
+ANEW = "start it anew under another name, with --name"
+
+
+def another_behaviour(
+    what: str, was: Mapping[str, str], now: Mapping[str, str], remedy: str = ANEW
+) -> str:
+    """Say that evaluations are another model's, and how to go on; '' if they are not.
+
+    Args:
+        what: the study, or what has its evaluations.
+        was: digests of its behaviour when it was evaluated, see `evaluators.behaviour`.
+        now: those of today.
+        remedy: what to do.
+
+    """
     changed = [name for name in now if was.get(name) != now[name]]
-    return ", ".join(changed)
+    for name in changed:
+        if is_path(name) and content_of(was.get(name, "")) != content_of(now[name]):
+            return (
+                f"{what} was evaluated with another {shown(name, 200)}: the file, or one that it "
+                f"names, was edited; restore it, or {remedy}"
+            )
+    if not changed:
+        return ""
+    return (
+        f"{what} was evaluated by another version of this program, whose evaluations of "
+        f"{shown(', '.join(changed), 300)} differ; {remedy}"
+    )
 
 
 def _change(was: Any, now: Any) -> str:

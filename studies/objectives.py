@@ -35,18 +35,24 @@ BOUNDABLE = ("area_um2", "latency_s", "energy_pj", "traffic_bytes")
 """The metrics that a constraint may bound from above."""
 
 
-CAPACITIES = {
-    "rows_remainder": "array_rows",
-    "cols_remainder": "array_cols",
-    "lanes_remainder": "vector_lanes",
-    "tiles_remainder": "query_tiles",
-    "buffer_row_remainder_bytes": "buffer_bytes",
-    "buffer_short_bytes": "buffer_bytes",
-    "pe_registers_short": "pe_registers",
-    "lane_registers_short": "lane_registers",
+_SUFFIXES = {
+    "_row_remainder_bytes": "_bytes",
+    "_short_bytes": "_bytes",
+    "_remainder": "",
+    "_short": "",
 }
-"""Constraint -> the parameter that is too small, or does not divide; a constraint that has none is
-met or not, and its magnitude 1."""
+"""How a constraint is named after the parameter that is too small, or does not divide."""
+
+
+def capacity(constraint: str) -> str:
+    """Return the parameter that a constraint is of.
+
+    '' for a constraint that is met or not; its magnitude is 1.
+    """
+    for suffix, unit in _SUFFIXES.items():
+        if constraint.endswith(suffix):
+            return constraint.removesuffix(suffix) + unit
+    return ""
 
 
 def objective_values(
@@ -93,4 +99,4 @@ def relative_excess(
 
     """
     bound = bounds.get(constraint.removesuffix("_over"))
-    return magnitude / (bound or max(1, design.get(CAPACITIES.get(constraint, ""), 1)))
+    return magnitude / (bound or max(1, design.get(capacity(constraint), 1)))

@@ -38,7 +38,7 @@ def reference(study: Specification) -> NDArray[np.float64] | None:
 
     """
     sizes = {each.name: each.values for each in study.space.parameters}
-    ends = [sorted({sizes[name][0], sizes[name][-1]}) for name in SIDES]
+    ends = [sorted({values[0], values[-1]}) for values in (sizes.get(name, (1,)) for name in SIDES)]
     chips = Designs.of(**dict(zip(SIDES, np.array(list(product(*ends))).T, strict=True)))
     values = [_objectives(study, name, chips) for name in study.space.configurations]
     known = np.concatenate(values)

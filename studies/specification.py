@@ -3,7 +3,8 @@
 A specification is built in, by name, or a TOML file:
 
     name = "my-study"
-    configuration = "binding"               # or "joint": all five, the configuration a parameter
+    configuration = "binding"               # or "joint": all five, the configuration a parameter;
+                                            # or a file of your own, from the folder of this one
     models = ["BERT"]                       # the paper's, or those of [transformers]
     seq_lens = ["256K"]
     objectives = ["area", "latency"]        # also energy, traffic, energy_delay; minimised
@@ -39,7 +40,7 @@ from functools import cached_property
 from typing import Any
 
 from evaluators.accounting import PUBLISHED, Accounting
-from evaluators.behaviour import COMPONENTS, behaviour
+from evaluators.behaviour import behaviour
 from evaluators.workload import Workload, seq_len_label
 from search_spaces.space import SearchSpace, joint_space, space
 
@@ -53,7 +54,7 @@ class Specification:
 
     Attributes:
         name: what its folder and its Optuna study are called.
-        configuration: a configuration, or 'joint'.
+        configuration: a configuration, the absolute path of a user's file of one, or 'joint'.
         workloads: what every design is evaluated on.
         objectives: names of `studies.objectives.OBJECTIVES`, minimised.
         bounds: metric -> upper bound on every workload.
@@ -135,8 +136,7 @@ class Specification:
 
         A study is not continued, nor a sweep served, where they differ.
         """
-        every = behaviour(self.evaluator)
-        return {name: every[name] for name in (*self.space.configurations, COMPONENTS)}
+        return behaviour(self.evaluator, self.space.configurations)
 
     def digest(self) -> str:
         """Return a hash of `identity`."""

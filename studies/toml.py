@@ -10,15 +10,17 @@ from itertools import product
 from pathlib import Path
 
 from evaluators.accounting import SRAM_SOURCES, Accounting
-from evaluators.analytical.configurations import CONFIGURATIONS
+from evaluators.describe.catalogue import canonical, described
+from evaluators.describe.reading import is_path
 from evaluators.errors import InputError, shown
 from evaluators.foreign import read_text
+from evaluators.foreign_toml import Lines, Table, check_sizes
 from evaluators.protocol import evaluator
 from evaluators.workload import TRANSFORMERS, Transformer, Workload, parse_seq_len
+from search_spaces.domains import CONFIGURATIONS
 from search_spaces.space import SearchSpace
 from studies.objectives import BOUNDABLE, OBJECTIVES
 from studies.specification import JOINT, SAMPLERS, Specification
-from studies.toml_table import Lines, Table, check_sizes
 
 _KEYS = (
     "name",
@@ -61,11 +63,18 @@ _TOO_LONG = 2**31
 def load(path: Path) -> Specification:
     """Read a specification; `InputError` names the line, the key and what was expected."""
     text = read_text(path, "a study as TOML", largest_bytes=_LARGEST_BYTES)
-    return parse(text, shown(path, 200))
+    return parse(text, shown(path, 200), path.parent)
 
 
-def parse(text: str, where: str) -> Specification:
-    """Read a specification from TOML text; `where` names it in errors."""
+def parse(text: str, where: str, folder: Path | None = None) -> Specification:
+    """Read a specification from TOML text.
+
+    Args:
+        text: the TOML.
+        where: what it is called in errors.
+        folder: from which relative paths go, the working directory by default.
+
+    """
     if _DEEP_KEY.search(text):
         raise InputError(f"{where}: no TOML: a key has more than {_DEEPEST} parts; {_RIGHT}")
     try:
@@ -74,7 +83,7 @@ def parse(text: str, where: str) -> Specification:
         raise InputError(f"{where}: no TOML: {shown(_reason(error), 200)}; {_RIGHT}") from None
     lines = Lines(text, where)
     check_sizes(values, lines)
-    return _specification(Table(values, (), lines))
+    return _specification(Table(values, (), lines), folder)
 
 
 def _reason(error: ValueError | RecursionError) -> str:
@@ -93,11 +102,20 @@ def checked_name(name: str) -> str:
     return name
 
 
-def _specification(table: Table) -> Specification:
+def _configuration(table: Table, folder: Path | None) -> str:
+    given: str = table.get("configuration", str, "a configuration", required=True)
+    if not is_path(given):
+        table.one_of("configuration", given, (*CONFIGURATIONS, JOINT))
+        return given
+    name = canonical(given, folder)
+    table.checked("configuration", lambda: described(name))
+    return name
+
+
+def _specification(table: Table, folder: Path | None) -> Specification:
     table.only(_KEYS, "a study")
     name = table.get("name", str, "a name", required=True)
-    configuration = table.get("configuration", str, "a configuration", required=True)
-    table.one_of("configuration", configuration, (*CONFIGURATIONS, JOINT))
+    configuration = _configuration(table, folder)
     sampler = table.get("sampler", str, "a sampler", default="tpe")
     table.one_of("sampler", sampler, SAMPLERS)
     time_limit_s = table.positive("time_limit_s", "a number of seconds")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from evaluators.analytical.columns import Real, select
 from evaluators.analytical.counting import Counts
+from evaluators.engine.columns import Real, select
 
 WORD_BYTES = 2
 

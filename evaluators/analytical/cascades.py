@@ -6,9 +6,9 @@ of the previous chunk.
 
 from __future__ import annotations
 
-from evaluators.analytical.einsum import parse_cascade
+from evaluators.describe.cascade import parse_einsums
 
-FUSEMAX = parse_cascade("""
+FUSEMAX = parse_einsums("""
     QK[B,H,M1,M0,P]  = Q[B,E,H,P] * BK[B,E,H,M1,M0]          :: sum(E)
     LM[B,H,M1,P]     = QK[B,H,M1,M0,P]                       :: max(M0)
     RM[B,H,M1,P]     = max(LM[B,H,M1,P], RM0[B,H,M1,P])
@@ -25,12 +25,12 @@ FUSEMAX = parse_cascade("""
 """The 1-pass cascade of FuseMax, as the artifact models it: SLNV accumulates over chunks and SLD
 reads an SLN without M0 (quirk Q6)."""
 
-FUSEMAX_PER_CHUNK = FUSEMAX | parse_cascade("""
+FUSEMAX_PER_CHUNK = FUSEMAX | parse_einsums("""
     SLNV[B,F,H,M1,P] = SLN[B,H,M1,M0,P] * BV[B,F,H,M1,M0]    :: sum(M0)
 """)
 """The same with one SLNV a chunk, as its consumer RNV reads it (correction Q6)."""
 
-THREE_PASS = parse_cascade("""
+THREE_PASS = parse_einsums("""
     QK[B,H,M,P] = Q[B,E,H,P] * K[B,E,H,M]           :: sum(E)
     M[B,H,P]    = QK[B,H,M,P]                       :: max(M)
     SN[B,H,M,P] = exp(QK[B,H,M,P] - M[B,H,P])
@@ -40,7 +40,7 @@ THREE_PASS = parse_cascade("""
 """)
 """Attention with the numerically stable 3-pass softmax, of FLAT and the unfused baseline."""
 
-LINEAR = parse_cascade("""
+LINEAR = parse_einsums("""
     Z[M,N] = A[M,K] * B[K,N] :: sum(K)
 """)
 """A linear layer: activations A, weights B."""

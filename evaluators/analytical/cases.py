@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, field, replace
 from math import prod
 from typing import Any, TypeVar
 
-from evaluators.analytical.columns import Factors
-from evaluators.analytical.einsum import Einsum, Tensor
 from evaluators.analytical.loopnest import LARGEST_COUNT, LoopNest
-from evaluators.analytical.mapping import Level, Loop, Mapping
+from evaluators.describe.cascade import Einsum, Tensor
+from evaluators.describe.mapping import Level, Loop, Mapping
+from evaluators.engine.columns import Factors
 from evaluators.errors import InputError, shown
 
 _T = TypeVar("_T")

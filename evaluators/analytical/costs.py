@@ -8,9 +8,9 @@ from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.activity import Activity
 from evaluators.analytical.architecture import CLOCK_HZ, DRAM_BYTES_PER_S, Storage
 from evaluators.analytical.binding import Bound
-from evaluators.analytical.columns import Real
 from evaluators.analytical.schedule import Times
 from evaluators.components import dram
+from evaluators.engine.columns import Real
 
 
 def energy_pj(activity: Activity, bound: Bound, parts: Storage, accounting: Accounting) -> Real:

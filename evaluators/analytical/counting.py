@@ -11,8 +11,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Protocol
 
-from evaluators.analytical.columns import Factors, Mask
-from evaluators.analytical.mapping import Mapping
+from evaluators.describe.mapping import Mapping
+from evaluators.engine.columns import Factors, Mask
 
 
 class Counts(Protocol):

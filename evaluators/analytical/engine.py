@@ -14,7 +14,6 @@ from evaluators.analytical import costs
 from evaluators.analytical.activity import Activity
 from evaluators.analytical.architecture import Storage, areas_um2, buffer_size, storage
 from evaluators.analytical.binding import Bound
-from evaluators.analytical.columns import shared
 from evaluators.analytical.configurations import Configuration, configuration
 from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import deep_registers, sentence
@@ -22,6 +21,7 @@ from evaluators.analytical.loopnest import LoopNest
 from evaluators.analytical.schedule import Times
 from evaluators.components.sram import live_failure
 from evaluators.design import Designs
+from evaluators.engine.columns import shared
 from evaluators.errors import EvaluationError
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
 from evaluators.workload import Workload

@@ -11,25 +11,25 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.analytical.columns import bounded_product
 from evaluators.components import address, sram
 from evaluators.design import Designs
+from evaluators.engine.columns import bounded_product
 from evaluators.workload import Workload
 
 SENTENCES = {
-    "rows_remainder": (
+    "array_rows_remainder": (
         "array_rows {array_rows} leaves a remainder of {magnitude} in {array_rows_cut}; "
         "it must divide them"
     ),
-    "cols_remainder": (
+    "array_cols_remainder": (
         "array_cols {array_cols} leaves a remainder of {magnitude} in {array_cols_cut}; "
         "it must divide them"
     ),
-    "lanes_remainder": (
+    "vector_lanes_remainder": (
         "vector_lanes {vector_lanes} leaves a remainder of {magnitude} in {vector_lanes_cut}; "
         "it must divide them"
     ),
-    "tiles_remainder": (
+    "query_tiles_remainder": (
         "query_tiles {query_tiles} leaves a remainder of {magnitude} in the tiles of the sequence, "
         "{seq_len} tokens / array_cols {array_cols}; it must divide them"
     ),
@@ -97,9 +97,9 @@ def remainders(
 ) -> dict[str, NDArray[np.int64]]:
     """Return what the sides leave over in a sequence, and the lanes in `lanes_cut`."""
     return {
-        "rows_remainder": workload.seq_len % designs.array_rows,
-        "cols_remainder": workload.seq_len % designs.array_cols,
-        "lanes_remainder": lanes_cut % designs.vector_lanes,
+        "array_rows_remainder": workload.seq_len % designs.array_rows,
+        "array_cols_remainder": workload.seq_len % designs.array_cols,
+        "vector_lanes_remainder": lanes_cut % designs.vector_lanes,
         **buffer_rows(designs),
     }
 

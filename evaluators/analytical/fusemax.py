@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.activity import Activity, activity
-from evaluators.analytical.columns import Column, Factors, bounded_product, divisors, shared
 from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import remainders
 from evaluators.analytical.loopnest import LoopNest, check_attention
-from evaluators.analytical.mapping import Mapping
+from evaluators.describe.mapping import Mapping
 from evaluators.design import AUTOMATIC, Designs
+from evaluators.engine.columns import Column, Factors, bounded_product, divisors, shared
 from evaluators.workload import Workload
 
 Int64s = NDArray[np.int64]
@@ -66,7 +66,7 @@ class FuseMax:
         """Return the constraints' magnitudes for resolved designs."""
         tiles, cols = designs.query_tiles, designs.array_cols
         return remainders(workload, designs, lanes_cut=bounded_product(tiles, cols)) | {
-            "tiles_remainder": np.maximum(1, workload.seq_len // cols) % tiles,
+            "query_tiles_remainder": np.maximum(1, workload.seq_len // cols) % tiles,
             "buffer_short_bytes": bounded_product(
                 tiles, cols, self._bytes_per_query(workload, designs)
             )

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.activity import WORD_BYTES, Activity, activity
-from evaluators.analytical.columns import Factors, bounded_product, divisors, shared
 from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import buffer_rows
 from evaluators.analytical.loopnest import LoopNest, check_mappable
 from evaluators.analytical.mapper import groups
 from evaluators.analytical.mappings import LINEAR_MAPPING
 from evaluators.design import Designs
+from evaluators.engine.columns import Factors, bounded_product, divisors, shared
 from evaluators.workload import Transformer, Workload
 
 Int64s = NDArray[np.int64]
@@ -138,8 +138,8 @@ class Linear:
             designs.array_rows + designs.array_cols,
         )
         return {
-            "rows_remainder": np.max([cols % designs.array_rows for cols, _ in each], axis=0),
-            "cols_remainder": shape.batch * workload.seq_len % designs.array_cols,
+            "array_rows_remainder": np.max([cols % designs.array_rows for cols, _ in each], axis=0),
+            "array_cols_remainder": shape.batch * workload.seq_len % designs.array_cols,
             **buffer_rows(designs),
             "buffer_short_bytes": least_bytes - designs.buffer_bytes,
         }

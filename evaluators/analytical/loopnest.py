@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.analytical.columns import Column, Factors, select
-from evaluators.analytical.mapping import Mapping
+from evaluators.describe.mapping import Mapping
+from evaluators.engine.columns import Column, Factors, select
 from evaluators.errors import TooLarge
 from evaluators.workload import Workload
 
@@ -56,6 +56,8 @@ class _TensorPlan:
     """The factors whose products are the counts of one tensor, per level.
 
     `array` are those below the innermost level; `runs` has an entry more, for what lies there.
+    `inner` is the next inner level that keeps the tensor, None for the innermost one; `fanout` are
+    the spatial loops down to it, those of the array among them.
     """
 
     kept: tuple[int, ...]
@@ -64,6 +66,8 @@ class _TensorPlan:
     partition: tuple[Names, ...]
     array: Names
     runs: tuple[tuple[_Run, ...], ...]
+    inner: tuple[int | None, ...]
+    fanout: tuple[Names, ...]
 
 
 @dataclass(frozen=True)
@@ -107,8 +111,11 @@ def _plan(mapping: Mapping) -> _Plan:
             [x for level in levels[i:] for x in (*level.loops, *level.spatial)] for i in depth
         ]
         outward = [[loop for level in levels[:i] for loop in level.loops] for i in depth]
+        kept = tuple(i for i in depth if name in levels[i].keep)
+        inner = tuple(next((k for k in kept if k > i), None) for i in depth)
+        ends = [len(levels) if k is None else k for k in inner]
         return _TensorPlan(
-            kept=tuple(i for i in depth if name in levels[i].keep),
+            kept=kept,
             size=tuple(relevant(inward[i]) for i in depth),
             distinct=tuple(relevant(levels[i - 1].spatial) if i else () for i in depth),
             partition=tuple(
@@ -116,6 +123,11 @@ def _plan(mapping: Mapping) -> _Plan:
             ),
             array=relevant(levels[-1].spatial),
             runs=tuple(_runs(loops, ranks) for loops in (*outward, temporal)),
+            inner=inner,
+            fanout=tuple(
+                relevant(loop for level in levels[i:end] for loop in level.spatial)
+                for i, end in zip(depth, ends, strict=True)
+            ),
         )
 
     return _Plan(
@@ -232,16 +244,13 @@ class LoopNest:
     def _demand(self, i: int, tensor: str) -> Any:
         """Words that what lies below asks of one instance of level i, a level that keeps it (7)."""
         plan = self._plan.tensors[tensor]
-        inner = next((k for k in plan.kept if k > i), None)
-        fanout = plan.distinct[i + 1 : None if inner is None else inner + 1]
+        inner = plan.inner[i]
         if inner is not None:
-            supply = self._share(inner, tensor)
-        elif tensor in self._at_rest:
-            supply = self._array_demand(tensor)
-        else:
-            supply = self.cycles
-            fanout = (*fanout, plan.array)
-        return supply * self._factors.product(_names(name for names in fanout for name in names))
+            return self._share(inner, tensor) * self._factors.product(plan.fanout[i])
+        if tensor in self._at_rest:
+            fanout = _names(name for names in plan.distinct[i + 1 :] for name in names)
+            return self._array_demand(tensor) * self._factors.product(fanout)
+        return self.cycles * self._factors.product(plan.fanout[i])
 
     def _array_demand(self, tensor: str) -> Any:
         """Words that the units below one instance of the innermost level read over links, too."""
@@ -280,7 +289,11 @@ class LoopNest:
 
 def _below_2_63(a: Any, b: Any) -> bool:
     """Tell whether a*b stays below 2^63 for certain, for every design of the batch."""
-    return float(np.max(a)) * float(np.max(b)) < 2.0**63
+    return _most(a) * _most(b) < 2.0**63
+
+
+def _most(column: Any) -> float:
+    return float(column.max() if isinstance(column, np.ndarray) else column)
 
 
 def check_attention(workload: Workload) -> None:

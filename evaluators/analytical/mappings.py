@@ -9,8 +9,48 @@ from __future__ import annotations
 from itertools import permutations
 
 from evaluators.analytical.cascades import FUSEMAX, FUSEMAX_PER_CHUNK, LINEAR, THREE_PASS
-from evaluators.analytical.einsum import Cascade
-from evaluators.analytical.mapping import Mapping, parse_mappings
+from evaluators.describe.cascade import Einsum
+from evaluators.describe.mapping import Level, Mapping, loops_named
+
+
+def parse_mappings(text: str, cascade: dict[str, Einsum]) -> dict[str, Mapping]:
+    """Read a table of mappings, one Einsum a row, cells separated by '|'.
+
+    The header's first cell is 'Einsum'; each other is '<level> loops', '<level> keep' or 'spatial'.
+    Levels stand in the order of their first mention; the innermost one, 'reg_file', lies below the
+    spatial loops and keeps every tensor of its Einsum.
+    """
+    header, *rows = (
+        [cell.strip() for cell in line.split("|")] for line in text.strip().split("\n")
+    )
+    above = dict.fromkeys(
+        column.split()[0]
+        for column in header[1:]
+        if column != "spatial" and "reg_file " not in column
+    )
+    mappings = {}
+    for row in rows:
+        einsum = cascade[row[0]]
+        cells = dict(zip(header, row, strict=True))
+        outer = [
+            Level(
+                name,
+                loops=loops_named(einsum, cells.get(f"{name} loops", "")),
+                keep=frozenset(cells.get(f"{name} keep", "").split()),
+            )
+            for name in above
+        ]
+        array = Level(
+            outer[-1].name, outer[-1].loops, loops_named(einsum, cells["spatial"]), outer[-1].keep
+        )
+        register_file = Level(
+            "reg_file",
+            loops=loops_named(einsum, cells.get("reg_file loops", "")),
+            keep=frozenset(tensor.name for tensor in einsum.tensors),
+        )
+        mappings[row[0]] = Mapping(einsum, (*outer[:-1], array, register_file))
+    return mappings
+
 
 _FUSEMAX_2D = """
 Einsum | DRAM loops | L3 loops | spatial | DRAM keep | L3 keep | reg_file_1d keep
@@ -67,11 +107,11 @@ Z      | M2 N2      | M1 N1 K  | M0 N0   | A B Z     | A B     |
 """
 
 
-def _binding(cascade: Cascade) -> dict[str, Mapping]:
+def _binding(cascade: dict[str, Einsum]) -> dict[str, Mapping]:
     return parse_mappings(_FUSEMAX_2D, cascade) | parse_mappings(_FUSEMAX_1D, cascade)
 
 
-def _cascade(cascade: Cascade) -> dict[str, Mapping]:
+def _cascade(cascade: dict[str, Einsum]) -> dict[str, Mapping]:
     own = parse_mappings(_CASCADE_2D, cascade) | parse_mappings(_CASCADE_1D, cascade)
     return _binding(cascade) | own
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from evaluators.analytical.activity import WORD_BYTES, Activity, kept_reads, level_words
-from evaluators.analytical.columns import Factors, Mask, Real, select
 from evaluators.analytical.counting import Count, Counts, count_choices
 from evaluators.analytical.mappings import SOFTMAX_MAPPINGS
+from evaluators.engine.columns import Factors, Mask, Real, select
 from evaluators.workload import Workload
 
 SCORES = frozenset({"QK", "SN", "A"})

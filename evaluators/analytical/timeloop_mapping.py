@@ -12,9 +12,9 @@ from collections import Counter
 from dataclasses import dataclass
 from math import prod
 
-from evaluators.analytical.einsum import Einsum
 from evaluators.analytical.timeloop_architecture import Architecture
 from evaluators.analytical.timeloop_components import Arithmetic, Mesh, Storage
+from evaluators.describe.cascade import Einsum
 from evaluators.errors import InputError, shown
 from evaluators.safe_yaml import Node
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from evaluators.analytical.einsum import Einsum, Tensor
 from evaluators.analytical.loopnest import check_countable
+from evaluators.describe.cascade import Einsum, Tensor
 from evaluators.errors import InputError
 from evaluators.safe_yaml import Node
 

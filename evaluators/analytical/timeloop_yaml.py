@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from evaluators.analytical.cases import Case, count_case
-from evaluators.analytical.columns import Factors
-from evaluators.analytical.einsum import Einsum
 from evaluators.analytical.links import words_at_rest
 from evaluators.analytical.loopnest import LoopNest
-from evaluators.analytical.mapping import Level, Loop, Mapping
 from evaluators.analytical.throttling import Throttle, throttle
 from evaluators.analytical.timeloop_architecture import Architecture, read_architecture
 from evaluators.analytical.timeloop_mapping import MappedLevel, read_mapping
 from evaluators.analytical.timeloop_problem import read_problem
+from evaluators.describe.cascade import Einsum
+from evaluators.describe.mapping import Level, Loop, Mapping
+from evaluators.engine.columns import Factors
 from evaluators.errors import InputError, shown
 from evaluators.safe_yaml import MOST_NODES, Node, read_yaml
 

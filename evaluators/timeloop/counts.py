@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from evaluators.analytical.loopnest import LoopNest, TensorCounts
-from evaluators.analytical.mapping import Mapping
+from evaluators.describe.mapping import Mapping
 from evaluators.errors import EvaluationError
 from evaluators.timeloop.stats import Statistics
 

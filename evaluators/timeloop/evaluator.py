@@ -13,13 +13,13 @@ from dataclasses import replace
 
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.architecture import Storage
-from evaluators.analytical.columns import Factors
 from evaluators.analytical.configurations import Configuration, configuration
 from evaluators.analytical.counting import Count, Counts
 from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.analytical.loopnest import LoopNest
-from evaluators.analytical.mapping import Mapping
+from evaluators.describe.mapping import Mapping
 from evaluators.design import Designs
+from evaluators.engine.columns import Factors
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations
 from evaluators.timeloop import accelergy, audit, estimation, inputs, mapper, programs, stats

@@ -76,7 +76,7 @@ def test_a_shape_of_ones_own_is_the_paper_model_of_the_same_shape(dse: Run) -> N
     ("arguments", "sentence"),
     [
         (["--model", "GPT"], "unknown model 'GPT'; known are BERT, TrXL, T5, XLM"),
-        (["--configuration", "fused"], "unknown configuration 'fused'; known are unfused, flat"),
+        (["--configuration", "fused"], "unknown configuration 'fused'; known are architecture"),
         (["--seq-len", "3.5K"], "sequence length '3.5K': write tokens, as 262144, 256K or 1M"),
         (["--seq-len", "0"], "sequence length 0: it must be a positive integer"),
         (["--array-rows", "-4"], "array_rows '-4': give a positive integer"),

@@ -370,7 +370,7 @@ def test_a_sweep_by_another_model_says_whose_evaluations_differ(
 ) -> None:
     study = _study(tmp_path, SMALL)
     dse("sweep", study, "--out", tmp_path)
-    edited = {"binding": "00000000", "components": behaviour("analytical")["components"]}
+    edited = {"binding": "00000000", "components": behaviour("analytical", ())["components"]}
     monkeypatch.setattr("studies.specification.Specification.behaviour", lambda _: edited)
     code, _, errors = dse("sweep", study, "--out", tmp_path)
     assert code == 2

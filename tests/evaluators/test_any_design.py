@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting, Correction
 from evaluators.analytical.configurations import CONFIGURATIONS
-from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.design import PARAMETERS, Designs
+from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError
 from evaluators.protocol import METRICS, Evaluations
 from evaluators.workload import LARGEST, LONGEST, TRANSFORMERS, Transformer, Workload

@@ -8,44 +8,49 @@ import pytest
 from evaluators import behaviour as module
 from evaluators.accounting import PUBLISHED, Accounting, Correction
 from evaluators.analytical.configurations import CONFIGURATIONS
-from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.behaviour import COMPONENTS, behaviour, digest, golden, golden_values
 from evaluators.components import arithmetic
+from evaluators.describe import catalogue
+from evaluators.describe.catalogue import described
+from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError
+
+
+def _forget():
+    module._digest_of.cache_clear()
+    module._components.cache_clear()
 
 
 @pytest.fixture
 def edited(monkeypatch):
     """Digests of a model that is edited in this process: computed anew before and after."""
-    module._digests.cache_clear()
+    _forget()
     yield monkeypatch
     monkeypatch.undo()
-    module._digests.cache_clear()
+    _forget()
 
 
 def test_every_configuration_and_the_components_have_a_digest():
-    digests = behaviour("analytical")
+    digests = behaviour("analytical", CONFIGURATIONS)
     assert list(digests) == [*CONFIGURATIONS, COMPONENTS]
     assert all(len(each) == 8 and int(each, 16) >= 0 for each in digests.values())
 
 
 def test_an_edited_schedule_changes_its_configuration_alone(edited):
-    before = behaviour("analytical")
-    stalled = CONFIGURATIONS["architecture"].latency
-    edited.setitem(
-        CONFIGURATIONS, "binding", dataclasses.replace(CONFIGURATIONS["binding"], latency=stalled)
-    )
-    module._digests.cache_clear()
-    after = behaviour("analytical")
+    before = behaviour("analytical", CONFIGURATIONS)
+    stalled = dataclasses.replace(described("binding"), stages=described("architecture").stages)
+    edited.setitem(catalogue._KNOWN, "binding", ((), stalled))
+    _forget()
+    after = behaviour("analytical", CONFIGURATIONS)
     assert {name for name in before if before[name] != after[name]} == {"binding"}
 
 
 def test_an_edited_component_changes_the_components(edited):
-    before = behaviour("analytical")
+    before = behaviour("analytical", CONFIGURATIONS)
     divide = dataclasses.replace(arithmetic.CHARGED["divide"], energy_pj=9.0)
     edited.setitem(arithmetic.CHARGED, "divide", divide)
-    module._digests.cache_clear()
-    after = behaviour("analytical")
+    _forget()
+    after = behaviour("analytical", CONFIGURATIONS)
     assert before[COMPONENTS] != after[COMPONENTS]
     assert before["binding"] != after["binding"]
     assert before["linear_flat"] == after["linear_flat"]
@@ -85,13 +90,13 @@ def test_the_last_digits_of_another_instruction_set_change_no_digest(name, direc
             real = column.dtype.kind == "f"
             yield label, column * (1 + direction * 2e-15) if real else value
 
-    assert digest(shifted()) == behaviour("analytical")[name]
+    assert digest(shifted()) == behaviour("analytical", CONFIGURATIONS)[name]
 
 
 def test_timeloop_has_our_engines_behaviour():
-    assert behaviour("timeloop") == behaviour("analytical")
+    assert behaviour("timeloop", CONFIGURATIONS) == behaviour("analytical", CONFIGURATIONS)
 
 
 def test_an_unknown_evaluator_is_named():
     with pytest.raises(InputError, match="unknown evaluator 'zigzag'"):
-        behaviour("zigzag")
+        behaviour("zigzag", CONFIGURATIONS)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
 from evaluators.analytical.configurations import CONFIGURATIONS
-from evaluators.analytical.engine import CHUNK
 from evaluators.design import Designs
+from evaluators.engine.evaluator import CHUNK
 from evaluators.errors import InputError
 from evaluators.protocol import METRICS, Evaluations, evaluator
 from evaluators.workload import SEQ_LENS, TRANSFORMERS, Transformer, Workload
@@ -235,7 +235,7 @@ def test_a_workload_beyond_exact_counts_is_refused() -> None:
 
 def test_an_unknown_configuration_is_named() -> None:
     with pytest.raises(
-        InputError, match="unknown configuration 'fusemax'; known are unfused, flat"
+        InputError, match="unknown configuration 'fusemax'; known are architecture, binding"
     ):
         evaluate("fusemax", BERT_256K)
 

@@ -5,9 +5,9 @@ import pytest
 
 from evaluators.analytical.mappings import FLAT_MAPPINGS, SOFTMAX_MAPPINGS, UNFUSED_MAPPINGS
 from evaluators.design import Designs
+from evaluators.engine.needs import registers_short
 from evaluators.errors import InputError
 from evaluators.workload import TRANSFORMERS, Workload
-from search_spaces.feasibility import registers_short
 from studies.paper import points
 
 BERT = Workload(TRANSFORMERS["BERT"], 1024)

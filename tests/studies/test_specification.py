@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from evaluators.accounting import Accounting
-from evaluators.behaviour import behaviour
 from evaluators.errors import InputError
 from evaluators.workload import TRANSFORMERS, Transformer, Workload
 from studies import specification
@@ -102,10 +101,15 @@ def test_the_digest_changes_with_all_that_a_result_depends_on(change: dict[str, 
 def test_the_digest_changes_with_the_behaviour_of_its_configuration_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before, every = STUDY.digest(), behaviour(STUDY.evaluator)
+    before, every = STUDY.digest(), STUDY.behaviour()
+    every |= {"unfused": "another"}
     for name, changed in ((STUDY.configuration, True), ("components", True), ("unfused", False)):
         edited = every | {name: "edited"}
-        monkeypatch.setattr(specification, "behaviour", lambda _, edited=edited: edited)
+        monkeypatch.setattr(
+            specification,
+            "behaviour",
+            lambda _, names, edited=edited: {each: edited[each] for each in (*names, "components")},
+        )
         assert (STUDY.digest() != before) == changed
 
 

@@ -13,7 +13,7 @@ from evaluators.accounting import Accounting, Correction
 from evaluators.errors import InputError
 from evaluators.protocol import METRICS
 from evaluators.workload import TRANSFORMERS, Transformer, Workload
-from search_spaces.domains import BUFFER_BYTES, SIDES
+from search_spaces.space import space
 from studies import toml
 from studies.builtin import STUDIES
 from studies.objectives import BOUNDABLE, OBJECTIVES
@@ -101,6 +101,9 @@ shapes = st.builds(
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8),
     *([sizes] * 6),
 )
+_VALUES = {each.name: each.values for each in space("binding", [1024]).parameters}
+SIDES, BUFFER_BYTES = _VALUES["array_rows"], _VALUES["buffer_bytes"]
+
 ranges = st.tuples(st.sampled_from(BUFFER_BYTES), st.sampled_from(BUFFER_BYTES)).map(
     lambda ends: {"min": min(ends), "max": max(ends)}
 )

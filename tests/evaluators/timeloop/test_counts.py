@@ -5,10 +5,10 @@ import pytest
 
 from evaluators.accounting import CORRECTED, PUBLISHED
 from evaluators.analytical.architecture import storage
-from evaluators.analytical.columns import Factors
 from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.analytical.loopnest import LoopNest
+from evaluators.engine.columns import Factors
 from evaluators.errors import EvaluationError
 from evaluators.protocol import METRICS
 from evaluators.timeloop.counts import TimeloopCounts

@@ -34,8 +34,9 @@ class Lines:
     def __init__(self, text: str, where: str) -> None:
         self._where = where
         self._places: list[tuple[int, Path]] = []
+        self._lines = text.split("\n")
         table: Path = ()
-        for number, line in enumerate(text.split("\n"), 1):
+        for number, line in enumerate(self._lines, 1):
             if header := _HEADER.match(line):
                 table = _keys(header[1])
                 self._places.append((number, table))
@@ -51,6 +52,24 @@ class Lines:
         ]
         line = f" line {-max(common)[1]}" if common else ""
         return InputError(f"{self._where}{line}: {shown(path[-1])}: {sentence}")
+
+    def error_within(self, path: Path, line: int, sentence: str, occurrence: int = 0) -> InputError:
+        """Return the error of a line, from 0, of the text that is the value of a key.
+
+        Args:
+            path: the key.
+            line: in the text.
+            sentence: what is wrong.
+            occurrence: which of the keys of that path is meant, where there are several.
+
+        """
+        found = [number for number, place in self._places if place == path]
+        at = ""
+        if occurrence < len(found):
+            number = found[occurrence]
+            below = self._lines[number - 1].rstrip().endswith(('"""', "'''"))
+            at = f" line {number + line + below}"
+        return InputError(f"{self._where}{at}: {path[-1]}: {sentence}")
 
     def missing(self, path: Path, wanted: str) -> InputError:
         """Return the error of a key that is not there."""

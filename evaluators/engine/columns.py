@@ -23,6 +23,8 @@ Mask: TypeAlias = "bool | NDArray[np.bool_]"
 """Truth values: one for all designs, or one each."""
 
 
+Columns: TypeAlias = Mapping[str, NDArray[Any]]
+
 BOUND = 2**62
 """The largest product of `bounded_product`."""
 
@@ -34,11 +36,19 @@ def select(mask: Mask, yes: Any, no: Any) -> Any:
     return np.where(mask, yes, no)
 
 
-def shared(column: NDArray[np.int64]) -> Column:
-    """Return a column as one integer where all designs of the batch share it."""
-    if column.size and (column == column.flat[0]).all():
-        return int(column.flat[0])
-    return column
+def shared(column: NDArray[Any]) -> Any:
+    """Return a column as one number where all designs of the batch share it.
+
+    Columns of Python integers, see `evaluators.engine.rules.exact`, stay columns.
+    """
+    if column.dtype == object or not column.size or column.flat[0] != column.flat[-1]:
+        return column
+    return column.flat[0].item() if (column == column.flat[0]).all() else column
+
+
+def all_shared(columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Return columns by name, each as one number where all designs share it."""
+    return {name: shared(column) for name, column in columns.items()}
 
 
 def divisors(n: int) -> NDArray[np.int64]:
@@ -58,6 +68,21 @@ def bounded_product(*factors: Column) -> Any:
         fits = np.multiply(product, factor, dtype=np.float64) < BOUND
         product = np.where(fits, np.multiply(product, factor, dtype=np.int64), BOUND)
     return product
+
+
+def int64s(column: Any) -> Any:
+    """Return Python integers as a column, `BOUND` for those that pass it; others as they are."""
+    column = np.asarray(column)
+    if column.dtype != object:
+        return column
+    return np.minimum(column, BOUND).astype(np.int64)
+
+
+def reals(column: Any) -> Any:
+    """Return Python integers as reals; other columns as they are."""
+    if isinstance(column, np.ndarray) and column.dtype == object:
+        return column.astype(np.float64)
+    return column
 
 
 class Factors:

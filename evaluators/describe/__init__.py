@@ -1,0 +1,1 @@
+"""What an accelerator's file says: Einsums, machine, mappings, stages, parameters; its checks."""

@@ -1,0 +1,497 @@
+"""Accelerators and machines read from their files, TOML.
+
+A file can build on another (`base`): what it does not say is the base's. Nothing in a file is
+executed, and no other file is read than the shipped ones and those that it names.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from evaluators.describe.accelerator import (
+    Accelerator,
+    Choice,
+    Footprint,
+    Slip,
+    Spill,
+    Stage,
+    Table,
+)
+from evaluators.describe.cascade import Cascade, LineError, parse_einsums
+from evaluators.describe.expressions import Expression, expression
+from evaluators.describe.machine import UNITS, Array, Edge, Machine, Store
+from evaluators.describe.mapping import einsums_of, parse_table
+from evaluators.describe.parameters import (
+    LargestThatFits,
+    Parameter,
+    parse_automatic,
+    parse_domain,
+)
+from evaluators.errors import InputError, shown
+from evaluators.foreign import read_text
+from evaluators.foreign_toml import Lines
+from evaluators.foreign_toml import Table as Section
+
+_FOLDER = Path(__file__).parents[1]
+ACCELERATORS = _FOLDER / "accelerators"
+MACHINES = _FOLDER / "machines"
+_LARGEST_BYTES = 2**18
+_DEEPEST = 8
+"""How many files may build on one another."""
+
+_MOST_COPIES = 1024
+
+ORDERS = ("latency", "traffic", "energy", "footprint")
+
+
+def shipped(folder: Path = ACCELERATORS) -> tuple[str, ...]:
+    """Return the names of the accelerators (or machines) that ship."""
+    return tuple(sorted(path.stem for path in folder.glob("*.toml")))
+
+
+def is_path(name: str) -> bool:
+    """Tell whether a name means a user's file."""
+    return name.lower().endswith(".toml") or "/" in name
+
+
+def accelerator(name: str) -> Accelerator:
+    """Read a shipped accelerator by name, or that of a user's file by path.
+
+    Raises:
+        InputError: where there is none, or for the first thing that is wrong in the file's form.
+
+    """
+    files = _files(_located(name, ACCELERATORS, "accelerator"), ACCELERATORS, "accelerator")
+    return _read(files)
+
+
+def machine(name: str) -> Machine:
+    """Return a shipped machine by name, or that of a user's file by path; as `accelerator`."""
+    return _machine(_files(_located(name, MACHINES, "machine"), MACHINES, "machine"))
+
+
+def _located(name: str, folder: Path, what: str, beside: Path | None = None) -> Path:
+    if is_path(name):
+        return beside / name if beside is not None else Path(name)
+    if name not in shipped(folder):
+        called = "configuration" if folder is ACCELERATORS else what
+        raise InputError(
+            f"unknown {called} '{shown(name)}'; known are {', '.join(shipped(folder))}, "
+            f"and FILE.toml describes one of your own"
+        )
+    return folder / f"{name}.toml"
+
+
+def text_of(path: Path, what: str) -> str:
+    """Return the text of an accelerator's or machine's file."""
+    return read_text(path, f"a file of {what}, TOML", largest_bytes=_LARGEST_BYTES)
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file and its text."""
+
+    path: Path
+    text: str
+    top: Section
+
+    def section(self, *path: str) -> Section:
+        table = self.top
+        for key in path:
+            table = table.table(key, "a table")
+        return table
+
+    def text_error(self, path: tuple[str, ...], error: LineError) -> InputError:
+        """Return the error of a line of a text that is the value of a key."""
+        return self.top.lines.error_within(path, error.line, str(error))
+
+
+def _files(path: Path, folder: Path, what: str) -> tuple[_File, ...]:
+    """Read a file and those that it builds on, the nearest first."""
+    files: list[_File] = []
+    while True:
+        text = text_of(path, f"an {what}" if what[0] in "aeiou" else f"a {what}")
+        try:
+            values = tomllib.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{shown(path, 200)}: no TOML: {error}") from None
+        file = _File(path, text, Section(values, (), Lines(text, str(path))))
+        files.append(file)
+        base = file.top.get("base", str, f"the name or the file of an {what}")
+        if base is None:
+            return tuple(files)
+        if len(files) == _DEEPEST:
+            raise file.top.error("base", f"more than {_DEEPEST} files build on one another")
+        beside = path.parent
+        path = file.top.checked("base", partial(_located, base, folder, what, beside))
+
+
+class _Layers:
+    """The files of one description as one: what a nearer file says stands before its base's."""
+
+    def __init__(self, files: tuple[_File, ...]) -> None:
+        self.files = files
+
+    def holding(self, *path: str) -> _File:
+        """Return the nearest file that has a key, the nearest of all where none has."""
+        for file in self.files:
+            values: Any = file.top.values
+            for key in path:
+                values = values.get(key) if isinstance(values, Mapping) else None
+            if values is not None:
+                return file
+        return self.files[0]
+
+    def get(self, path: tuple[str, ...], kind: type, wanted: str, **how: Any) -> Any:
+        return self.holding(*path).section(*path[:-1]).get(path[-1], kind, wanted, **how)
+
+    def names(self, *path: str) -> dict[str, _File]:
+        """Return the keys of a table over all files, the base's first, each with its file."""
+        found: dict[str, _File] = {}
+        for file in reversed(self.files):
+            found |= dict.fromkeys(file.section(*path).values, file)
+        return found
+
+
+_TOP = (
+    "name", "title", "source", "base", "machine", "cascade", "ranks", "parameters", "mapping",
+    "keeps", "schedule", "requires", "footprint", "spill", "choose", "slips",
+)  # fmt: skip
+_MACHINE = ("name", "title", "source", "base", "parameters", "stores", "arrays", "paper_names")
+
+
+def _read(files: tuple[_File, ...]) -> Accelerator:
+    for file in files:
+        file.top.only(_TOP, "an accelerator")
+    layers = _Layers(files)
+    on = layers.holding("machine")
+    named = on.top.get("machine", str, "the name or the file of a machine", required=True)
+    beside = on.path.parent
+    parts = on.top.checked(
+        "machine",
+        lambda: _files(_located(named, MACHINES, "machine", beside), MACHINES, "machine"),
+    )
+    chip = on.top.checked("machine", lambda: _machine(parts))
+    every = (*files, *parts)
+    cascade = _cascade(layers)
+    stages, overlapped = _schedule(layers)
+    idle = layers.get(("schedule", "counts_idle_pes"), bool, "true or false", default=False)
+    return Accelerator(
+        name=layers.get(("name",), str, "a name", required=True),
+        title=layers.get(("title",), str, "what people call it", default="") or files[0].path.stem,
+        machine=chip,
+        cascade=cascade,
+        ranks=_expressions(layers, "ranks"),
+        parameters=_parameters(layers),
+        tables=_tables(layers, chip, cascade),
+        keeps={
+            name: file.section("keeps").get(name, str, "a parameter")
+            for name, file in layers.names("keeps").items()
+        },
+        stages=stages,
+        overlapped_memory=overlapped,
+        requires=_requires(layers),
+        footprint=_footprint(layers),
+        spills=tuple(_spills(layers)),
+        choices=tuple(_choices(layers)),
+        counts_idle_pes=idle,
+        slips=_slips(layers),
+        files=tuple(file.path for file in every),
+        digest=sha256("\0".join(file.text for file in every).encode()).hexdigest()[:8],
+    )
+
+
+def _expression(section: Section, key: str, *, real: bool = False) -> Expression:
+    given = section.get(key, (str, int, float), "an expression, as 'M / M0'", required=True)
+    return section.checked(key, lambda: expression(str(given), real=real))
+
+
+def _expressions(layers: _Layers, *path: str) -> dict[str, Expression]:
+    return {
+        name: _expression(file.section(*path), name) for name, file in layers.names(*path).items()
+    }
+
+
+def _cascade(layers: _Layers) -> Cascade:
+    path = ("cascade", "einsums")
+    file = layers.holding(*path)
+    section = file.section("cascade")
+    section.only(("einsums", "along", "previous", "inputs", "computes"), "a cascade")
+    text = section.get("einsums", str, "Einsums, one a line", required=True)
+    try:
+        einsums = parse_einsums(text)
+    except LineError as error:
+        raise file.text_error(path, error) from None
+
+    def names(key: str) -> dict[str, str]:
+        table = section.table(key, "a table of tensors")
+        return {name: table.get(name, str, "a tensor") for name in table.values}
+
+    computes = section.get("computes", str, "'attention' or 'own'", default="attention")
+    section.one_of("computes", computes, ("attention", "own"))
+    along = section.get("along", str, "a rank", default="")
+    return Cascade(einsums, names("previous"), along, names("inputs"), computes)
+
+
+_PARAMETER = ("default", "domain", "real", "labels", "rule", "automatic", "help")
+
+
+def _parameters(layers: _Layers) -> dict[str, Parameter]:
+    return {
+        name: _parameter(file.section("parameters"), name)
+        for name, file in layers.names("parameters").items()
+    }
+
+
+def _parameter(section: Section, name: str) -> Parameter:
+    if not name.isidentifier():
+        raise section.error(name, "a parameter's name has letters, digits and '_' alone")
+    table = section.table(name, "a table { default = ..., domain = ..., help = ... }")
+    table.only(_PARAMETER, f"parameter {name}")
+    real = table.get("real", bool, "true or false", default=False)
+    labels = (
+        tuple(table.list("labels", str, "labels", default=[])) if "labels" in table.values else ()
+    )
+    default = table.get("default", (int, float, str), "a number")
+    if isinstance(default, str):
+        if default not in labels:
+            raise table.error("default", f"'{shown(default)}' is none of its labels")
+        default = labels.index(default)
+    domain = None
+    if labels:
+        domain = parse_domain(list(range(len(labels))), labels)
+    if "domain" in table.values:
+        given = table.values["domain"]
+        domain = table.checked("domain", lambda: parse_domain(given, labels))
+    rule: Expression | LargestThatFits | str | None = None
+    if "rule" in table.values:
+        rule = _expression(table, "rule")
+    elif "automatic" in table.values:
+        text = table.get("automatic", str, "'best' or 'largest of DOMAIN that fits'")
+        rule = table.checked("automatic", lambda: parse_automatic(text))
+    if default is None and rule is None:
+        raise section.error(name, "it has neither a default nor a rule nor 'automatic'; give one")
+    return Parameter(
+        name=name,
+        help=table.get("help", str, "a sentence", default=""),
+        default=default,
+        domain=domain,
+        real=real,
+        labels=labels,
+        rule=rule,
+    )
+
+
+def _tables(layers: _Layers, chip: Machine, cascade: Cascade) -> tuple[Table, ...]:
+    """Read the tables of mappings; the rows of an Einsum in a nearer file replace the base's."""
+    tables: list[Table] = []
+    placed: set[str] = set()
+    for file in layers.files:
+        own: set[str] = set()
+        for place, section in enumerate(_entries(file, "mapping")):
+            section.only(("array", "factors", "table"), "a mapping")
+            array = section.get("array", str, "an array of the machine", required=True)
+            text = section.get("table", str, "a table of loop nests", required=True)
+            if placed >= einsums_of(text) != set():
+                continue
+            section.one_of("array", array, tuple(chip.arrays))
+            factors = section.table("factors", "a table of factors")
+            try:
+                rows = parse_table(text, chip.arrays[array], chip, cascade)
+            except LineError as error:
+                raise file.top.lines.error_within(
+                    ("mapping", "table"), error.line, str(error), occurrence=place
+                ) from None
+            kept = tuple(row for row in rows if row.einsum not in placed)
+            own |= {row.einsum for row in kept}
+            if kept:
+                tables.append(
+                    Table(
+                        array, {name: _expression(factors, name) for name in factors.values}, kept
+                    )
+                )
+        placed |= own
+    return tuple(tables)
+
+
+def _entries(file: _File, key: str) -> list[Section]:
+    """Return the tables of an array of tables, [[key]]."""
+    entries = file.top.get(key, list, f"tables [[{key}]]", default=[])
+    if not all(isinstance(each, dict) for each in entries):
+        raise file.top.error(key, f"write it as tables [[{key}]]")
+    return [Section(each, (key,), file.top.lines) for each in entries]
+
+
+def _words(section: Section, key: str, default: str | None = None) -> tuple[str, ...]:
+    text = section.get(key, str, "names, as 'QK AV'", default=default, required=default is None)
+    return tuple(text.split())
+
+
+def _schedule(layers: _Layers) -> tuple[tuple[Stage, ...], bool]:
+    section = layers.holding("schedule").section("schedule")
+    section.only(("stages", "stalls", "memory", "counts_idle_pes"), "a schedule")
+    stages = section.list("stages", str, "stages, as 'QK LM RD'")
+    stalls: list[Expression | None] = [None] * len(stages)
+    given = (
+        section.list("stalls", str, "expressions", default=[]) if "stalls" in section.values else []
+    )
+    if len(given) > len(stages):
+        raise section.error("stalls", f"{len(given)} stalls after {len(stages)} stages")
+    for place, text in enumerate(given):
+        if text:
+            stalls[place] = section.checked("stalls", partial(expression, text, real=True))
+    memory = section.get("memory", str, "'whole' or 'stage'", required=True)
+    section.one_of("memory", memory, ("whole", "stage"))
+    return (
+        tuple(
+            Stage(tuple(names.split()), stall) for names, stall in zip(stages, stalls, strict=True)
+        ),
+        memory == "whole",
+    )
+
+
+def _requires(layers: _Layers) -> tuple[Expression, ...]:
+    section = layers.holding("requires").top
+    if "requires" not in section.values:
+        return ()
+    each = section.list("requires", str, "divisions, as 'M / array_rows'")
+    return tuple(section.checked("requires", partial(expression, text)) for text in each)
+
+
+def _footprint(layers: _Layers) -> Footprint:
+    section = layers.holding("footprint").section("footprint")
+    section.only(
+        ("capacity", "einsums", "copies", "shared", "staging", "staged_whole"), "a footprint"
+    )
+    capacity = section.get("capacity", str, "'enforce' or 'spill'", default="enforce")
+    section.one_of("capacity", capacity, ("enforce", "spill"))
+    copies = section.table("copies", "a table of numbers")
+    shared = section.list("shared", str, "tensors, as 'QK A'") if "shared" in section.values else []
+    return Footprint(
+        spills=capacity == "spill",
+        einsums=_words(section, "einsums", ""),
+        copies={name: copies.count(name, least=1, most=_MOST_COPIES) for name in copies.values},
+        shared=tuple(frozenset(group.split()) for group in shared),
+        staging=section.count("staging", least=0, most=_MOST_COPIES, default=0),
+        staged_whole=frozenset(_words(section, "staged_whole", "")),
+    )
+
+
+def _spills(layers: _Layers) -> Iterator[Spill]:
+    for section in _entries(layers.holding("spill"), "spill"):
+        section.only(("einsums", "tensors", "share", "when"), "a spill")
+        when = section.table("when", "a table")
+        yield Spill(
+            _words(section, "einsums"),
+            frozenset(_words(section, "tensors")),
+            _expression(section, "share", real=True),
+            {name: str(when.values[name]) for name in when.values},
+        )
+
+
+def _choices(layers: _Layers) -> Iterator[Choice]:
+    for section in _entries(layers.holding("choose"), "choose"):
+        section.only(("parameters", "einsums", "order"), "a choice")
+        order = section.list("order", str, f"of {', '.join(ORDERS)}")
+        for each in order:
+            section.one_of("order", each, ORDERS)
+        yield Choice(_words(section, "parameters"), _words(section, "einsums", ""), tuple(order))
+
+
+_SLIP = ("einsums", "free_units", "free_edge", "buffer_for_tiles_bytes", "keeps_choices")
+
+
+def _slips(layers: _Layers) -> dict[str, Slip]:
+    slips = {}
+    for name, file in layers.names("slips").items():
+        section = file.section("slips").table(name, "a table")
+        section.only(_SLIP, "a slip")
+        try:
+            einsums = parse_einsums(section.get("einsums", str, "Einsums", default=""))
+        except LineError as error:
+            raise file.text_error(("slips", name, "einsums"), error) from None
+        units = section.list("free_units", str, "units") if "free_units" in section.values else []
+        slips[name] = Slip(
+            einsums,
+            frozenset(units),
+            section.get("free_edge", bool, "true or false", default=False),
+            section.count("buffer_for_tiles_bytes", least=1, most=2**62),
+            section.get("keeps_choices", bool, "true or false", default=False),
+        )
+    return slips
+
+
+def _machine(files: tuple[_File, ...]) -> Machine:
+    for file in files:
+        file.top.only(_MACHINE, "a machine")
+    layers = _Layers(files)
+    arrays = {
+        name: _array(file.section("arrays"), name) for name, file in layers.names("arrays").items()
+    }
+    for array in arrays.values():
+        if array.edge is not None and array.edge.like not in arrays:
+            file = layers.holding("arrays", array.name)
+            raise file.section("arrays").error(
+                array.name, f"its edge is like '{shown(array.edge.like)}', which is no array"
+            )
+    names = layers.holding("paper_names").section("paper_names")
+    return Machine(
+        name=layers.get(("name",), str, "a name", required=True),
+        title=layers.get(("title",), str, "what people call it", default=""),
+        source=layers.get(("source",), str, "where it is published", default=""),
+        parameters=_parameters(layers),
+        stores=tuple(
+            _store(file.section("stores"), name) for name, file in layers.names("stores").items()
+        ),
+        arrays=arrays,
+        paper_names={name: names.get(name, str, "an array") for name in names.values},
+    )
+
+
+def _array(section: Section, name: str) -> Array:
+    table = section.table(name, "a table")
+    table.only(("sides", "registers", "units", "edge"), f"array {name}")
+    sides = table.list("sides", str, "parameters or expressions")
+    units = table.list("units", str, "functional units")
+    for unit in units:
+        table.one_of("units", unit, UNITS)
+    if len(sides) > 2:
+        raise table.error("sides", "an array has one or two")
+    edge = table.table("edge", "a table { name = ..., like = ... }")
+    edge.only(("name", "like"), "an edge")
+    return Array(
+        name=name,
+        sides=tuple(table.checked("sides", partial(expression, text)) for text in sides),
+        registers=_expression(table, "registers"),
+        units=tuple(units),
+        edge=Edge(
+            edge.get("name", str, "a level's name", required=True),
+            edge.get("like", str, "an array", required=True),
+        )
+        if edge.values
+        else None,
+    )
+
+
+def _store(section: Section, name: str) -> Store:
+    table = section.table(name, "a table")
+    table.only(("kind", "bytes", "row_words", "bytes_per_s"), f"store {name}")
+    kind = table.get("kind", str, "DRAM or SRAM", required=True)
+    table.one_of("kind", kind, ("DRAM", "SRAM"))
+
+    def optional(key: str) -> Expression | None:
+        return _expression(table, key, real=True) if key in table.values else None
+
+    return Store(
+        name,
+        kind,
+        bytes=optional("bytes"),
+        row_words=optional("row_words"),
+        bytes_per_s=optional("bytes_per_s"),
+    )

@@ -1,0 +1,336 @@
+"""The mapper: parameters that a design leaves open are set by rule, or to the best of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluators.accounting import Accounting, Correction
+from evaluators.analytical.mapper import distinct, groups
+from evaluators.describe.accelerator import Accelerator, Choice
+from evaluators.describe.expressions import Expression
+from evaluators.describe.parameters import AUTOMATIC, Domain, LargestThatFits
+from evaluators.engine.columns import Columns, all_shared, int64s, reals
+from evaluators.engine.constraints import divisions, magnitudes
+from evaluators.engine.costs import Costs, buffer_of, prices
+from evaluators.engine.footprint import footprint_bytes
+from evaluators.engine.nests import Nests, extents
+from evaluators.engine.rules import by_rule
+from evaluators.engine.schedule import Times
+from evaluators.errors import TooLarge
+from evaluators.workload import Workload
+
+Int64s = NDArray[np.int64]
+
+_TIE = 1e-12
+
+_CANDIDATES = 1 << 17
+"""Candidates counted at a time, so that they stay in the cache."""
+
+_MOST_CANDIDATES = 1 << 24
+"""Candidates of a design: they take about 1 GB."""
+
+
+def resolved(
+    accelerator: Accelerator, workload: Workload, columns: Columns, accounting: Accounting
+) -> dict[str, NDArray[Any]]:
+    """Return a batch of n designs with every open parameter set: name -> column, (n,).
+
+    Depths follow their rules, tiles are the largest that fit, choices the best of all. A design
+    that no choice suits gets the first of those that violate the fewest constraints.
+    """
+    complete = by_rule(accelerator, workload, columns)
+    _largest(accelerator, workload, complete, accounting)
+    for choice in accelerator.choices:
+        always = any(
+            slip.keeps_choices and accounting.repairs(Correction[name])
+            for name, slip in accelerator.slips.items()
+        )
+        if always or any(name not in complete for name in choice.parameters):
+            complete |= _searched(accelerator, workload, complete, accounting, choice)
+    return complete
+
+
+def _largest(
+    accelerator: Accelerator,
+    workload: Workload,
+    columns: dict[str, NDArray[Any]],
+    accounting: Accounting,
+) -> None:
+    """Set every parameter that is to be the largest that fits."""
+    for name, each in accelerator.parameters.items():
+        if not isinstance(each.rule, LargestThatFits):
+            continue
+        n = len(next(iter(columns.values())))
+        given = columns.get(name, np.full(n, AUTOMATIC))
+        rows = np.flatnonzero(given == AUTOMATIC)
+        columns[name] = given
+        if len(rows) == n:
+            columns[name] = _most(accelerator, workload, columns, accounting, name, each.rule.of)
+        elif len(rows):
+            own = {key: column[rows] for key, column in columns.items()}
+            columns[name] = given.copy()
+            columns[name][rows] = _most(accelerator, workload, own, accounting, name, each.rule.of)
+
+
+def _most(
+    accelerator: Accelerator,
+    workload: Workload,
+    columns: Columns,
+    accounting: Accounting,
+    name: str,
+    domain: Domain,
+) -> Int64s:
+    """Return the largest value of each design whose footprint fits; the least where none does.
+
+    A footprint grows with a tile at least as fast as from 1 to 2: the line through both gives a
+    value that no larger one fits, from which it goes down until it fits.
+    """
+    store = buffer_of(accelerator)
+    n = len(next(iter(columns.values())))
+    given = all_shared(columns)
+
+    def footprint(values: Any, *, real: bool = False) -> tuple[Any, Any]:
+        batch = {**given, name: values}
+        if real:
+            batch = {key: reals(each) for key, each in batch.items()}
+        nests = Nests(accelerator, workload, batch, accounting, real=real)
+        return footprint_bytes(nests, store), capacity_for_tiles(nests)
+
+    one, capacity = footprint(1.0, real=True)
+    two, _ = footprint(2.0, real=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bound = 1 + np.floor((capacity - one) / (two - one) + 1e-6)
+    bound = np.broadcast_to(np.where(np.isnan(bound), np.inf, bound), n)
+    places, found = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    choices_of = list(_choices_of(workload, columns, domain))
+    for rows, choices in choices_of:
+        places[rows] = np.maximum(np.searchsorted(choices, bound[rows], side="right") - 1, 0)
+        found[rows] = choices[places[rows]]
+    while True:
+        size, capacity = footprint(found)
+        too_large = np.broadcast_to(size > capacity, n) & (places > 0)
+        if not too_large.any():
+            return found
+        places = places - too_large
+        for rows, choices in choices_of:
+            found[rows] = choices[places[rows]]
+
+
+def _choices_of(
+    workload: Workload, columns: Columns, domain: Domain
+) -> Iterator[tuple[Any, Int64s]]:
+    """Yield the values of a domain, with the rows of the designs that they are for."""
+    reads = sorted(_names(domain.divisors_of, columns))
+    names = extents(workload)
+    if len(reads) == 1:
+        (name,) = reads
+        for value in np.unique(columns[name]).tolist():
+            yield columns[name] == value, np.array(domain.at(names | {name: value}))
+        return
+    n = len(next(iter(columns.values())))
+    for rows in groups(*(columns[key] for key in reads), np.zeros(n, dtype=np.int64)):
+        own = {key: int(columns[key][rows[0]]) for key in reads}
+        yield rows, np.array(domain.at(names | own))
+
+
+def capacity_for_tiles(nests: Nests) -> Any:
+    """Return the bytes of the buffer that tiles are chosen for."""
+    store = buffer_of(nests.accelerator)
+    assert store.bytes is not None
+    size = store.bytes(nests.values)
+    for slip in nests.plan.slips:
+        if slip.buffer_for_tiles_bytes is not None:
+            size = np.minimum(size, slip.buffer_for_tiles_bytes)
+    return size
+
+
+def _names(expression: Expression | None, columns: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset() if expression is None else expression.names & columns.keys()
+
+
+def _searched(
+    accelerator: Accelerator,
+    workload: Workload,
+    columns: Columns,
+    accounting: Accounting,
+    choice: Choice,
+) -> dict[str, Int64s]:
+    """Enumerate a choice for every design; equal designs are searched once."""
+    keys = [name for name in columns if name in accelerator.all_parameters]
+    varying = [name for name in keys if (columns[name] != columns[name][0]).any()]
+    first, place = distinct(*(columns[name] for name in varying or keys[:1]))
+    different = {name: columns[name][first] for name in keys}
+    suited = _suited(accelerator, workload, different, accounting, choice)
+    different = {name: int64s(column) for name, column in different.items()}
+    domains = {name: accelerator.parameters[name].domain for name in choice.parameters}
+    reads = sorted(
+        set().union(*(_names(d.divisors_of, columns) for d in domains.values() if d is not None))
+    )
+    found = {
+        name: np.full(len(first), domain.values[0] if domain and domain.values else 1)
+        for name, domain in domains.items()
+    }
+    rows_of = np.flatnonzero(suited)
+    for own in groups(*(different[key][rows_of] for key in reads), np.zeros_like(rows_of)):
+        group = rows_of[own]
+        one = {key: int(different[key][group[0]]) for key in reads}
+        axes = {
+            name: np.array(domain.at(extents(workload) | one))
+            for name, domain in domains.items()
+            if domain is not None
+        }
+        size = prod(len(axis) for axis in axes.values())
+        if size > _MOST_CANDIDATES:
+            raise TooLarge(
+                f"{', '.join(choice.parameters)} have {size} values together; {_MOST_CANDIDATES} "
+                "at most are compared: take a workload of fewer divisors, or larger sides"
+            )
+        for rows in np.array_split(group, -(-len(group) * size // _CANDIDATES)):
+            if len(rows):
+                block = {name: column[rows] for name, column in different.items()}
+                for name, values in _best(
+                    accelerator, workload, block, accounting, choice, axes
+                ).items():
+                    found[name][rows] = values
+    return {name: values[place] for name, values in found.items()}
+
+
+def _suited(
+    accelerator: Accelerator,
+    workload: Workload,
+    columns: Columns,
+    accounting: Accounting,
+    choice: Choice,
+) -> NDArray[np.bool_]:
+    """Tell which designs leave no remainder wherever no candidate of a choice could mend it."""
+    n = len(next(iter(columns.values())))
+    given = all_shared(columns) | dict.fromkeys(choice.parameters, 1)
+    nests = Nests(accelerator, workload, given, accounting, einsums=choice.einsums)
+    suited = np.ones(n, dtype=bool)
+    for division in divisions(nests, without=frozenset(choice.parameters)):
+        suited &= np.asarray(division.rest(nests) == 0, dtype=bool)
+    return suited
+
+
+def _best(
+    accelerator: Accelerator,
+    workload: Workload,
+    columns: Columns,
+    accounting: Accounting,
+    choice: Choice,
+    axes: dict[str, Int64s],
+) -> dict[str, Int64s]:
+    """Return the best candidate of each of n designs: axis -> value, (n,).
+
+    The first objective is computed for all candidates, on an axis for each parameter; the next for
+    those that are left. Values that differ by less than 1e-12 of themselves tie, so that the order
+    of a floating-point sum decides nothing; NaN, an unknown value, decides nothing either. Of equal
+    candidates the first wins.
+    """
+    n = len(next(iter(columns.values())))
+    shape = (n, *(len(axis) for axis in axes.values()))
+    lift = (-1, *(1,) * len(axes))
+    tall = {
+        name: column.reshape(lift) if isinstance(column, np.ndarray) else column
+        for name, column in all_shared(columns).items()
+    }
+    grid = np.meshgrid(*axes.values(), indexing="ij", sparse=True)
+    points = {name: each[None] for name, each in zip(axes, grid, strict=True)}
+    batch = _Candidates(accelerator, workload, tall | points, accounting, choice.einsums)
+    violated = np.broadcast_to(batch.violated(), shape).reshape(n, -1)
+    left = violated == 0
+    unsuited = ~left.any(axis=1)
+    if unsuited.any():
+        left[unsuited, violated[unsuited].argmin(axis=1)] = True
+    for place, objective in enumerate(choice.order):
+        if place and 4 * np.count_nonzero(left) < left.size:
+            return _of_few(accelerator, workload, columns, accounting, choice, axes, left, place)
+        values = np.broadcast_to(batch.objective(objective), shape).reshape(n, -1)
+        least = np.fmin.reduce(values, axis=1, where=left, initial=np.inf)
+        left &= ~(values > least[:, None] * (1 + _TIE))
+    return _picked(axes, left.argmax(axis=1))
+
+
+def _of_few(
+    accelerator: Accelerator,
+    workload: Workload,
+    columns: Columns,
+    accounting: Accounting,
+    choice: Choice,
+    axes: dict[str, Int64s],
+    left: NDArray[np.bool_],
+    place: int,
+) -> dict[str, Int64s]:
+    """Decide among the candidates that are left, one after the other, by the objectives left."""
+    designs, candidates = np.nonzero(left)
+    for objective in choice.order[place:]:
+        points = _picked(axes, candidates)
+        rows = {name: column[designs] for name, column in columns.items()} | points
+        batch = _Candidates(accelerator, workload, all_shared(rows), accounting, choice.einsums)
+        values = np.broadcast_to(batch.objective(objective), len(designs))
+        least = np.full(len(left), np.inf)
+        np.fmin.at(least, designs, values)
+        stays = ~(values > least[designs] * (1 + _TIE))
+        designs, candidates = designs[stays], candidates[stays]
+    first = np.zeros(len(left), dtype=np.int64)
+    first[designs[::-1]] = candidates[::-1]
+    return _picked(axes, first)
+
+
+def _picked(axes: dict[str, Int64s], candidates: Int64s) -> dict[str, Int64s]:
+    index = np.unravel_index(candidates, tuple(len(axis) for axis in axes.values()))
+    return {name: axis[each] for (name, axis), each in zip(axes.items(), index, strict=True)}
+
+
+class _Candidates:
+    """Candidates of a choice on a batch: which are allowed, and what is to be least."""
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        workload: Workload,
+        columns: Mapping[str, Any],
+        accounting: Accounting,
+        einsums: tuple[str, ...],
+    ) -> None:
+        self._nests = Nests(accelerator, workload, columns, accounting, einsums=einsums)
+        scaled, live = accounting.repairs(Correction.Q2), accounting.live_sram
+        self._costs = Costs(
+            self._nests, lambda: prices(accelerator, self._nests.values, scaled=scaled, live=live)
+        )
+
+    def violated(self) -> Any:
+        """Return how many constraints each candidate violates."""
+        count: Any = np.int8(0)
+        for magnitude in magnitudes(self._nests).values():
+            count = count + np.int8(1) * (magnitude > 0)
+        return count
+
+    def objective(self, name: str) -> Any:
+        """Return what is to be least."""
+        if name == "latency":
+            return times(self._nests, self._costs).latency()
+        if name == "traffic":
+            return sum(self._costs.traffic_bytes.values())
+        if name == "energy":
+            return sum(self._costs.energy_pj.values())
+        return 1.0 * footprint_bytes(self._nests, buffer_of(self._nests.accelerator))
+
+
+def times(nests: Nests, costs: Costs) -> Times:
+    """Return the times of a batch."""
+    store = nests.accelerator.machine.stores[0]
+    assert store.bytes_per_s is not None
+    per_byte = 1 / store.bytes_per_s(nests.values)
+    return Times(
+        nests.accelerator,
+        nests.values,
+        costs.busy_s,
+        costs.compute_s,
+        {name: bytes_ * per_byte for name, bytes_ in costs.traffic_bytes.items()},
+    )

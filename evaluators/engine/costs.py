@@ -1,0 +1,296 @@
+"""Costs of the Einsums: accesses, energies, times (docs/model/accounting.md).
+
+What every tensor makes every level do is added up as the artifact does; energies follow from the
+components' prices, times from the clock. Each is computed when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from evaluators.accounting import Correction
+from evaluators.analytical.counting import Counts
+from evaluators.components import dram, sram
+from evaluators.components.arithmetic import CHARGED, Unit
+from evaluators.components.register_file import RegisterFile, register_file
+from evaluators.describe.accelerator import Accelerator
+from evaluators.describe.machine import REGISTERS, Store
+from evaluators.engine.columns import select
+from evaluators.engine.footprint import WORD_BYTES, footprint_bytes, resident_bytes
+from evaluators.engine.nests import Nests, Run, chosen
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Energy and area of the components of a batch of designs.
+
+    Attributes:
+        buffers: store -> its SRAM.
+        row_words: store -> words of a row.
+        registers: array -> the register file of a PE or lane.
+        dram_pj: of an access.
+        units: functional unit -> its energy and area.
+
+    """
+
+    buffers: Mapping[str, sram.Sram]
+    row_words: Mapping[str, Any]
+    registers: Mapping[str, RegisterFile]
+    dram_pj: float
+    units: Mapping[str, Unit]
+
+
+def prices(
+    accelerator: Accelerator, values: Mapping[str, Any], *, scaled: bool, live: bool = False
+) -> Prices:
+    """Look up the components of a batch.
+
+    Args:
+        accelerator: whose machine it is.
+        values: every parameter's values.
+        scaled: register files of their real depth and width (correction Q2).
+        live: ask CACTI for buffers that the table lacks, see `sram`.
+
+    """
+    machine = accelerator.machine
+    buffers, row_words = {}, {}
+    for store in machine.stores:
+        if store.bytes is not None and store.row_words is not None:
+            row_words[store.name] = store.row_words(values)
+            buffers[store.name] = sram.sram(*sram_size(store, values), live=live)
+    return Prices(
+        buffers,
+        row_words,
+        {
+            name: register_file(array.registers(values), scaled=scaled)
+            for name, array in machine.arrays.items()
+        },
+        dram.ENERGY_PJ,
+        CHARGED,
+    )
+
+
+def sram_size(store: Store, values: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return the rows of a store and the bits of one."""
+    assert store.bytes is not None
+    assert store.row_words is not None
+    words = store.row_words(values)
+    return store.bytes(values) // (WORD_BYTES * words), 16 * words
+
+
+def buffer_of(accelerator: Accelerator) -> Store:
+    """Return the outermost store on chip."""
+    return accelerator.machine.stores[1]
+
+
+class Costs:
+    """The costs of every Einsum of a batch.
+
+    Args:
+        nests: the loop nests.
+        at: the components' prices.
+
+    Words are those of ONE instance of a level.
+
+    """
+
+    def __init__(self, nests: Nests, at: Callable[[], Prices]) -> None:
+        self._nests = nests
+        self._prices = at
+        machine = nests.accelerator.machine
+        self._dram, self._buffers = machine.stores[0].name, machine.stores[1:]
+
+    @cached_property
+    def traffic_bytes(self) -> dict[str, Any]:
+        """Off-chip traffic by Einsum."""
+        return self._by_einsum(lambda run: WORD_BYTES * self._words(run))
+
+    @cached_property
+    def energy_pj(self) -> dict[str, Any]:
+        """Energy by Einsum."""
+        return self._by_einsum(self._energy_pj)
+
+    @cached_property
+    def compute_s(self) -> dict[str, Any]:
+        """Busy time by Einsum."""
+        return self._by_einsum(self._time_s)
+
+    @cached_property
+    def busy_s(self) -> dict[str, dict[str, Any]]:
+        """Busy time by Einsum and array."""
+        busy = {}
+        for name, runs in self._nests.runs.items():
+            arrays = list(dict.fromkeys(run.row.array for run in runs))
+            if len(arrays) == 1:
+                busy[name] = {arrays[0]: self.compute_s[name]}
+                continue
+            times = [self._time_s(run) for run in runs]
+            busy[name] = {
+                array: chosen(
+                    runs,
+                    [
+                        x if run.row.array == array else 0.0
+                        for run, x in zip(runs, times, strict=True)
+                    ],
+                )
+                for array in arrays
+            }
+        return busy
+
+    @cached_property
+    def instances(self) -> dict[str, Any]:
+        """PEs or lanes in use by Einsum."""
+        return self._by_einsum(lambda run: run.streamed.instances)
+
+    def _by_einsum(self, quantity: Callable[[Run], Any]) -> dict[str, Any]:
+        return {
+            name: chosen(runs, [quantity(run) for run in runs])
+            for name, runs in self._nests.runs.items()
+        }
+
+    def _time_s(self, run: Run) -> Any:
+        return run.streamed.cycles * (run.row.cycles / self._nests.values["clock_hz"])
+
+    def _words(self, run: Run) -> Any:
+        """Return the off-chip words of a run."""
+        known = self._off_chip.get(id(run))
+        if known is None:
+            reads = run.total(self._dram, self._kept_reads)
+            writes = run.total(self._dram, _updates)
+            spilled = self._spilled.get(run.row.einsum)
+            if spilled is not None:
+                share, tensors = run.at(spilled[0]), spilled[1]
+                more_reads, more_writes = self._spill(run, tensors)
+                reads, writes = reads + share * more_reads, writes + share * more_writes
+            known = self._off_chip[id(run)] = reads + writes
+        return known
+
+    @cached_property
+    def _off_chip(self) -> dict[int, Any]:
+        return {}
+
+    def _spill(self, run: Run, tensors: frozenset[str]) -> tuple[Any, Any]:
+        """Words that DRAM reads and writes more when the tensors spill whole.
+
+        The artifact's rule: a tensor that spills goes off chip as often as the buffer is accessed.
+        """
+        more: list[Any] = [0.0, 0.0]
+        off_chip = {each.tensor: each for each in run.plan.levels[self._dram]}
+        for store in self._buffers:
+            for each in run.plan.levels[store.name]:
+                if each.tensor not in tensors:
+                    continue
+                for place, quantity in enumerate((self._kept_reads, _updates)):
+                    here = run.words(each, store.name, quantity)
+                    there: Any = 0
+                    if each.tensor in off_chip:
+                        there = run.words(off_chip[each.tensor], self._dram, quantity)
+                        if each.choice and not each.off:
+                            there = select(run.kept[each.tensor], there, 0)
+                    more[place] = more[place] + (here - there)
+        return more[0], more[1]
+
+    def _kept_reads(self, nest: Counts, level: str, tensor: str) -> Any:
+        """Words read off a level, as the published accounting counts them for traffic.
+
+        It drops the reads of a tensor whose reads equal its updates: that is where the 64-bit
+        overflow has lost the elision of first reads (quirk Q5), and nowhere else.
+        """
+        reads = nest.reads(level, tensor)
+        if self._nests.wrapped and tensor == nest.mapping.einsum.output.name:
+            return select(reads == nest.updates(level, tensor), 0, reads)
+        return reads
+
+    def _energy_pj(self, run: Run) -> Any:
+        """Return the energy of a run.
+
+        Leakage and networks cost nothing (quirk Q8). The published accounting charges the
+        register files of one PE and of one lane (quirk Q1).
+        """
+        at, machine = self._at, self._nests.accelerator.machine
+        array = machine.arrays[run.row.array]
+        own = at.registers[array.name]
+        nest = run.streamed
+        files = nest.instances if self._nests.accounting.repairs(Correction.Q1) else 1
+        energy: Any = self._words(run) * (at.dram_pj / dram.ACCESS_WORDS)
+        for store in self._buffers:
+            if run.plan.levels[store.name]:
+                buffer = at.buffers[store.name]
+                energy = (
+                    energy
+                    + (
+                        run.total(store.name, _reads) * buffer.read_pj
+                        + run.total(store.name, _writes) * buffer.write_pj
+                    )
+                    / at.row_words[store.name]
+                )
+        energy = energy + files * (
+            run.total(REGISTERS, _reads) * own.read_pj
+            + run.total(REGISTERS, _writes) * own.write_pj
+        )
+        edge = array.edge
+        if edge is not None and run.plan.levels.get(edge.name) and not self._free_edge:
+            like = at.registers[edge.like]
+            energy = (
+                energy
+                + run.total(edge.name, _reads) * like.read_pj
+                + run.total(edge.name, _writes) * like.write_pj
+            )
+        return energy + nest.cycles * nest.instances * sum(
+            count * at.units[unit].energy_pj
+            for unit, count in run.row.operations.items()
+            if unit not in self._free_units
+        )
+
+    @cached_property
+    def _at(self) -> Prices:
+        return self._prices()
+
+    @cached_property
+    def _free_units(self) -> frozenset[str]:
+        return frozenset(unit for slip in self._nests.plan.slips for unit in slip.free_units)
+
+    @cached_property
+    def _free_edge(self) -> bool:
+        return any(slip.free_edge for slip in self._nests.plan.slips)
+
+    @cached_property
+    def _spilled(self) -> dict[str, tuple[Any, frozenset[str]]]:
+        """What share of which tensors spills, by Einsum."""
+        nests = self._nests
+        spills = [
+            each for each in nests.accelerator.spills if set(each.einsums) & set(nests.einsums)
+        ]
+        names = dict(nests.values)
+        store = buffer_of(nests.accelerator)
+        shares: dict[str, tuple[Any, frozenset[str]]] = {}
+        for spill in spills:
+            for name, bytes_of in (("footprint", footprint_bytes), ("resident", resident_bytes)):
+                if name in spill.share.names and name not in names:
+                    names[name] = bytes_of(nests, store)
+            mask: Any = True
+            for name, value in spill.when.items():
+                labels = nests.accelerator.all_parameters[name].labels
+                code = labels.index(value) if value in labels else int(value)
+                mask = mask & (nests.values[name] == code)
+            share = spill.share(names)
+            for einsum in spill.einsums:
+                known = shares.get(einsum)
+                both = share if known is None else select(mask, share, known[0])
+                shares[einsum] = both, spill.tensors
+        return shares
+
+
+def _updates(nest: Counts, level: str, tensor: str) -> Any:
+    return nest.updates(level, tensor)
+
+
+def _reads(nest: Counts, level: str, tensor: str) -> Any:
+    return nest.reads(level, tensor)
+
+
+def _writes(nest: Counts, level: str, tensor: str) -> Any:
+    return nest.updates(level, tensor) + nest.fills(level, tensor)

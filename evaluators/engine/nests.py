@@ -1,0 +1,235 @@
+"""A batch of designs on a workload: the values of all names, and every Einsum's loop nests.
+
+Columns have shape (n,), or (n, ...) with an axis for each choice that is being searched; a value
+that all designs share is one number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from evaluators.accounting import Accounting, Correction
+from evaluators.analytical.counting import Count, Counts, count_choices
+from evaluators.analytical.loopnest import LoopNest, check_mappable
+from evaluators.describe.accelerator import Accelerator
+from evaluators.describe.expressions import Expression
+from evaluators.describe.mapping import Row
+from evaluators.engine.columns import Factors, Mask, select
+from evaluators.engine.plan import Kept, Plan, RowPlan, TablePlan, plan
+from evaluators.workload import Workload
+
+
+def extents(workload: Workload) -> dict[str, int]:
+    """Return the extents that a workload gives, by `WORKLOAD_RANKS`."""
+    shape = workload.transformer
+    return {
+        "B": shape.batch,
+        "H": shape.heads,
+        "P": workload.seq_len,
+        "M": workload.seq_len,
+        "E": shape.query_width,
+        "F": shape.value_width,
+        "D": shape.model_width,
+        "S": shape.ffn_width,
+    }
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row of the mapping tables on a batch.
+
+    Attributes:
+        plan: the row.
+        mask: which designs run it.
+        streamed, resident: its counts with every choice off chip, and on chip; the same where all
+            designs agree.
+        kept: tensor -> which designs keep it on chip, for those that are a choice.
+        factors: the trip counts of its loops.
+        place: the axis and the place there that run it, where it is one choice of an axis.
+
+    """
+
+    plan: RowPlan
+    mask: Mask
+    streamed: Counts
+    resident: Counts
+    kept: Mapping[str, Mask]
+    factors: Factors
+    place: tuple[int, int] | None = None
+
+    @property
+    def row(self) -> Row:
+        """The row of the table."""
+        return self.plan.row
+
+    def at(self, column: Any) -> Any:
+        """Return what of a column concerns the designs that run it."""
+        if self.place is None or not isinstance(column, np.ndarray):
+            return column
+        axis, index = self.place
+        return column if column.shape[axis] == 1 else column.take([index], axis=axis)
+
+    def words(self, each: Kept, level: str, quantity: Any) -> Any:
+        """Return a quantity of a tensor at a level, 0 where a design does not keep it there."""
+        if not each.choice:
+            return quantity(self.streamed, level, each.tensor)
+        on = quantity(self.resident, level, each.tensor) if each.on else 0
+        off = quantity(self.streamed, level, each.tensor) if each.off else 0
+        return select(self.kept[each.tensor], on, off)
+
+    def total(self, level: str, quantity: Any) -> Any:
+        """Return the sum of a quantity over the tensors at a level."""
+        total: Any = 0.0
+        for each in self.plan.levels[level]:
+            total = total + self.words(each, level, quantity)
+        return total
+
+
+class Nests:
+    """The loop nests of an accelerator on a batch.
+
+    Args:
+        accelerator: the accelerator.
+        workload: what the designs run.
+        columns: every parameter's values; one number where all designs share it.
+        accounting: which slips are repaired.
+        count: counts the loop nests.
+        einsums: those that are looked at, all by default.
+        real: divide without remainder, as if every extent were any real number.
+
+    """
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        workload: Workload,
+        columns: Mapping[str, Any],
+        accounting: Accounting,
+        count: Count = LoopNest,
+        einsums: tuple[str, ...] = (),
+        *,
+        real: bool = False,
+    ) -> None:
+        self.accelerator = accelerator
+        self.workload = workload
+        self.accounting = accounting
+        self.plan: Plan = plan(accelerator, accounting, einsums)
+        self.wrapped = not accounting.repairs(Correction.Q5)
+        self._count = count
+        self._real = real
+        self.values: dict[str, Any] = extents(workload) | dict(columns)
+        for name, expression in accelerator.ranks.items():
+            self.values[name] = expression(self.values, real=real)
+
+    @property
+    def einsums(self) -> tuple[str, ...]:
+        """The Einsums that are looked at, in the cascade's order."""
+        return self.plan.einsums
+
+    @cached_property
+    def names(self) -> list[dict[str, Any]]:
+        """For every table, the values of all names, its factors among them."""
+        known: dict[Expression, Any] = {}
+        return [self._names(each, known) for each in self.plan.tables]
+
+    @cached_property
+    def factors(self) -> list[Factors]:
+        """For every table, the trip counts of its loops."""
+        return [
+            Factors({name: names[name] for name in each.loops})
+            for each, names in zip(self.plan.tables, self.names, strict=True)
+        ]
+
+    @cached_property
+    def runs(self) -> dict[str, list[Run]]:
+        """Every Einsum's ways to run that some design takes."""
+        found: dict[str, list[Run]] = {name: [] for name in self.einsums}
+        for table, factors in zip(self.plan.tables, self.factors, strict=True):
+            for each in table.rows:
+                mask = self.selects(each.row)
+                if mask is True or np.any(mask):
+                    found[each.row.einsum].append(self._run(each, mask, factors))
+        return {name: _placed(runs) for name, runs in found.items()}
+
+    def selects(self, row: Row) -> Mask:
+        """Tell which designs run a row."""
+        mask: Mask = True
+        for name, label in row.when.items():
+            labels = self.accelerator.all_parameters[name].labels
+            mask = mask & (self.values[name] == (labels.index(label) if labels else int(label)))
+        return mask
+
+    def _names(self, each: TablePlan, known: dict[Expression, Any]) -> dict[str, Any]:
+        """Return all names' values for a table; `known` has what other tables say likewise."""
+        names = dict(self.values)
+        for name, expression in each.table.factors.items():
+            if expression.names <= self.values.keys():
+                if expression not in known:
+                    known[expression] = expression(names, real=self._real)
+                names[name] = known[expression]
+            else:
+                names[name] = expression(names, real=self._real)
+        return names
+
+    def _run(self, each: RowPlan, mask: Mask, factors: Factors) -> Run:
+        if not each.choices:
+            nest = self._count(each.streamed, factors, wrapped=self.wrapped)
+            return Run(each, mask, nest, nest, {}, factors)
+        kept = {tensor: self.values[name] != 0 for tensor, name in each.choices.items()}
+        off, on = count_choices(
+            self._count, each.streamed, each.resident, kept, factors, wrapped=self.wrapped
+        )
+        return Run(each, mask, off, on, kept, factors)
+
+
+@lru_cache(maxsize=256)
+def check_countable(of: Plan, workload: Workload) -> None:
+    """Raise `TooLarge` for a workload whose counts pass what is exact, or can be enumerated."""
+    given = extents(workload)
+    for name in of.einsums:
+        families: dict[str, int] = {}
+        for rank in of.written[name].ranks:
+            family = rank.rstrip("0123456789") if rank not in given else rank
+            if family not in given:
+                families[rank] = int(of.accelerator.ranks[rank](given))
+            else:
+                families[family] = given[family]
+        where = f"{name} of {workload.transformer.name} at {workload.seq_len} tokens"
+        check_mappable(families, where)
+
+
+def chosen(runs: list[Run], quantities: list[Any]) -> Any:
+    """Return the quantity of the run that each design takes."""
+    if len(quantities) == 1:
+        return quantities[0]
+    if runs[0].place is None:
+        result = quantities[-1]
+        for run, quantity in zip(runs[-2::-1], quantities[-2::-1], strict=True):
+            result = select(run.mask, quantity, result)
+        return result
+    shapes = [np.shape(run.mask) for run in runs] + [np.shape(each) for each in quantities]
+    joined = np.empty(np.broadcast_shapes(*shapes), dtype=np.result_type(*quantities))
+    for run, quantity in zip(runs, quantities, strict=True):
+        axis, index = run.place  # type: ignore[misc]
+        place: Any = (..., slice(index, index + 1), *[slice(None)] * (-axis - 1))
+        joined[place] = quantity
+    return joined
+
+
+def _placed(runs: list[Run]) -> list[Run]:
+    """Tell each run its place, where the runs of an Einsum share out an axis, one place each."""
+    shapes = {np.shape(run.mask) for run in runs}
+    if len(runs) == 1 or len(shapes) > 1:
+        return runs
+    (shape,) = shapes
+    long = [axis for axis, size in enumerate(shape) if size > 1]
+    alone = len(long) == 1 and shape[long[0]] == len(runs) and len(shape) > 1
+    if not alone or any(np.count_nonzero(run.mask) != 1 for run in runs):
+        return runs
+    axis = long[0] - len(shape)
+    return [replace(run, place=(axis, int(np.argmax(run.mask)))) for run in runs]

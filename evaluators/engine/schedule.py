@@ -1,0 +1,89 @@
+"""Schedules: how the Einsums of an accelerator overlap in time.
+
+A stage lasts as long as its busiest array. Off-chip traffic overlaps the whole, or each stage by
+itself (docs/model/accounting.md#times).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from evaluators.describe.accelerator import Accelerator, Stage
+
+
+class Times:
+    """Times in seconds on a batch of designs.
+
+    Args:
+        accelerator: whose schedule it is.
+        values: every name's values.
+        busy: Einsum -> array -> the time for which it keeps it busy.
+        compute: Einsum -> its busy time, on whatever array.
+        traffic: Einsum -> the time of its off-chip traffic at full bandwidth.
+
+    """
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        values: Mapping[str, Any],
+        busy: Mapping[str, Mapping[str, Any]],
+        compute: Mapping[str, Any],
+        traffic: Mapping[str, Any],
+    ) -> None:
+        self._accelerator = accelerator
+        self._names = {**values, **{f"time({name})": each for name, each in compute.items()}}
+        self._busy = busy
+        self._traffic = traffic
+
+    def memory(self) -> Any:
+        """Return the time of all off-chip traffic."""
+        return sum(self._traffic.values())
+
+    def array(self, name: str, share: Mapping[str, Any] | None = None) -> Any:
+        """Return the busy time of an array, each Einsum's perhaps weighted by a share.
+
+        It is added up stage by stage, as the latency is: rounded sums do not exceed the latency
+        either, so that no utilization exceeds 1.
+        """
+        total: Any = 0.0
+        for stage in self._accelerator.stages:
+            times = [
+                self._busy[each][name] * (1.0 if share is None else share[each])
+                for each in stage.einsums
+                if name in self._busy[each]
+            ]
+            if times:
+                total = total + _sum(times)
+        return total
+
+    def stage(self, stage: Stage) -> Any:
+        """Return how long a stage lasts."""
+        arrays: dict[str, Any] = {}
+        for einsum in stage.einsums:
+            for name, time in self._busy[einsum].items():
+                arrays[name] = arrays[name] + time if name in arrays else time
+        lasting = _longest(*arrays.values())
+        return lasting if stage.stall is None else lasting + stage.stall(self._names)
+
+    def latency(self) -> Any:
+        """Return the latency."""
+        stages = self._accelerator.stages
+        if self._accelerator.overlapped_memory:
+            return _longest(self.memory(), _sum(self.stage(stage) for stage in stages))
+        return _sum(
+            _longest(sum(self._traffic[name] for name in stage.einsums), self.stage(stage))
+            for stage in stages
+        )
+
+
+def _sum(times: Any) -> Any:
+    return reduce(lambda a, b: a + b, times)
+
+
+def _longest(*times: Any) -> Any:
+    return reduce(np.maximum, times)
