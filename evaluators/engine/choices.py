@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -160,9 +161,10 @@ def _searched(
     accounting: Accounting,
     choice: Choice,
 ) -> dict[str, Int64s]:
-    """Enumerate a choice for every design; equal designs are searched once."""
+    """Enumerate a choice for every design; designs that are equal to it are searched once."""
     keys = [name for name in columns if name in accelerator.all_parameters]
-    varying = [name for name in keys if (columns[name] != columns[name][0]).any()]
+    decisive = [name for name in keys if name in _decisive(accelerator, choice)]
+    varying = [name for name in decisive if (columns[name] != columns[name][0]).any()]
     first, place = distinct(*(columns[name] for name in varying or keys[:1]))
     different = {name: columns[name][first] for name in keys}
     suited = _suited(accelerator, workload, different, accounting, choice)
@@ -198,6 +200,26 @@ def _searched(
                 ).items():
                     found[name][rows] = values
     return {name: values[place] for name, values in found.items()}
+
+
+@lru_cache(maxsize=256)
+def _decisive(accelerator: Accelerator, choice: Choice) -> frozenset[str]:
+    """Return the parameters that a choice depends on: those of its Einsums' loops and stores."""
+    if not choice.einsums:
+        return frozenset(accelerator.all_parameters)
+    machine = accelerator.machine
+    read = [*accelerator.ranks.values(), *accelerator.requires]
+    for store in machine.stores:
+        read += [each for each in (store.bytes, store.row_words, store.bytes_per_s) if each]
+    names = {"clock_hz", *accelerator.keeps.values()}
+    for einsum in choice.einsums:
+        for table, row in accelerator.rows(einsum):
+            array = machine.arrays[row.array]
+            names |= row.when.keys()
+            read += [*table.factors.values(), array.registers]
+            if array.edge is not None:
+                read.append(machine.arrays[array.edge.like].registers)
+    return frozenset(names.union(*(each.names for each in read)))
 
 
 def _suited(
