@@ -9,7 +9,7 @@ import numpy as np
 
 from dse import text
 from dse.accelerator_text import description
-from evaluators.accounting import Accounting, Correction
+from evaluators.accounting import Accounting
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.checks import problems
 from evaluators.describe.reading import (
@@ -21,7 +21,7 @@ from evaluators.describe.reading import (
 )
 from evaluators.engine.choices import resolved
 from evaluators.engine.columns import all_shared
-from evaluators.engine.costs import Costs, prices
+from evaluators.engine.costs import Costs
 from evaluators.engine.nests import Nests
 from evaluators.errors import InputError, shown
 from evaluators.files import write_atomically
@@ -55,8 +55,7 @@ def _described(checked: Accelerator, options: argparse.Namespace) -> str:
     columns = _design(checked, options.design)
     design = resolved(checked, workload, columns, accounting)
     nests = Nests(checked, workload, all_shared(design), accounting)
-    scaled = accounting.repairs(Correction.Q2)
-    return description(nests, Costs(nests, lambda: prices(checked, nests.values, scaled=scaled)))
+    return description(nests, Costs(nests))
 
 
 def _design(checked: Accelerator, given: str) -> dict[str, np.ndarray]:

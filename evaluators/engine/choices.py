@@ -17,7 +17,7 @@ from evaluators.describe.expressions import Expression
 from evaluators.describe.parameters import AUTOMATIC, Domain, LargestThatFits
 from evaluators.engine.columns import Columns, all_shared, int64s, reals
 from evaluators.engine.constraints import divisions, magnitudes
-from evaluators.engine.costs import Costs, buffer_of, prices
+from evaluators.engine.costs import Costs, buffer_of
 from evaluators.engine.footprint import footprint_bytes
 from evaluators.engine.nests import Nests, extents
 from evaluators.engine.rules import by_rule
@@ -321,10 +321,7 @@ class _Candidates:
         einsums: tuple[str, ...],
     ) -> None:
         self._nests = Nests(accelerator, workload, columns, accounting, einsums=einsums)
-        scaled, live = accounting.repairs(Correction.Q2), accounting.live_sram
-        self._costs = Costs(
-            self._nests, lambda: prices(accelerator, self._nests.values, scaled=scaled, live=live)
-        )
+        self._costs = Costs(self._nests)
 
     def violated(self) -> Any:
         """Return how many constraints each candidate violates."""
@@ -336,23 +333,9 @@ class _Candidates:
     def objective(self, name: str) -> Any:
         """Return what is to be least."""
         if name == "latency":
-            return times(self._nests, self._costs).latency()
+            return Times(self._nests, self._costs).latency()
         if name == "traffic":
             return sum(self._costs.traffic_bytes.values())
         if name == "energy":
             return sum(self._costs.energy_pj.values())
         return 1.0 * footprint_bytes(self._nests, buffer_of(self._nests.accelerator))
-
-
-def times(nests: Nests, costs: Costs) -> Times:
-    """Return the times of a batch."""
-    store = nests.accelerator.machine.stores[0]
-    assert store.bytes_per_s is not None
-    per_byte = 1 / store.bytes_per_s(nests.values)
-    return Times(
-        nests.accelerator,
-        nests.values,
-        costs.busy_s,
-        costs.compute_s,
-        {name: bytes_ * per_byte for name, bytes_ in costs.traffic_bytes.items()},
-    )

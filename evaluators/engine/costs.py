@@ -43,19 +43,10 @@ class Prices:
     units: Mapping[str, Unit]
 
 
-def prices(
-    accelerator: Accelerator, values: Mapping[str, Any], *, scaled: bool, live: bool = False
-) -> Prices:
-    """Look up the components of a batch.
-
-    Args:
-        accelerator: whose machine it is.
-        values: every parameter's values.
-        scaled: register files of their real depth and width (correction Q2).
-        live: ask CACTI for buffers that the table lacks, see `sram`.
-
-    """
-    machine = accelerator.machine
+def prices(nests: Nests) -> Prices:
+    """Look up the components of a batch, as its accounting has them."""
+    machine, values = nests.accelerator.machine, nests.values
+    scaled, live = nests.accounting.repairs(Correction.Q2), nests.accounting.live_sram
     buffers, row_words = {}, {}
     for store in machine.stores:
         if store.bytes is not None and store.row_words is not None:
@@ -91,17 +82,20 @@ class Costs:
 
     Args:
         nests: the loop nests.
-        at: the components' prices.
 
     Words are those of ONE instance of a level.
 
     """
 
-    def __init__(self, nests: Nests, at: Callable[[], Prices]) -> None:
+    def __init__(self, nests: Nests) -> None:
         self._nests = nests
-        self._prices = at
         machine = nests.accelerator.machine
         self._dram, self._buffers = machine.stores[0].name, machine.stores[1:]
+
+    @cached_property
+    def prices(self) -> Prices:
+        """The components' prices."""
+        return prices(self._nests)
 
     @cached_property
     def traffic_bytes(self) -> dict[str, Any]:
@@ -210,7 +204,7 @@ class Costs:
         Leakage and networks cost nothing (quirk Q8). The published accounting charges the
         register files of one PE and of one lane (quirk Q1).
         """
-        at, machine = self._at, self._nests.accelerator.machine
+        at, machine = self.prices, self._nests.accelerator.machine
         array = machine.arrays[run.row.array]
         own = at.registers[array.name]
         nest = run.streamed
@@ -244,10 +238,6 @@ class Costs:
             for unit, count in run.row.operations.items()
             if unit not in self._free_units
         )
-
-    @cached_property
-    def _at(self) -> Prices:
-        return self._prices()
 
     @cached_property
     def _free_units(self) -> frozenset[str]:

@@ -8,20 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.accounting import CORRECTED, Accounting, Correction
+from evaluators.accounting import CORRECTED, Accounting
 from evaluators.components.sram import live_failure
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.catalogue import described as accelerator_of
 from evaluators.design import PARAMETERS, Designs
 from evaluators.engine.areas import areas_um2
-from evaluators.engine.choices import resolved, times
+from evaluators.engine.choices import resolved
 from evaluators.engine.columns import Columns, all_shared, int64s
 from evaluators.engine.constraints import magnitudes
-from evaluators.engine.costs import Costs, Prices, prices, sram_size
+from evaluators.engine.costs import Costs, sram_size
 from evaluators.engine.nests import Nests, check_countable
 from evaluators.engine.plan import plan
 from evaluators.engine.reasons import reason
 from evaluators.engine.rules import exact, given_of
+from evaluators.engine.schedule import Times
 from evaluators.errors import EvaluationError
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
 from evaluators.workload import Workload
@@ -71,14 +72,13 @@ class Results:
 class Batch:
     """One chunk of feasible designs: loop nests, then energies, times and areas."""
 
-    def __init__(self, nests: Nests, at: Prices) -> None:
+    def __init__(self, nests: Nests) -> None:
         self._nests = nests
-        self._at = at
         self._accelerator = nests.accelerator
-        self._costs = Costs(nests, lambda: at)
-        self._times = times(nests, self._costs)
+        self._costs = Costs(nests)
+        self._times = Times(nests, self._costs)
         self._latency_s = self._times.latency()
-        self._areas = areas_um2(self._accelerator.machine, nests.values, at)
+        self._areas = areas_um2(self._accelerator.machine, nests.values, self._costs.prices)
 
     @property
     def known(self) -> Any:
@@ -210,8 +210,8 @@ def _evaluate(
     """Evaluate a batch, `CHUNK` designs at a time."""
     n = len(next(iter(columns.values())))
     own_choices = any(name in columns for choice in described.choices for name in choice.parameters)
-    wide = exact(described, workload, columns)
-    narrow, columns = wide is columns, wide
+    given, columns = columns, exact(described, workload, columns)
+    narrow = columns is given
     if described.choices and n:
         columns = resolved(described, workload, columns, accounting)
     told = [name for name, each in described.all_parameters.items() if not each.real]
@@ -241,9 +241,7 @@ def _evaluate(
 
 def _priced(nests: Nests, rows: Any, results: Results) -> Any:
     """Cost feasible designs into their rows; tell which have a buffer that nothing prices."""
-    live = nests.accounting.live_sram
-    scaled = nests.accounting.repairs(Correction.Q2)
-    batch = Batch(nests, prices(nests.accelerator, nests.values, scaled=scaled, live=live))
+    batch = Batch(nests)
     known = batch.known
     busy = batch.busy_s()
     util = batch.util(busy)
@@ -256,9 +254,9 @@ def _priced(nests: Nests, rows: Any, results: Results) -> Any:
     ):
         for name, values in part.items():
             whole[name][rows] = values if everything else np.where(known, values, np.nan)
-    if live and not everything:
+    if nests.accounting.live_sram and not everything:
         results.failures |= _live_failures(nests, np.arange(results.size)[rows], known)
-    return ~np.broadcast_to(known, len(np.arange(results.size)[rows]))
+    return ~known
 
 
 def _live_failures(nests: Nests, rows: Any, known: Any) -> dict[int, EvaluationError]:

@@ -12,33 +12,29 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.describe.accelerator import Accelerator, Stage
+from evaluators.describe.accelerator import Stage
+from evaluators.engine.costs import Costs
+from evaluators.engine.nests import Nests
 
 
 class Times:
     """Times in seconds on a batch of designs.
 
     Args:
-        accelerator: whose schedule it is.
-        values: every name's values.
-        busy: Einsum -> array -> the time for which it keeps it busy.
-        compute: Einsum -> its busy time, on whatever array.
-        traffic: Einsum -> the time of its off-chip traffic at full bandwidth.
+        nests: the loop nests; the schedule is their accelerator's.
+        costs: the costs of their Einsums.
 
     """
 
-    def __init__(
-        self,
-        accelerator: Accelerator,
-        values: Mapping[str, Any],
-        busy: Mapping[str, Mapping[str, Any]],
-        compute: Mapping[str, Any],
-        traffic: Mapping[str, Any],
-    ) -> None:
-        self._accelerator = accelerator
-        self._names = {**values, **{f"time({name})": each for name, each in compute.items()}}
-        self._busy = busy
-        self._traffic = traffic
+    def __init__(self, nests: Nests, costs: Costs) -> None:
+        self._accelerator = nests.accelerator
+        compute = {f"time({name})": each for name, each in costs.compute_s.items()}
+        self._names = nests.values | compute
+        self._busy = costs.busy_s
+        store = nests.accelerator.machine.stores[0]
+        assert store.bytes_per_s is not None
+        per_byte = 1 / store.bytes_per_s(nests.values)
+        self._traffic = {name: bytes_ * per_byte for name, bytes_ in costs.traffic_bytes.items()}
 
     def memory(self) -> Any:
         """Return the time of all off-chip traffic."""
