@@ -46,11 +46,11 @@ def resolved(
     """
     complete = by_rule(accelerator, workload, columns)
     _largest(accelerator, workload, complete, accounting)
+    always = any(
+        slip.keeps_choices and accounting.repairs(Correction[name])
+        for name, slip in accelerator.slips.items()
+    )
     for choice in accelerator.choices:
-        always = any(
-            slip.keeps_choices and accounting.repairs(Correction[name])
-            for name, slip in accelerator.slips.items()
-        )
         if always or any(name not in complete for name in choice.parameters):
             complete |= _searched(accelerator, workload, complete, accounting, choice)
     return complete
@@ -235,7 +235,7 @@ def _suited(
     nests = Nests(accelerator, workload, given, accounting, einsums=choice.einsums)
     suited = np.ones(n, dtype=bool)
     for division in divisions(nests, without=frozenset(choice.parameters)):
-        suited &= np.asarray(division.rest(nests) == 0, dtype=bool)
+        suited &= np.asarray(division.rest() == 0, dtype=bool)
     return suited
 
 

@@ -45,9 +45,8 @@ class Division:
         """What the constraint is called."""
         return f"{self.parameter}_remainder"
 
-    def rest(self, nests: Nests) -> Any:
+    def rest(self) -> Any:
         """Return the remainder, 0 for designs that it does not concern."""
-        del nests
         rest = self.above(self.names) % np.maximum(self.below(self.names), 1)
         return rest if self.mask is True else np.where(self.mask, rest, 0)
 
@@ -104,7 +103,7 @@ def magnitudes(nests: Nests, *, own_choices: bool = False) -> dict[str, Any]:
         bounded = False
     found: dict[str, Any] = {}
     for division in divisions(nests):
-        rest, key = division.rest(nests), division.constraint
+        rest, key = division.rest(), division.constraint
         found[key] = np.maximum(found[key], rest) if key in found else rest
     for store in nests.accelerator.machine.stores:
         if store.bytes is None or store.row_words is None:

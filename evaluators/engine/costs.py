@@ -69,7 +69,7 @@ def sram_size(store: Store, values: Mapping[str, Any]) -> tuple[Any, Any]:
     assert store.bytes is not None
     assert store.row_words is not None
     words = store.row_words(values)
-    return store.bytes(values) // (WORD_BYTES * words), 16 * words
+    return store.bytes(values) // (WORD_BYTES * words), 8 * WORD_BYTES * words
 
 
 def buffer_of(accelerator: Accelerator) -> Store:
@@ -89,6 +89,7 @@ class Costs:
 
     def __init__(self, nests: Nests) -> None:
         self._nests = nests
+        self._off_chip: dict[int, Any] = {}
         machine = nests.accelerator.machine
         self._dram, self._buffers = machine.stores[0].name, machine.stores[1:]
 
@@ -161,10 +162,6 @@ class Costs:
                 reads, writes = reads + share * more_reads, writes + share * more_writes
             known = self._off_chip[id(run)] = reads + writes
         return known
-
-    @cached_property
-    def _off_chip(self) -> dict[int, Any]:
-        return {}
 
     def _spill(self, run: Run, tensors: frozenset[str]) -> tuple[Any, Any]:
         """Words that DRAM reads and writes more when the tensors spill whole.

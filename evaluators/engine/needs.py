@@ -57,10 +57,9 @@ def registers_short(name: str, workload: Workload, designs: Designs) -> dict[str
     accelerator = described(name)
     columns = by_rule(accelerator, workload, given_of(accelerator, designs))
     for each, parameter in accelerator.all_parameters.items():
-        open_value = 0 if parameter.labels else 1
         given = columns.get(each, np.zeros(len(designs), dtype=np.int64))
         if parameter.rule is not None and not parameter.labels:
-            given = np.where(given == AUTOMATIC, open_value, given)
+            given = np.where(given == AUTOMATIC, 1, given)
         columns[each] = given
     nests = Nests(accelerator, workload, columns, CORRECTED)
     return {

@@ -11,7 +11,7 @@ from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.parameters import BEST
 from evaluators.engine.constraints import Division, divisions
 from evaluators.engine.costs import sram_size
-from evaluators.engine.footprint import footprint_bytes
+from evaluators.engine.footprint import WORD_BYTES, footprint_bytes
 from evaluators.engine.needs import register_words
 from evaluators.engine.nests import Nests
 
@@ -30,14 +30,14 @@ _RANKS = {
 def reason(nests: Nests, constraint: str, magnitude: int) -> str:
     """Say why a design, a batch of one, violates a constraint."""
     for division in divisions(nests):
-        if division.constraint == constraint and _one(division.rest(nests)) == magnitude:
+        if division.constraint == constraint and _one(division.rest()) == magnitude:
             return _remainder(nests, division, magnitude)
     for store in nests.accelerator.machine.stores:
         if store.bytes is None or store.row_words is None:
             continue
         size, name = _one(store.bytes(nests.values)), store.bytes.text
         if constraint == store.constraint("row_remainder_bytes"):
-            row = 2 * _one(store.row_words(nests.values))
+            row = WORD_BYTES * _one(store.row_words(nests.values))
             return (
                 f"{name} {size} leaves a remainder of {magnitude}; it must be a multiple of a row "
                 f"of {store.name}, {row} bytes"
