@@ -21,12 +21,12 @@ from matplotlib.figure import Figure
 
 from analysis.figures import LINES, PNG_DPI
 from analysis.fronts import hypervolume_ratio, non_dominated
-from dse.executors import Serial
-from dse.lookup import find
-from dse.parts import Parts
-from dse.progress import Progress
-from dse.runner import Runner
-from dse.storage import driver
+from dse.execution.executors import Serial
+from dse.results.parts import Parts
+from dse.results.progress import Progress
+from dse.study.lookup import find
+from dse.study.runner import Runner
+from dse.study.storage import driver
 from evaluators.files import write_atomically
 from evaluators.protocol import evaluator
 from studies.objectives import objective_values

@@ -27,12 +27,12 @@ from typing import Any
 import optuna
 
 from benchmarks.__main__ import ONE_CORE
-from dse.executors import Serial
-from dse.lookup import find
-from dse.parts import Parts
-from dse.runner import Runner
-from dse.samplers import distributions
-from dse.storage import driver
+from dse.execution.executors import Serial
+from dse.results.parts import Parts
+from dse.study.lookup import find
+from dse.study.runner import Runner
+from dse.study.samplers import distributions
+from dse.study.storage import driver
 from studies.specification import Specification
 
 STORAGES = ("sqlite", "journal")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dse.cli import main
+from dse.commands.cli import main
 from evaluators.accounting import Accounting
 from evaluators.analytical.architecture import DRAM_BYTES_PER_S
 from evaluators.analytical.configurations import configuration

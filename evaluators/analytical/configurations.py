@@ -22,9 +22,9 @@ from evaluators.analytical.feasibility import Told, told_of_fusemax, told_of_thr
 from evaluators.analytical.flat import Flat
 from evaluators.analytical.fusemax import FuseMax
 from evaluators.analytical.linear import Linear, told_of_layers
-from evaluators.analytical.loopnest import LoopNest
 from evaluators.analytical.unfused import Unfused
 from evaluators.design import Designs
+from evaluators.engine.loopnest import LoopNest
 from evaluators.errors import InputError
 from evaluators.workload import Workload
 

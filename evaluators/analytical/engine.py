@@ -17,11 +17,11 @@ from evaluators.analytical.binding import Bound
 from evaluators.analytical.configurations import Configuration, configuration
 from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import deep_registers, sentence
-from evaluators.analytical.loopnest import LoopNest
 from evaluators.analytical.schedule import Times
 from evaluators.components.sram import live_failure
 from evaluators.design import Designs
 from evaluators.engine.columns import shared
+from evaluators.engine.loopnest import LoopNest
 from evaluators.errors import EvaluationError
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
 from evaluators.workload import Workload

@@ -20,11 +20,11 @@ from evaluators.analytical.activity import WORD_BYTES, Activity
 from evaluators.analytical.architecture import storage
 from evaluators.analytical.counting import Count, count_choices
 from evaluators.analytical.feasibility import remainders
-from evaluators.analytical.loopnest import LoopNest, check_attention
 from evaluators.analytical.mappings import FLAT_MAPPINGS, STATIONARITIES
 from evaluators.analytical.three_pass import on_chip_activity, softmax_activities, softmax_spill
 from evaluators.design import PARAMETERS, Designs
 from evaluators.engine.columns import Column, Factors, divisors, select, shared
+from evaluators.engine.loopnest import LoopNest, check_attention
 from evaluators.workload import Workload
 
 Int64s = NDArray[np.int64]

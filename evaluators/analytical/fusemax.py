@@ -15,10 +15,10 @@ from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.activity import Activity, activity
 from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import remainders
-from evaluators.analytical.loopnest import LoopNest, check_attention
 from evaluators.describe.mapping import Mapping
 from evaluators.design import AUTOMATIC, Designs
 from evaluators.engine.columns import Column, Factors, bounded_product, divisors, shared
+from evaluators.engine.loopnest import LoopNest, check_attention
 from evaluators.workload import Workload
 
 Int64s = NDArray[np.int64]

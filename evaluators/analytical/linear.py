@@ -15,11 +15,11 @@ from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.activity import WORD_BYTES, Activity, activity
 from evaluators.analytical.counting import Count
 from evaluators.analytical.feasibility import buffer_rows
-from evaluators.analytical.loopnest import LoopNest, check_mappable
 from evaluators.analytical.mapper import groups
 from evaluators.analytical.mappings import LINEAR_MAPPING
 from evaluators.design import Designs
 from evaluators.engine.columns import Factors, bounded_product, divisors, shared
+from evaluators.engine.loopnest import LoopNest, check_mappable
 from evaluators.workload import Transformer, Workload
 
 Int64s = NDArray[np.int64]

@@ -22,11 +22,11 @@ from evaluators.analytical.activity import WORD_BYTES, Activity
 from evaluators.analytical.architecture import storage
 from evaluators.analytical.counting import Count, count_choices
 from evaluators.analytical.feasibility import remainders
-from evaluators.analytical.loopnest import LoopNest, check_attention
 from evaluators.analytical.mappings import UNFUSED_MAPPINGS
 from evaluators.analytical.three_pass import on_chip_activity, softmax_activities, softmax_spill
 from evaluators.design import Designs
 from evaluators.engine.columns import Column, Factors, divisors, select, shared
+from evaluators.engine.loopnest import LoopNest, check_attention
 from evaluators.errors import TooLarge
 from evaluators.workload import Workload
 

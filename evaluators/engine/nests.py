@@ -15,11 +15,11 @@ import numpy as np
 
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.counting import Count, Counts, count_choices
-from evaluators.analytical.loopnest import LoopNest, check_mappable
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.expressions import Expression
 from evaluators.describe.mapping import Row
 from evaluators.engine.columns import Factors, Mask, select
+from evaluators.engine.loopnest import LoopNest, check_mappable
 from evaluators.engine.plan import Kept, Plan, RowPlan, TablePlan, plan
 from evaluators.workload import Workload
 

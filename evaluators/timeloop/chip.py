@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluators.analytical.architecture import FUSEMAX
-from evaluators.analytical.loopnest import LoopNest
 from evaluators.describe.mapping import Level, Mapping
 from evaluators.design import Designs
 from evaluators.engine.columns import Factors
+from evaluators.engine.loopnest import LoopNest
 from evaluators.timeloop import nodes
 from evaluators.timeloop.nodes import WORD_BITS, Node
 

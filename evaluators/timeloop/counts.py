@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from evaluators.analytical.loopnest import LoopNest, TensorCounts
 from evaluators.describe.mapping import Mapping
+from evaluators.engine.loopnest import LoopNest, TensorCounts
 from evaluators.errors import EvaluationError
 from evaluators.timeloop.stats import Statistics
 

@@ -16,10 +16,10 @@ from evaluators.analytical.architecture import Storage
 from evaluators.analytical.configurations import Configuration, configuration
 from evaluators.analytical.counting import Count, Counts
 from evaluators.analytical.engine import AnalyticalEvaluator
-from evaluators.analytical.loopnest import LoopNest
 from evaluators.describe.mapping import Mapping
 from evaluators.design import Designs
 from evaluators.engine.columns import Factors
+from evaluators.engine.loopnest import LoopNest
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations
 from evaluators.timeloop import accelergy, audit, estimation, inputs, mapper, programs, stats

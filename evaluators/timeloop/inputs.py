@@ -14,10 +14,10 @@ from typing import Any
 
 from evaluators.accounting import Accounting
 from evaluators.analytical.configurations import Configuration
-from evaluators.analytical.loopnest import LoopNest
 from evaluators.describe.mapping import Level, Loop, Mapping
 from evaluators.design import Designs
 from evaluators.engine.columns import Factors
+from evaluators.engine.loopnest import LoopNest
 from evaluators.timeloop import chip as chips
 from evaluators.timeloop.chip import Chip
 from evaluators.timeloop.nodes import TOP, VERSION

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from evaluators.analytical.loopnest import TensorCounts
+from evaluators.engine.loopnest import TensorCounts
 from evaluators.errors import EvaluationError
 
 _HEADING = re.compile(r"=== (\S+) ===$")

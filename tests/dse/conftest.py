@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from dse.cli import main
+from dse.commands.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from dse.storage import load
+from dse.study.storage import load
 
 NAME = "binding-bert"
 PINS = 7

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.results import BREAKDOWN, EVALUATIONS
-from dse.cli import main
+from dse.commands.cli import main
 
 SPOT_ROWS = Path(__file__).parents[1] / "published_rows"
 
@@ -241,8 +241,8 @@ def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys, dse.cli\n"
-        "try: dse.cli.main(['--help'])\n"
+        "import sys, dse.commands.cli\n"
+        "try: dse.commands.cli.main(['--help'])\n"
         "except SystemExit: pass\n"
         "print([m for m in ('numpy', 'pandas', 'pyarrow', 'matplotlib') if m in sys.modules])"
     )

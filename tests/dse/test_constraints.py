@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from dse.home import stored
+from dse.study.home import stored
 from studies.specification import Specification
 
 Run = Callable[..., tuple[int, str, str]]
@@ -183,7 +183,7 @@ def test_a_trial_of_a_suite_is_one_chip(
 def test_the_command_of_a_suites_design_evaluates_its_chip(
     dse: Run, tmp_path: Path, study: Callable[..., pd.DataFrame]
 ) -> None:
-    from dse.front import command  # noqa: PLC0415
+    from dse.commands.front import command  # noqa: PLC0415
 
     rows = study(SUITE.format(configuration="binding"))
     specification = stored(tmp_path / "suite")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from dse.dashboard import guarded
+from dse.commands.dashboard import guarded
 
 pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installed")
 

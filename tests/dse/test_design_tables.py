@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dse.design_tables import RESULTS
-from dse.table_cells import LARGEST
+from dse.results.design_tables import RESULTS
+from dse.results.table_cells import LARGEST
 
 Run = Callable[..., tuple[int, str, str]]
 Evaluate = Callable[[str, str | bytes], pd.DataFrame]

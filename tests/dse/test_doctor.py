@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dse import doctor, self_tests
-from dse.cli import main
-from dse.doctor import PARTS, Finding, Part
+from dse.checks import doctor, self_tests
+from dse.checks.doctor import PARTS, Finding, Part
+from dse.commands.cli import main
 from evaluators.timeloop import programs, versions
 
 REQUIRED = {

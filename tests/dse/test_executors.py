@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dse import batch
-from dse.executors import (
+from dse.execution import batch
+from dse.execution.executors import (
     Executor,
     Job,
     Processes,
@@ -354,7 +354,7 @@ def test_a_job_that_kills_every_worker_is_given_up(parallel: tuple[str, Executor
 
 DRIVER = """
 import sys
-from dse.executors import executor
+from dse.execution.executors import executor
 from tests_dse_executors import long_jobs
 
 if __name__ == "__main__":
@@ -404,7 +404,7 @@ def test_a_driver_that_ends_leaves_no_process(
 TIMELOOP_DRIVER = """
 import signal
 import sys
-from dse.executors import Job, executor
+from dse.execution.executors import Job, executor
 from evaluators.accounting import PUBLISHED
 from evaluators.workload import TRANSFORMERS, Workload
 from studies.paper import paper_design
@@ -464,7 +464,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[object]:
 @needs_ray
 @needs_proc
 def test_a_cluster_survives_the_loss_of_a_node_and_the_executor(cluster: object) -> None:
-    from dse.ray_executor import Ray  # noqa: PLC0415
+    from dse.execution.ray_executor import Ray  # noqa: PLC0415
 
     with Ray(None, cluster.address, patience_s=1) as ray:
         begun = time.monotonic()
@@ -489,7 +489,7 @@ def assert_cpus_taken_by_others_are_reported(address: str) -> None:
     """The one CPU left is an actor's."""
     import ray  # noqa: PLC0415
 
-    from dse.ray_executor import Ray  # noqa: PLC0415
+    from dse.execution.ray_executor import Ray  # noqa: PLC0415
 
     ray.shutdown()
     waiting = Ray(1, address, patience_s=8)
@@ -576,7 +576,7 @@ def test_without_ray_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) 
 
 def test_nothing_heavy_is_imported_or_started_before_the_first_jobs() -> None:
     code = (
-        "import sys; from dse.executors import executor\n"
+        "import sys; from dse.execution.executors import executor\n"
         "with executor('ray', 2, None) as ray: ray.evaluate([])\n"
         "print('ray' in sys.modules, 'pandas' in sys.modules)"
     )
@@ -589,7 +589,7 @@ def test_nothing_heavy_is_imported_or_started_before_the_first_jobs() -> None:
 
 FEW_FILES = """
 import resource
-from dse.executors import Processes
+from dse.execution.executors import Processes
 from evaluators.errors import EvaluationError
 resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))
 try:

@@ -11,7 +11,7 @@ import optuna
 import pandas as pd
 import pytest
 
-from dse.storage import load
+from dse.study.storage import load
 from evaluators.analytical.architecture import storage
 from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.errors import EvaluationError

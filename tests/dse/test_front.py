@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dse.cli import main
+from dse.commands.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dse.cli import main
+from dse.commands.cli import main
 
 INPUT = """\
 problem:

@@ -19,8 +19,8 @@ import psutil
 import pytest
 from study_runs import NAME, Place, assert_same_study, kill_session, run, start, wait_for
 
-from dse import ray_start, ray_worker
-from dse.executors import executor
+from dse.execution import ray_start, ray_worker
+from dse.execution.executors import executor
 from evaluators.errors import EvaluationError
 
 Run = Callable[..., tuple[int, str, str]]
@@ -66,7 +66,7 @@ def test_a_users_modules_do_not_take_the_place_of_ours(tmp_path: Path, serial: P
     folder.mkdir()
     shadow(folder)
     place = Place(tmp_path / "out")
-    code = "import sys; from dse.cli import main; sys.exit(main())"
+    code = "import sys; from dse.commands.cli import main; sys.exit(main())"
     root = str(Path(__file__).parents[2])
     done = in_folder(folder, place.out, "-P", "-c", code, PYTHONPATH=root)
     assert done.returncode == 0, done.stderr

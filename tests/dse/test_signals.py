@@ -14,7 +14,7 @@ from study_runs import NAME, Place, assert_same_study, run, start, wait_for
 
 PRELUDE = """
 import os, signal, weakref
-from dse import interruption
+from dse.execution import interruption
 class Thing: pass
 def ask(*ignored): os.kill(os.getpid(), signal.SIGTERM)
 def callback():
@@ -116,14 +116,16 @@ EARLY = """
 import os, signal, sys
 class Asks:
     def find_spec(self, name, *ignored):
-        if name == "dse.cli":
+        if name == "dse.commands.cli":
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Asks())
 sys.argv = ["dse", "study", "list", "--out", sys.argv[1]]
 """
 
 
-@pytest.mark.parametrize("way", ["from dse.entry import main; main()", "import dse.__main__"])
+@pytest.mark.parametrize(
+    "way", ["from dse.commands.entry import main; main()", "import dse.__main__"]
+)
 def test_an_interrupt_amid_the_first_imports_ends_it_without_a_traceback(
     tmp_path: Path, way: str
 ) -> None:

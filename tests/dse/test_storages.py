@@ -25,8 +25,8 @@ from study_runs import (
     wait_for,
 )
 
-from dse.journal import Journal
-from dse.storage import load
+from dse.study.journal import Journal
+from dse.study.storage import load
 from studies import toml
 from studies.specification import Specification
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dse.executors import EvaluationError, Serial
-from dse.parts import PART
+from dse.execution.executors import EvaluationError, Serial
+from dse.results.parts import PART
 from studies import toml
 
 Run = Callable[..., tuple[int, str, str]]

@@ -18,8 +18,8 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from dse import sweep_parts
-from dse.sweep_pieces import cut
+from dse.execution.sweep_pieces import cut
+from dse.results import sweep_parts
 from evaluators.behaviour import behaviour
 from studies import toml
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dse import loopnest
-from evaluators.analytical.cases import count_case, parse_case
+from dse.commands import loopnest
 from evaluators.errors import LONGEST_SENTENCE, InputError
+from evaluators.formats.cases import count_case, parse_case
 
 CARRIED = Path(__file__).parent / "cases.jsonl"
 OVERFLOWING = "L777-145"

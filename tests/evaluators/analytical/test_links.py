@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluators.analytical.links import LARGEST_PARTLY_USED, words_at_rest
+from evaluators.engine.links import LARGEST_PARTLY_USED, words_at_rest
 from evaluators.errors import InputError
 
 LOOPS = st.lists(st.tuples(st.booleans(), st.integers(1, 4)), max_size=3)

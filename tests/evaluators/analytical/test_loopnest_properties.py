@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from evaluators.analytical.loopnest import LoopNest
 from evaluators.describe.cascade import Einsum, Tensor
 from evaluators.describe.mapping import Level, Loop, Mapping
 from evaluators.engine.columns import Factors
+from evaluators.engine.loopnest import LoopNest
 
 RANKS = ("M", "N", "K")
 SMALL = (1, 2, 2, 3)

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from evaluators.accounting import PUBLISHED
-from evaluators.analytical.cases import count_case, parse_case
 from evaluators.analytical.configurations import configuration
-from evaluators.analytical.loopnest import LoopNest
 from evaluators.describe.cascade import Einsum, Tensor
 from evaluators.describe.mapping import Level, Mapping, loops_named
 from evaluators.engine.columns import Factors
+from evaluators.engine.loopnest import LoopNest
+from evaluators.formats.cases import count_case, parse_case
 from evaluators.workload import TRANSFORMERS, Workload, parse_seq_len
 from studies.paper import paper_design
 

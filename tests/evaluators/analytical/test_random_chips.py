@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from random_chips import TIMELOOP, counted_lines, random_chip, run_timeloop
 
-from dse.model import report
-from evaluators.analytical.timeloop_yaml import count, read_case
+from dse.commands.model import report
 from evaluators.errors import InputError
+from evaluators.formats.timeloop_yaml import count, read_case
 
 RECORDED = [
     json.loads(line)

@@ -15,7 +15,7 @@ from timeloop_documents import (
     written,
 )
 
-from evaluators.analytical.timeloop_yaml import count, read_case
+from evaluators.formats.timeloop_yaml import count, read_case
 
 ORDERED = """\
 problem:

@@ -19,8 +19,8 @@ from timeloop_documents import (
     written,
 )
 
-from evaluators.analytical.timeloop_yaml import count, read_case
 from evaluators.errors import InputError
+from evaluators.formats.timeloop_yaml import count, read_case
 
 # By hand: 2 x 2 steps in DRAM (K outside M), 2 x 3 in L3 (N outside K), 2 in the registers; 8 x 4
 # instances, of which M 8 and N 2 split Z, M 8 and K 2 split A, N 2 and K 2 split B.

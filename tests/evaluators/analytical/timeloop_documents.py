@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluators.analytical.timeloop_yaml import read_case
 from evaluators.errors import LONGEST_SENTENCE, InputError
+from evaluators.formats.timeloop_yaml import read_case
 from evaluators.safe_yaml import MOST_NODES
 
 PROBLEM = """\

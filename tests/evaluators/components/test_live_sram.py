@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dse.cli import main
+from dse.commands.cli import main
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
 from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.analytical.engine import AnalyticalEvaluator

@@ -7,8 +7,8 @@ from evaluators.accounting import CORRECTED, PUBLISHED
 from evaluators.analytical.architecture import storage
 from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.analytical.engine import AnalyticalEvaluator
-from evaluators.analytical.loopnest import LoopNest
 from evaluators.engine.columns import Factors
+from evaluators.engine.loopnest import LoopNest
 from evaluators.errors import EvaluationError
 from evaluators.protocol import METRICS
 from evaluators.timeloop.counts import TimeloopCounts

@@ -9,7 +9,7 @@ from evaluators.accounting import CORRECTED, PUBLISHED
 from evaluators.analytical.architecture import storage
 from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.analytical.engine import AnalyticalEvaluator
-from evaluators.analytical.loopnest import LoopNest
+from evaluators.engine.loopnest import LoopNest
 from evaluators.errors import EvaluationError
 from evaluators.protocol import evaluator
 from evaluators.timeloop import audit, estimation

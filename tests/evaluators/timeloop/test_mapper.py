@@ -8,9 +8,9 @@ import yaml
 
 from evaluators.accounting import CORRECTED, PUBLISHED
 from evaluators.analytical.configurations import CONFIGURATIONS
-from evaluators.analytical.loopnest import LoopNest
 from evaluators.design import Designs
 from evaluators.engine.columns import Factors
+from evaluators.engine.loopnest import LoopNest
 from evaluators.errors import EvaluationError, InputError
 from evaluators.protocol import evaluator
 from evaluators.timeloop import accelergy, mapper, programs, stats

@@ -1,0 +1,1 @@
+"""Checks: what is installed, and whether it works."""

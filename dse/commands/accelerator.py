@@ -1,0 +1,121 @@
+"""`dse accelerator`: check, describe, list, print and begin files of accelerators."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from dse.reports import text
+from dse.reports.accelerator_text import description
+from evaluators.accounting import Accounting
+from evaluators.describe.accelerator import Accelerator
+from evaluators.describe.checks import problems
+from evaluators.describe.reading import (
+    ACCELERATORS,
+    accelerator,
+    is_path,
+    shipped,
+    text_of,
+)
+from evaluators.engine.choices import resolved
+from evaluators.engine.columns import all_shared
+from evaluators.engine.costs import Costs
+from evaluators.engine.nests import Nests
+from evaluators.errors import InputError, shown
+from evaluators.files import write_atomically
+from evaluators.workload import Workload, parse_seq_len, parse_shape, transformer
+
+FOUND_WANTING = 1
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out one of the actions."""
+    actions = {"check": _check, "list": _list, "show": _show, "new": _new}
+    return actions[options.action](options)
+
+
+def _check(options: argparse.Namespace) -> int:
+    checked = accelerator(options.file)
+    found = problems(checked)
+    for each in found:
+        print(f"{options.file}: {each}")
+    if found:
+        print(f"{len(found)} problem{'s' * (len(found) > 1)}")
+        return FOUND_WANTING
+    print(_described(checked, options))
+    return 0
+
+
+def _described(checked: Accelerator, options: argparse.Namespace) -> str:
+    shape = parse_shape(options.shape) if options.shape else transformer(options.model)
+    workload = Workload(shape, parse_seq_len(options.seq_len))
+    accounting = Accounting.parse("corrected")
+    columns = _design(checked, options.design)
+    design = resolved(checked, workload, columns, accounting)
+    nests = Nests(checked, workload, all_shared(design), accounting)
+    return description(nests, Costs(nests))
+
+
+def _design(checked: Accelerator, given: str) -> dict[str, np.ndarray]:
+    """Read 'NAME=VALUE,...' over the defaults."""
+    parameters = checked.all_parameters
+    columns = {
+        name: np.array([each.default])
+        for name, each in parameters.items()
+        if each.default is not None and each.rule is None
+    }
+    for term in given.split(",") if given else []:
+        name, equals, value = term.partition("=")
+        if not equals or name not in parameters:
+            raise InputError(
+                f"design '{shown(term)}': write NAME=VALUE with one of {', '.join(parameters)}"
+            )
+        each = parameters[name]
+        try:
+            number = each.labels.index(value) if value in each.labels else float(value)
+        except ValueError:
+            raise InputError(f"design '{shown(term)}': '{shown(value)}' is no number") from None
+        if not each.real and (number != int(number) or not 0 <= number < 2**62):
+            raise InputError(f"design '{shown(term)}': {name} takes a whole number")
+        columns[name] = np.array([number if each.real else int(number)])
+    return columns
+
+
+def _list(options: argparse.Namespace) -> int:
+    del options
+    rows = []
+    for name in shipped():
+        each = accelerator(name)
+        arrays = ", ".join(each.machine.arrays)
+        rows.append([name, each.title, each.machine.title, arrays, str(len(each.cascade.einsums))])
+    print(text.table(["name", "accelerator", "machine", "arrays", "Einsums"], rows, left=4))
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    path = Path(options.name) if is_path(options.name) else ACCELERATORS / f"{options.name}.toml"
+    accelerator(options.name)
+    print(text_of(path, "an accelerator"), end="")
+    return 0
+
+
+def _new(options: argparse.Namespace) -> int:
+    target = Path(options.file or f"{options.name}.toml")
+    base = accelerator(options.base)
+    if target.exists():
+        raise InputError(f"{target} is there already; name another file with --file")
+    named = options.base if not is_path(options.base) else str(Path(options.base).absolute())
+    content = f'''# {options.name}: what differs from {base.title}.
+name  = "{options.name}"
+title = "{options.name}"
+base  = "{named}"
+
+[schedule]
+stages = [{", ".join(f'"{" ".join(stage.einsums)}"' for stage in base.stages)}]
+memory = "{"whole" if base.overlapped_memory else "stage"}"
+'''
+    write_atomically(target, content.encode())
+    print(f"{target}; dse accelerator check {target} checks and describes it")
+    return 0

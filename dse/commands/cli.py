@@ -1,0 +1,539 @@
+"""The command line: what every command takes; each command's own module does the work.
+
+Exit codes: 0 good, 1 checked and found wanting, 2 bad input, 130 interrupted. Nothing heavy is
+imported until a command needs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+from dse.commands import streams
+from dse.execution import interruption
+from evaluators.errors import LONGEST_SENTENCE, EvaluationError, InputError, shown
+from evaluators.foreign import integer
+
+FOUND_WANTING = 1
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence on standard error."""
+
+    def error(self, message: str) -> NoReturn:
+        line = shown(message, LONGEST_SENTENCE)
+        self.exit(BAD_INPUT, f"{self.prog}: {line}; see {self.prog} --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Without arguments it takes those of this process, and its streams and signals with them.
+    """
+    if arguments is not None:
+        return _run(arguments)
+    streams.make_lasting()
+    interruption.take()
+    try:
+        return _run(sys.argv[1:])
+    finally:
+        interruption.ignore()
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+        return _carry_out(options)
+    except KeyboardInterrupt:
+        print("dse: stopped", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _carry_out(options: argparse.Namespace) -> int:
+    try:
+        _named_evaluator(options)
+        command = _loaded(options.module)
+        code: int = command.run(options)
+        failure = streams.output_failure()
+        if failure and code == 0:
+            raise EvaluationError(f"the output could not be written: {failure}")
+    except InputError as error:
+        print(f"dse {options.command}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except EvaluationError as error:
+        print(f"dse {options.command}: {error}", file=sys.stderr)
+        return FOUND_WANTING
+    except Exception:
+        interruption.stop_if_asked()  # what an interrupt became
+        raise
+    return code
+
+
+def _loaded(module: str) -> ModuleType:
+    """Import a command's module; `InputError` where it or a library cannot be imported here."""
+    try:
+        Path.cwd()
+    except OSError:
+        raise InputError("the working folder is not there any more; change to another") from None
+    try:
+        with interruption.held():  # amid an import an interrupt becomes another error
+            loaded = import_module(module)
+    except Exception as error:
+        raise InputError(
+            f"a library cannot be loaded: {type(error).__name__}: {shown(error, 300)}; set right "
+            "the environment variable that it reads (MPLBACKEND, TQDM_...), or install it anew"
+        ) from error
+    interruption.stop_if_asked()
+    return loaded
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="dse", description="Design-space exploration of attention accelerators (FuseMax)."
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _reproduce(commands)
+    _verify(commands)
+    _evaluate(commands)
+    _accelerator(commands)
+    _loopnest(commands)
+    _model(commands)
+    _study(commands)
+    _sweep(commands)
+    _front(commands)
+    _confirm(commands)
+    _dashboard(commands)
+    _doctor(commands)
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[_Parser],
+    name: str,
+    summary: str,
+    example: str,
+    room: str = "commands",
+) -> _Parser:
+    """Add a command; `dse.<room>.<name>.run(options)` does its work."""
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"example: {example}",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(module=f"dse.{room}.{name}")
+    return parser
+
+
+def _accounting(parser: _Parser) -> None:
+    parser.add_argument(
+        "--accounting",
+        default="published",
+        metavar="NAME",
+        help="published, corrected, or corrections joined by +, as Q1+Q2 (default: published)",
+    )
+
+
+def _evaluator(parser: _Parser) -> None:
+    parser.add_argument(
+        "--evaluator",
+        default="analytical",
+        metavar="NAME",
+        help="analytical, or timeloop where it is installed (default: analytical)",
+    )
+    _mapping(parser)
+
+
+def _mapping(parser: _Parser) -> None:
+    parser.add_argument(
+        "--mapping",
+        choices=("optimal", "search"),
+        help="of Einsums that the paper leaves to Timeloop's mapper: the published or the best "
+        "mapping, or what timeloop-mapper finds, for hours perhaps (default: optimal)",
+    )
+
+
+def _named_evaluator(options: argparse.Namespace) -> None:
+    """Let `--mapping search` choose the evaluator `timeloop-mapper`."""
+    if getattr(options, "mapping", None) is None:
+        return
+    if options.evaluator not in ("timeloop", "timeloop-mapper"):
+        raise InputError("--mapping goes with --evaluator timeloop; others search for the best")
+    options.evaluator = "timeloop-mapper" if options.mapping == "search" else "timeloop"
+
+
+def _json(parser: _Parser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def _exact(parser: _Parser) -> None:
+    parser.add_argument(
+        "--exact", action="store_true", help="true partitions, not Timeloop's modulo 2^64"
+    )
+
+
+def _reproduce(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "reproduce",
+        "evaluate every published point of FuseMax, draw figures 6-12, check every number",
+        "dse reproduce --out runs/paper",
+    )
+    _accounting(parser)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/paper"),
+        metavar="DIR",
+        help="where results and figures go (default: runs/paper)",
+    )
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="DIR",
+        help="also compare with the published tables in this folder, as dse verify does",
+    )
+    _evaluator(parser)
+    _json(parser)
+
+
+def _verify(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "verify",
+        "compare every point with the published tables, row by row and column by column",
+        "dse verify --reference artifact/outputs",
+    )
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the published tables, attn-*.csv, end2end-*.csv and pareto.csv",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=_tolerance,
+        default=1e-12,
+        metavar="X",
+        help="relative error up to which a value agrees (default: 1e-12)",
+    )
+    _json(parser)
+
+
+def _evaluate(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "evaluate",
+        "evaluate one design on one workload, or a table of designs",
+        "dse evaluate --configuration binding --model BERT --seq-len 256K --array-rows 128",
+    )
+    parser.add_argument("--configuration", metavar="NAME", help="default: binding")
+    parser.add_argument("--model", metavar="NAME", help="BERT, TrXL, T5 or XLM (default: BERT)")
+    parser.add_argument(
+        "--shape", metavar="B,D,E,F,H,S", help="a transformer of your own instead of --model"
+    )
+    parser.add_argument("--seq-len", metavar="TOKENS", help="as 262144, 256K or 1M (default: 256K)")
+    for name, text in (
+        ("array-rows", "rows of the 2D array (default: 256)"),
+        ("array-cols", "columns of the 2D array (default: 256)"),
+        ("vector-lanes", "lanes of the 1D array (default: 256)"),
+        ("buffer-bytes", "global buffer (default: the paper's for the configuration)"),
+        ("query-tiles", "query tiles resident in the buffer; 0, the default: the most that fit"),
+        ("pe-registers", "rows of a PE's register file; 0, the default: the paper's rule"),
+        ("lane-registers", "rows of a lane's register file; 0, the default: the paper's rule"),
+    ):
+        parser.add_argument(f"--{name}", metavar="N", help=text)
+    parser.add_argument(
+        "--binding",
+        metavar="NAME=VALUE,...",
+        help="every binding choice of flat, as query_rows=64,keeps_q=1,... (default: the paper's "
+        "on its own machine, else the best)",
+    )
+    parser.add_argument(
+        "--sram",
+        metavar="SOURCE",
+        help="of the buffer's costs: table, or cacti to have live CACTI compute what the table "
+        "lacks (default: table)",
+    )
+    parser.add_argument(
+        "--accounting",
+        metavar="NAME",
+        help="published, corrected, or corrections joined by +, as Q1+Q2 (default: published)",
+    )
+    parser.add_argument(
+        "--designs",
+        type=Path,
+        metavar="FILE",
+        help="a table of designs (.parquet, .csv or .jsonl) with columns named as the options",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="with --designs: where the results go"
+    )
+    _evaluator(parser)
+    _json(parser)
+
+
+def _accelerator(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "accelerator",
+        "check, describe, list, show and begin accelerators as files",
+        "dse accelerator check mine.toml",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    check = _action(actions, "check", "check an accelerator, and describe it if nothing is wrong")
+    check.add_argument("file", metavar="FILE", help="FILE.toml, or the name of a shipped one")
+    check.add_argument("--model", default="BERT", metavar="NAME", help="default: BERT")
+    check.add_argument("--shape", metavar="B,D,E,F,H,S", help="instead of --model")
+    check.add_argument("--seq-len", default="256K", metavar="TOKENS", help="default: 256K")
+    check.add_argument(
+        "--design", default="", metavar="NAME=VALUE,...", help="parameters that are not the default"
+    )
+    _action(actions, "list", "list the accelerators that ship")
+    show = _action(actions, "show", "print an accelerator's file")
+    show.add_argument("name", metavar="NAME")
+    new = _action(actions, "new", "write a file that builds on another, to start from")
+    new.add_argument("name", metavar="NAME", help="what the accelerator is called")
+    new.add_argument("--base", default="binding", metavar="NAME", help="default: binding")
+    new.add_argument("--file", metavar="FILE", help="where to (default: NAME.toml)")
+
+
+def _loopnest(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "loopnest",
+        "count the accesses of loop nests, as Timeloop does",
+        "dse loopnest cases.jsonl --json",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="JSON lines, one case a line")
+    _exact(parser)
+    _json(parser)
+
+
+def _model(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "model",
+        "print the statistics of timeloop-model for Timeloop v4 input, from our engine",
+        "dse model problem.yaml architecture.yaml mapping.yaml",
+    )
+    parser.add_argument(
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="YAML with problem, architecture and mapping",
+    )
+    _exact(parser)
+    _json(parser)
+
+
+def _doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "doctor",
+        "show what is installed, test each part, and say what a missing part would give",
+        "dse doctor",
+        room="checks",
+    )
+    _json(parser)
+
+
+def _study(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "study",
+        "run, resume, list, show and export studies",
+        "dse study run binding-bert --trials 300 --seed 1",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    run = _action(actions, "run", "run a built-in study or that of a TOML file, or continue it")
+    run.add_argument(
+        "study", metavar="STUDY", help="a name, as binding-bert or pareto, or FILE.toml"
+    )
+    run.add_argument("--name", metavar="NAME", help="what the study is called, if not its own name")
+    for name, kind, text in (
+        ("trials", _positive, "designs to try"),
+        ("time-limit-s", _seconds, "start no batch after so many seconds"),
+        ("seed", _seed, "of the sampler"),
+        ("batch", _batch, "designs asked for at a time"),
+    ):
+        run.add_argument(f"--{name}", type=kind, metavar="N", help=text)
+    run.add_argument("--sampler", metavar="NAME", help="tpe, nsga2, nsga3, random, qmc, grid or gp")
+    run.add_argument("--evaluator", metavar="NAME", help="analytical or timeloop")
+    _mapping(run)
+    run.add_argument(
+        "--accounting", metavar="NAME", help="published, corrected, or corrections joined by +"
+    )
+    _driving(run)
+
+    resume = _action(actions, "resume", "continue a study from its database")
+    resume.add_argument("study", metavar="NAME")
+    resume.add_argument("--trials", type=_positive, metavar="N", help="designs to try in all")
+    _driving(resume)
+
+    _out(_action(actions, "list", "list the studies that were run"))
+    show = _action(actions, "show", "show where a study stands")
+    show.add_argument("study", metavar="NAME")
+    _out(show)
+    _json(show)
+    export = _action(actions, "export", "write a study's trials as one table")
+    export.add_argument("study", metavar="NAME")
+    export.add_argument("file", type=Path, metavar="FILE", help=".parquet, .csv or .jsonl")
+    _out(export)
+
+
+def _sweep(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "sweep",
+        "evaluate the whole space of a study and find its true front",
+        "dse sweep binding-bert",
+    )
+    parser.add_argument("study", metavar="STUDY", help="a name, as binding-bert, or FILE.toml")
+    _workers(parser)
+    _out(parser)
+
+
+def _front(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "front",
+        "show a study's front, how good it is, and how the paper's points stand",
+        "dse front binding-bert",
+    )
+    parser.add_argument("study", metavar="NAME", help="a study that was run, or a collection")
+    _out(parser)
+    _json(parser)
+
+
+def _confirm(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "confirm",
+        "evaluate the paper's points or a study's front with Timeloop, and compare",
+        "dse confirm paper --limit 3",
+    )
+    parser.add_argument("study", metavar="NAME", help="a study that was run, or paper")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="the first N designs alone")
+    parser.set_defaults(evaluator="timeloop")
+    _mapping(parser)
+    _workers(parser)
+    _out(parser)
+    _json(parser)
+
+
+def _dashboard(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "dashboard",
+        "show Optuna's dashboard on a snapshot of a study",
+        "dse dashboard binding-bert --port 8080",
+    )
+    parser.add_argument("study", metavar="NAME")
+    _out(parser)
+    parser.add_argument("--storage", metavar="URL", help="Optuna's database (default: SQLite)")
+    parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
+    parser.add_argument("--port", type=_port, default=8080, metavar="N", help="default: 8080")
+
+
+def _action(actions: argparse._SubParsersAction[_Parser], name: str, summary: str) -> _Parser:
+    return actions.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", allow_abbrev=False
+    )
+
+
+def _out(parser: _Parser) -> None:
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="where the studies are (default: runs)",
+    )
+
+
+def _workers(parser: _Parser) -> None:
+    parser.add_argument(
+        "--executor", default="serial", metavar="NAME", help="serial, processes or ray"
+    )
+    parser.add_argument("--workers", type=_positive, metavar="N", help="default: the usable cores")
+    parser.add_argument("--ray-address", metavar="ADDRESS", help="of a Ray cluster to use")
+
+
+def _driving(parser: _Parser) -> None:
+    _workers(parser)
+    _out(parser)
+    parser.add_argument(
+        "--storage",
+        metavar="URL",
+        help="Optuna's database, as postgresql+psycopg://... or journal:FILE (default: SQLite)",
+    )
+    parser.add_argument(
+        "--accept-versions",
+        action="store_true",
+        help="continue what other versions of Python or its libraries, or another machine, made",
+    )
+    parser.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="make the database anew from the evaluations, where it lacks them",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _number(text: str, least: int, most: int) -> int:
+    number = integer(text, least, most)
+    if number is None:
+        raise argparse.ArgumentTypeError(
+            f"'{shown(text)}' is no integer of at least {least} and at most {most}"
+        )
+    return number
+
+
+def _positive(text: str) -> int:
+    return _number(text, 1, 10**9)
+
+
+def _port(text: str) -> int:
+    return _number(text, 1, 2**16 - 1)
+
+
+def _seed(text: str) -> int:
+    return _number(text, 0, 2**32 - 1)
+
+
+def _batch(text: str) -> int:
+    return _number(text, 1, 2**16)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{shown(text)}' is no number of seconds above 0")
+    return value
+
+
+def _tolerance(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(
+            f"'{shown(text)}' is no relative error; give a number as 1e-12"
+        )
+    return value

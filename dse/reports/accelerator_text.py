@@ -1,0 +1,140 @@
+"""An accelerator in the paper's words: Einsums, loop nests, footprint, stages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dse.reports.text import table
+from evaluators.describe.accelerator import Accelerator
+from evaluators.describe.machine import REGISTERS
+from evaluators.describe.passes import alive, passes
+from evaluators.engine.costs import Costs, buffer_of
+from evaluators.engine.footprint import WORD_BYTES, words
+from evaluators.engine.needs import register_words
+from evaluators.engine.nests import Nests, Run
+from evaluators.workload import seq_len_label
+
+_SIDES = ("x", "y")
+
+
+def description(nests: Nests, costs: Costs) -> str:
+    """Describe an accelerator on a design, a batch of one."""
+    accelerator = nests.accelerator
+    parts = [_title(accelerator), _cascade(accelerator), _design(nests)]
+    parts += [_loop_nest(run) for runs in nests.runs.values() for run in runs]
+    parts += [_footprint(nests), _registers(nests), _stages(accelerator, costs)]
+    return "\n\n".join(parts)
+
+
+def _title(accelerator: Accelerator) -> str:
+    machine = accelerator.machine
+    return f"{accelerator.name}: {accelerator.title}, on {machine.title} ({machine.source})"
+
+
+def _cascade(accelerator: Accelerator) -> str:
+    cascade = accelerator.cascade
+    lines = [f"cascade of {len(cascade.einsums)} Einsums, computes {cascade.computes}"]
+    lines += [f"  {einsum.text}" for einsum in cascade.einsums.values()]
+    if cascade.previous:
+        states = ", ".join(f"{name} of {state}" for name, state in cascade.previous.items())
+        lines.append(f"  values of the chunk before, along {cascade.along}: {states}")
+    for rank in cascade.ranks:
+        count = passes(cascade, rank)
+        if count > 1:
+            whole = ", ".join(alive(cascade, rank))
+            lines.append(
+                f"  {count} passes over {rank}" + (f"; alive over all of it: {whole}" * bool(whole))
+            )
+    return "\n".join(lines)
+
+
+def _design(nests: Nests) -> str:
+    shape, seq_len = nests.workload.transformer, nests.workload.seq_len
+    values = ", ".join(f"{name} {_shown(nests, name)}" for name in nests.accelerator.all_parameters)
+    return f"on {shape.name} at {seq_len_label(seq_len)} tokens, {values}"
+
+
+def _shown(nests: Nests, name: str) -> str:
+    value = nests.values[name]
+    labels = nests.accelerator.all_parameters[name].labels
+    return labels[int(value)] if labels else f"{value:,}"
+
+
+def _loop_nest(run: Run) -> str:
+    """Write a loop nest as an indented tree: levels with what they keep, loops with trip counts."""
+    operations = ", ".join(
+        f"{count} {unit}" if count > 1 else unit for unit, count in run.row.operations.items()
+    )
+    lines = [f"{run.row.einsum} on {run.row.array}: {operations}, {run.row.cycles} a step"]
+    depth = 0
+    for level in run.plan.streamed.levels:
+        kept = [
+            each.tensor
+            for each in run.plan.levels[level.name]
+            if (run.kept.get(each.tensor, True) and each.on)
+            or (not run.kept.get(each.tensor, True) and each.off)
+        ]
+        if kept and level.name != REGISTERS:
+            lines.append(f"  {'  ' * depth}{level.name} keeps {' '.join(kept)}")
+        for loop in level.loops:
+            depth += _loop(lines, depth, loop.factor, run, "for")
+        for side, loop in zip(_SIDES, level.spatial, strict=False):
+            depth += _loop(lines, depth, loop.factor, run, f"parallel {side}")
+    return "\n".join(lines)
+
+
+def _loop(lines: list[str], depth: int, factor: str, run: Run, kind: str) -> int:
+    count = run.factors.product((factor,))
+    lines.append(f"  {'  ' * depth}{kind} {factor} in {int(count):,}")
+    return 1
+
+
+def _footprint(nests: Nests) -> str:
+    accelerator = nests.accelerator
+    store = buffer_of(accelerator)
+    groups = (
+        [nests.einsums]
+        if accelerator.overlapped_memory
+        else [stage.einsums for stage in accelerator.stages]
+    )
+    only = accelerator.footprint.einsums
+    rows: list[list[str]] = []
+    for einsums in groups:
+        counted = tuple(name for name in einsums if not only or name in only)
+        held = words(nests, store, counted)
+        for tensor, size in held.items():
+            rows.append([tensor, " ".join(counted) if len(groups) > 1 else "all", _bytes(size)])
+    header = [f"tensor in {store.name}", "while", "bytes"]
+    size = "" if store.bytes is None else f"{int(store.bytes(nests.values)):,} bytes are there"
+    spills = ", the rest spills" if accelerator.footprint.spills else ""
+    return "\n".join([table(header, rows, left=2), size + spills])
+
+
+def _bytes(size: Any) -> str:
+    return f"{int(WORD_BYTES * size):,}"
+
+
+def _registers(nests: Nests) -> str:
+    lines = []
+    for name, need in register_words(nests).items():
+        array = nests.accelerator.machine.arrays[name]
+        depth = int(array.registers(nests.values))
+        short = "" if need <= depth else f": {int(need) - depth} short"
+        lines.append(f"registers of {name}: {int(need)} of {depth} words in use{short}")
+    return "\n".join(lines)
+
+
+def _stages(accelerator: Accelerator, costs: Costs) -> str:
+    lines = [
+        "stages, off-chip traffic overlapping "
+        + ("the whole" if accelerator.overlapped_memory else "each by itself")
+    ]
+    for place, stage in enumerate(accelerator.stages):
+        arrays: dict[str, list[str]] = {}
+        for name in stage.einsums:
+            for array, time in costs.busy_s[name].items():
+                arrays.setdefault(array, []).append(f"{name} {float(time):.4g} s")
+        beside = " | ".join(f"{array}: {', '.join(each)}" for array, each in arrays.items())
+        stall = "" if stage.stall is None else f", then a stall of {stage.stall.text} seconds"
+        lines.append(f"  {place + 1}. {beside}{stall}")
+    return "\n".join(lines)

@@ -1,0 +1,187 @@
+"""A readable account of one evaluation: what is busy, what bounds it, where the energy goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from dse.reports import text
+from dse.results.designs import Setting
+from evaluators.analytical.mappings import STATIONARITIES
+from evaluators.describe.catalogue import described
+from evaluators.engine.rules import by_rule, given_of
+from evaluators.protocol import EinsumEvaluation, Evaluations
+from evaluators.workload import seq_len_label
+
+KIB, GIB = 2**10, 2**30
+UM2_PER_CM2 = 1e8
+SATURATED = 0.999
+"""A resource that is busy for this share of the latency bounds it."""
+
+
+def account(setting: Setting, evaluations: Evaluations) -> str:
+    """Write an account of a batch of one feasible design, with its breakdown."""
+    metrics = {name: float(column[0]) for name, column in evaluations.metrics.items()}
+    shape = setting.workload.transformer
+    design = {name: int(column[0]) for name, column in evaluations.designs.columns().items()}
+    arrays = _arrays(setting, metrics, evaluations)
+    lines = [
+        f"{setting.configuration} on {shape.name} at {seq_len_label(setting.workload.seq_len)} "
+        f"tokens, {setting.accounting.name} accounting",
+        f"  workload  B={shape.batch} D={shape.model_width} E={shape.query_width} "
+        f"F={shape.value_width} H={shape.heads} S={shape.ffn_width}",
+        f"  design    {_machine(setting, evaluations)}"
+        f"{design['buffer_bytes'] / KIB:,.10g} KiB buffer",
+        *_binding_line(design, evaluations),
+        f"  latency   {metrics['latency_s']:.6g} s, {_bound(metrics, arrays, evaluations)}",
+        *(
+            f"  {each.called:9} busy {each.busy_s:.6g} s, utilization {each.util:.1%}"
+            f"{_leader(evaluations, each.label)}"
+            for each in arrays
+        ),
+        f"  DRAM      {metrics['traffic_bytes'] / GIB:.6g} GiB at "
+        f"{_dram_bytes_per_s(setting, evaluations) / GIB:.4g} GiB/s take "
+        f"{metrics['memory_latency_s']:.6g} s, "
+        f"{metrics['memory_latency_s'] / metrics['latency_s']:.1%} of the latency",
+        f"  energy    {metrics['energy_pj'] * 1e-12:.6g} J",
+        f"  area      {metrics['area_um2'] / UM2_PER_CM2:.6g} cm^2, the 2D array "
+        f"{metrics['array_area_um2'] / metrics['area_um2']:.1%} of it",
+        "",
+        _breakdown(evaluations, metrics),
+    ]
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class _Array:
+    """An array: its label in the breakdown, what people call it, busy time and utilization."""
+
+    label: str
+    called: str
+    busy_s: float
+    util: float
+
+
+_PAPERS = {"2d": "2D array", "1d": "1D array"}
+
+
+def _arrays(setting: Setting, metrics: dict[str, float], evaluations: Evaluations) -> list[_Array]:
+    """Return the arrays of a machine that are not idle all the time, the paper's first."""
+    machine = described(setting.configuration).machine
+    found = [
+        _Array(label, called, metrics[f"compute_{label}_s"], metrics[f"util_{label}"])
+        for label, called in _PAPERS.items()
+        if label in machine.paper_names
+    ]
+    others = [name for name in machine.arrays if name not in machine.paper_names.values()]
+    return found + [
+        _Array(name, name, float(evaluations.busy_s[name][0]), float(evaluations.util[name][0]))
+        for name in others
+    ]
+
+
+def _columns(setting: Setting, evaluations: Evaluations) -> dict[str, NDArray[Any]]:
+    accelerator = described(setting.configuration)
+    return by_rule(accelerator, setting.workload, given_of(accelerator, evaluations.designs))
+
+
+def _dram_bytes_per_s(setting: Setting, evaluations: Evaluations) -> float:
+    bytes_per_s = described(setting.configuration).machine.stores[0].bytes_per_s
+    assert bytes_per_s is not None
+    return float(bytes_per_s(_columns(setting, evaluations))[0])
+
+
+def _machine(setting: Setting, evaluations: Evaluations) -> str:
+    """Tell of each array its sides and registers: '256 x 256 PEs with 12 registers, '."""
+    accelerator = described(setting.configuration)
+    columns = _columns(setting, evaluations)
+    told: list[str] = []
+    for array in accelerator.machine.arrays.values():
+        cols, *rows = (int(side(columns)[0]) for side in array.sides)
+        depth = int(array.registers(columns)[0])
+        what = f"{rows[0]} x {cols} PEs" if rows else f"{cols} lanes"
+        many = (
+            what
+            if array.name in accelerator.machine.paper_names.values()
+            else f"{cols} {array.name}"
+        )
+        told.append(f"{many} with {depth}{' registers' if not told else ''}, ")
+    return "".join(told)
+
+
+def _binding_line(design: dict[str, int], evaluations: Evaluations) -> list[str]:
+    """Tell the query tiles of the FuseMax family, or what FLAT keeps on chip."""
+    if design["query_tiles"]:
+        return [f"  binding   {design['query_tiles']} query tiles in the buffer"]
+    binding = {name: int(column[0]) for name, column in evaluations.designs.binding.items()}
+    if "query_rows" not in binding:
+        return []
+    kept = [
+        name
+        for name, column in (
+            ("Q", "keeps_q"),
+            ("K", "keeps_k"),
+            ("QK, A", "keeps_qk"),
+            ("V", "keeps_v"),
+            ("AV", "keeps_av"),
+        )
+        if binding[column]
+    ]
+    return [
+        f"  binding   tiles of {binding['query_rows']} queries, "
+        f"on chip {', '.join(kept) or 'nothing'}; "
+        f"QK {STATIONARITIES[binding['qk_stationarity']]} stationary, "
+        f"AV {STATIONARITIES[binding['av_stationarity']]} stationary"
+    ]
+
+
+def _bound(metrics: dict[str, float], arrays: list[_Array], evaluations: Evaluations) -> str:
+    """Name the resource that bounds the latency, and the Einsum that asks most of it."""
+    resources = {
+        **{f"the {each.called}": (each.busy_s, each.label) for each in arrays},
+        "off-chip bandwidth": (metrics["memory_latency_s"], "traffic"),
+    }
+    name, (busy_s, kind) = max(resources.items(), key=lambda item: item[1][0])
+    share = busy_s / metrics["latency_s"]
+    einsum = _largest(evaluations, kind)
+    if share >= SATURATED:
+        return f"bound by {name}, most by {einsum}"
+    return f"bound by its schedule; {name} is in use {share:.1%} of it, most by {einsum}"
+
+
+def _largest(evaluations: Evaluations, kind: str) -> str:
+    """Return the Einsum that keeps an array busy longest, or moves most off chip."""
+
+    def weight(part: EinsumEvaluation) -> float:
+        if kind == "traffic":
+            return float(part.traffic_bytes[0])
+        return float(part.busy_s[0]) if part.array == kind else -1.0
+
+    return max(evaluations.einsums, key=lambda name: weight(evaluations.einsums[name]))
+
+
+def _leader(evaluations: Evaluations, array: str) -> str:
+    busy_s = sum(float(p.busy_s[0]) for p in evaluations.einsums.values() if p.array == array)
+    if not busy_s:
+        return ""
+    name = _largest(evaluations, array)
+    return f"; {name} {float(evaluations.einsums[name].busy_s[0]) / busy_s:.1%} of the busy time"
+
+
+def _breakdown(evaluations: Evaluations, metrics: dict[str, float]) -> str:
+    rows = [
+        [
+            name,
+            part.array,
+            f"{part.busy_s[0]:.6g}",
+            f"{part.active_fraction[0]:.2%}",
+            f"{part.traffic_bytes[0] / GIB:.6g}",
+            f"{part.energy_pj[0] * 1e-12:.6g}",
+            f"{part.energy_pj[0] / metrics['energy_pj']:.2%}",
+        ]
+        for name, part in evaluations.einsums.items()
+    ]
+    header = ["Einsum", "array", "busy s", "2D active", "traffic GiB", "energy J", "of energy"]
+    return text.table(header, rows, left=2)

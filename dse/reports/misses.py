@@ -1,0 +1,44 @@
+"""What keeps a study's designs from being feasible, and what its front leaves out of account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dse.reports import text
+from evaluators.design import PARAMETERS, Designs
+from evaluators.engine.needs import registers_short
+from studies.specification import Specification
+
+
+def nearest_misses(table: pd.DataFrame) -> str:
+    """Lay out how many designs violate each constraint, and which does by least.
+
+    Args:
+        table: trials, see `dse.commands.study_tables.trials`; a design counts once, failed ones
+            do not.
+
+    """
+    tried = table[~table["failed"]].drop_duplicates("design")
+    missed: dict[str, list[tuple[float, int]]] = {}
+    for trial, violations in zip(tried["trial"], tried["violations"], strict=True):
+        for constraint, magnitude in violations.items():
+            missed.setdefault(constraint, []).append((magnitude, trial))
+    rows = [
+        [constraint, f"{len(each)}/{len(tried)}", f"{min(each)[0]:.6g}", str(min(each)[1])]
+        for constraint, each in sorted(missed.items(), key=lambda item: -len(item[1]))
+    ]
+    return text.table(["constraint", "designs violate it", "by at least", "trial"], rows, left=1)
+
+
+def registers_short_on(study: Specification, front: pd.DataFrame) -> int:
+    """Count the trials of a front whose register files do not hold what the mapping keeps there."""
+    count = 0
+    for name, group in front.groupby("configuration"):
+        columns: dict[str, Any] = {each: group[each].to_numpy(np.int64) for each in PARAMETERS}
+        designs = Designs(**columns)
+        short = registers_short(str(name), study.workloads[0], designs)
+        count += int(np.any([words > 0 for words in short.values()], axis=0).sum())
+    return count

@@ -1,0 +1,1 @@
+"""Results on disk: parts, sweeps, tables in and out."""

@@ -1,0 +1,55 @@
+"""How far a study has come: the counts that the bar, the summary, `show` and `list` tell alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.fronts import non_dominated
+from dse.results.trials import Trials
+from evaluators.protocol import Runs
+
+
+@dataclass
+class Progress:
+    """Where a study stands.
+
+    Attributes:
+        finished, feasible, repeated: counts of trials.
+        failures: trial -> what stopped its evaluation.
+        front: the objectives of the designs on the front, shape (designs, objectives); a design
+            that came again counts once.
+        runs: results of programs that the trials took since the study was taken up.
+
+    """
+
+    finished: int = 0
+    feasible: int = 0
+    repeated: int = 0
+    failures: dict[int, str] = field(default_factory=dict)
+    front: NDArray[np.float64] | None = None
+    runs: Runs = field(default_factory=Runs)
+
+    def count(self, batch: Trials) -> None:
+        """Count the trials that follow."""
+        self.finished += len(batch)
+        self.feasible += int(batch.feasible.sum())
+        self.repeated += int(batch.repeated.sum())
+        failed = zip(batch.numbers.tolist(), batch.failures, strict=True)
+        self.failures |= {trial: failure for trial, failure in failed if failure}
+        new = batch.objectives[batch.feasible & ~batch.repeated]
+        if self.front is not None:
+            new = np.concatenate([self.front, new])
+        self.front = new[non_dominated(new)]
+
+    def counts(self) -> dict[str, int]:
+        """Return the counts by name."""
+        return {
+            "trials": self.finished,
+            "feasible": self.feasible,
+            "repeated": self.repeated,
+            "failed": len(self.failures),
+            "front": 0 if self.front is None else len(self.front),
+        }

@@ -1,0 +1,127 @@
+"""What the trials of a study came to, column by column, from the rows of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from evaluators.design import PARAMETERS
+from evaluators.protocol import METRICS
+from studies.objectives import objective_values, relative_excess
+from studies.specification import Specification
+
+COLUMNS = ("trial", "pin", "design", "repeated", "violations", "failure", *METRICS, *PARAMETERS)
+"""The columns of a part that `Trials.of` reads."""
+
+
+@dataclass(frozen=True)
+class Trials:
+    """n trials in order; arrays and lists of length n.
+
+    Attributes:
+        numbers: of the trials.
+        designs: their designs' numbers in the space.
+        repeated: whether a design was evaluated before.
+        pins: their ids as pinned trials, None for others.
+        objectives: shape (n, objectives), in the study's order; NaN where infeasible or failed.
+        violations: constraint -> magnitude above 0 in its unit, the worst over the workloads.
+        excess: constraint -> that without a unit, see `studies.objectives.relative_excess`.
+        failures: what stopped an evaluation, '' for nothing.
+
+    """
+
+    numbers: NDArray[np.int64]
+    designs: NDArray[np.int64]
+    repeated: NDArray[np.bool_]
+    pins: list[str | None]
+    objectives: NDArray[np.float64]
+    violations: list[dict[str, float]]
+    excess: list[dict[str, float]]
+    failures: list[str]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def feasible(self) -> NDArray[np.bool_]:
+        """Tell which trials have objectives."""
+        known: NDArray[np.bool_] = ~np.isnan(self.objectives[:, 0])
+        return known
+
+    @classmethod
+    def of(cls, study: Specification, table: pa.Table) -> Self:
+        """Compute what trials came to from their rows, see `dse.results.parts.PART`.
+
+        The rows of a trial follow each other, one a workload.
+        """
+        count = len(study.workloads)
+        metrics = [
+            {name: table[name].to_numpy()[place::count] for name in METRICS}
+            for place in range(count)
+        ]
+        objectives = objective_values(study.objectives, metrics)
+        violations, excess = _violations(study, table, len(objectives))
+        failures = _failures(table, count)
+        barren = [bool(v or f) for v, f in zip(violations, failures, strict=True)]
+        objectives[np.array(barren, dtype=bool)] = np.nan
+        return cls(
+            table["trial"].to_numpy()[::count],
+            table["design"].to_numpy()[::count],
+            table["repeated"].to_numpy()[::count],
+            table["pin"].to_pylist()[::count],
+            objectives,
+            violations,
+            excess,
+            failures,
+        )
+
+    @classmethod
+    def joined(cls, study: Specification, batches: list[Self]) -> Self:
+        """Return the trials of several batches, in their order."""
+        if not batches:
+            none = np.empty((0, len(study.objectives)))
+            numbers = np.empty(0, dtype=np.int64)
+            return cls(numbers, numbers, numbers.astype(bool), [], none, [], [], [])
+        columns: list[Any] = []
+        for each in fields(cls):
+            values = [getattr(batch, each.name) for batch in batches]
+            columns.append(
+                np.concatenate(values)
+                if isinstance(values[0], np.ndarray)
+                else [one for value in values for one in value]
+            )
+        return cls(*columns)
+
+
+def _failures(table: pa.Table, count: int) -> list[str]:
+    """Return the first failure of each trial, '' for none."""
+    each = table["failure"].to_pylist()
+    if not any(each):
+        return [""] * (len(each) // count)
+    groups = (each[start : start + count] for start in range(0, len(each), count))
+    return [next(filter(None, group), "") for group in groups]
+
+
+def _violations(
+    study: Specification, table: pa.Table, n: int
+) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
+    """Return the worst of each violation of n trials, with its unit and without."""
+    violations: list[dict[str, float]] = [{} for _ in range(n)]
+    excess: list[dict[str, float]] = [{} for _ in range(n)]
+    count = len(study.workloads)
+    capacities = {name: table[name].to_numpy() for name in PARAMETERS}
+    for row, items in enumerate(table["violations"].to_pylist()):
+        if not items:
+            continue
+        design: Mapping[str, float] = {name: int(each[row]) for name, each in capacities.items()}
+        natural, relative = violations[row // count], excess[row // count]
+        for name, magnitude in items:
+            share = relative_excess(name, magnitude, study.bounds, design)
+            natural[name] = max(magnitude, natural.get(name, 0.0))
+            relative[name] = max(share, relative.get(name, 0.0))
+    return violations, excess

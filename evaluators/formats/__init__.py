@@ -1,0 +1,1 @@
+"""Formats: Timeloop's input and loop-nest cases read in."""
