@@ -3,7 +3,8 @@
 A batch is a function of the trials before it, see `dse.study.memory`. Its trials enter the
 database, running, with their parameters; they are evaluated; their rows are written as one part;
 they are told in order. What a kill leaves of a batch is therefore found again: a batch that has its
-part is told from it, one that has not is drawn again, the same, and evaluated under its own numbers.
+part is told from it, one that has not is drawn again, the same, and evaluated under its own
+numbers.
 """
 
 from __future__ import annotations
