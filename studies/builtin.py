@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.errors import InputError
 from evaluators.workload import TRANSFORMERS, Workload
+from search_spaces.domains import PAPERS
 from studies.paper import PARETO_SEQ_LEN
 from studies.specification import JOINT, Specification
 
@@ -21,7 +21,7 @@ STUDIES = {
     study.name: study
     for study in (
         _area_latency(configuration, model)
-        for configuration in (*CONFIGURATIONS, JOINT)
+        for configuration in (*PAPERS, JOINT)
         for model in TRANSFORMERS
     )
 }

@@ -13,13 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluators.analytical.configurations import CONFIGURATIONS, configuration
-from evaluators.analytical.mappings import STATIONARITIES
-from evaluators.design import Designs
+from evaluators.describe.catalogue import described
+from evaluators.design import AUTOMATIC, Designs
 from evaluators.workload import KI, SEQ_LENS, TRANSFORMERS, Workload
-
-ATTENTION = ("unfused", "flat", "cascade", "architecture", "binding")
-"""The configurations of the attention figures, in the order of their bars."""
+from search_spaces.domains import ATTENTION
 
 LINEAR_LAYERS = {
     "unfused": "linear_flat",
@@ -81,19 +78,27 @@ def points() -> list[Point]:
 
 def paper_design(name: str, workload: Workload) -> Designs:
     """Return the paper's machine for a configuration, with its binding where the paper has one."""
-    machine = configuration(name).architecture.paper_design()
-    return machine.with_columns(binding=pinned_binding(name, workload))
+    sizes = {
+        each.name: each.default
+        for each in described(name).machine.parameters.values()
+        if each.domain is not None and each.default is not None
+    }
+    return Designs.of(**sizes).with_columns(pinned_binding(name, workload))
 
 
 def pinned(name: str, workload: Workload, designs: Designs) -> np.ndarray:
     """Tell which designs are the paper's own machine on a workload with a pinned binding, (n,)."""
     if not pinned_binding(name, workload):
         return np.zeros(len(designs), dtype=bool)
-    return CONFIGURATIONS[name].architecture.has_paper_sizes(designs)
+    own = np.ones(len(designs), dtype=bool)
+    for each in described(name).machine.parameters.values():
+        given = designs.columns.get(each.name, np.array([AUTOMATIC]))
+        own &= (given == each.default) | (given == AUTOMATIC)
+    return own
 
 
 def pinned_binding(name: str, workload: Workload) -> dict[str, np.ndarray]:
-    """Return the binding columns of the paper's machine, shape (1,); empty where it has none."""
+    """Return the choices of the paper's machine, shape (1,); empty where it has none."""
     shape = workload.transformer
     if TRANSFORMERS.get(shape.name) != shape or workload.seq_len not in SEQ_LENS:
         return {}
@@ -125,11 +130,12 @@ def pareto_designs(workload: Workload) -> Designs:
 def _flat_bindings() -> dict[tuple[str, int], dict[str, int]]:
     """Read FLAT's binding of each workload, as its authors' own model chose it."""
     bindings = {}
+    known = described("flat").parameters
     with Path(__file__).with_name("flat_bindings.csv").open(encoding="ascii", newline="") as file:
         for row in csv.DictReader(file):
             key = row.pop("model"), int(row.pop("seq_len"))
             bindings[key] = {
-                column: STATIONARITIES.index(text) if text in STATIONARITIES else int(text)
+                column: labels.index(text) if (labels := known[column].labels) else int(text)
                 for column, text in row.items()
             }
     return bindings

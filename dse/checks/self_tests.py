@@ -100,8 +100,7 @@ def engine() -> str:
     from evaluators.protocol import evaluator  # noqa: PLC0415
 
     setting = Setting.parse({})
-    design = Designs.of(**setting.defaults())
-    ((_, evaluations),) = evaluate_pinned(setting, design, evaluator("analytical"))
+    ((_, evaluations),) = evaluate_pinned(setting, Designs.of(), evaluator("analytical"))
     latency_s = float(evaluations.metrics["latency_s"][0])
     _expect("118.279", f"{latency_s:.6g}", "latency of +Binding, BERT 256K, in s")
     return f"+Binding, BERT 256K: {latency_s:.6g} s, as published"

@@ -49,8 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     try:
-        options = _parser().parse_args(arguments)
+        options = _parser(arguments).parse_args(arguments)
         return _carry_out(options)
+    except InputError as error:
+        print(f"dse {arguments[0]}: {error}", file=sys.stderr)
+        return BAD_INPUT
     except KeyboardInterrupt:
         print("dse: stopped", file=sys.stderr)
         return INTERRUPTED
@@ -64,9 +67,6 @@ def _carry_out(options: argparse.Namespace) -> int:
         failure = streams.output_failure()
         if failure and code == 0:
             raise EvaluationError(f"the output could not be written: {failure}")
-    except InputError as error:
-        print(f"dse {options.command}: {error}", file=sys.stderr)
-        return BAD_INPUT
     except EvaluationError as error:
         print(f"dse {options.command}: {error}", file=sys.stderr)
         return FOUND_WANTING
@@ -94,14 +94,15 @@ def _loaded(module: str) -> ModuleType:
     return loaded
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Build the parser; what `evaluate` takes follows from the accelerator that is named."""
     parser = _Parser(
         prog="dse", description="Design-space exploration of attention accelerators (FuseMax)."
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _reproduce(commands)
     _verify(commands)
-    _evaluate(commands)
+    _evaluate(commands, arguments)
     _accelerator(commands)
     _loopnest(commands)
     _model(commands)
@@ -229,7 +230,44 @@ def _verify(commands: argparse._SubParsersAction[_Parser]) -> None:
     _json(parser)
 
 
-def _evaluate(commands: argparse._SubParsersAction[_Parser]) -> None:
+class _Set(argparse.Action):
+    """Takes the value of an accelerator's parameter into `parameters`."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        del parser, option_string
+        namespace.parameters = {**namespace.parameters, self.metavar: values}
+
+
+def _parameters(parser: _Parser, arguments: Sequence[str]) -> None:
+    """Add an option for each parameter that the accelerator declares, its machine's among them."""
+    from evaluators.describe.catalogue import described  # noqa: PLC0415
+
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    finder.add_argument("--configuration", default="binding")
+    try:
+        name = finder.parse_known_args(arguments)[0].configuration
+    except argparse.ArgumentError:  # it has no value: the parser will say so
+        return
+    group = parser.add_argument_group(f"parameters of {shown(name)}")
+    parser.set_defaults(parameters={})
+    for each in described(name).all_parameters.values():
+        group.add_argument(
+            f"--{each.name.replace('_', '-')}",
+            action=_Set,
+            dest=f"parameter {each.name}",
+            default=argparse.SUPPRESS,
+            metavar=each.name,
+            help=f"{each.help} ({each.left_open})".replace("%", "%%"),
+        )
+
+
+def _evaluate(commands: argparse._SubParsersAction[_Parser], arguments: Sequence[str]) -> None:
     parser = _command(
         commands,
         "evaluate",
@@ -242,22 +280,6 @@ def _evaluate(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--shape", metavar="B,D,E,F,H,S", help="a transformer of your own instead of --model"
     )
     parser.add_argument("--seq-len", metavar="TOKENS", help="as 262144, 256K or 1M (default: 256K)")
-    for name, text in (
-        ("array-rows", "rows of the 2D array (default: 256)"),
-        ("array-cols", "columns of the 2D array (default: 256)"),
-        ("vector-lanes", "lanes of the 1D array (default: 256)"),
-        ("buffer-bytes", "global buffer (default: the paper's for the configuration)"),
-        ("query-tiles", "query tiles resident in the buffer; 0, the default: the most that fit"),
-        ("pe-registers", "rows of a PE's register file; 0, the default: the paper's rule"),
-        ("lane-registers", "rows of a lane's register file; 0, the default: the paper's rule"),
-    ):
-        parser.add_argument(f"--{name}", metavar="N", help=text)
-    parser.add_argument(
-        "--binding",
-        metavar="NAME=VALUE,...",
-        help="every binding choice of flat, as query_rows=64,keeps_q=1,... (default: the paper's "
-        "on its own machine, else the best)",
-    )
     parser.add_argument(
         "--sram",
         metavar="SOURCE",
@@ -280,6 +302,8 @@ def _evaluate(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     _evaluator(parser)
     _json(parser)
+    if arguments[:1] == ["evaluate"]:
+        _parameters(parser, arguments)
 
 
 def _accelerator(commands: argparse._SubParsersAction[_Parser]) -> None:

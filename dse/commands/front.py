@@ -24,17 +24,17 @@ from dse.commands.study_tables import front, objective_columns, trials
 from dse.execution.batch import evaluate
 from dse.execution.executors import Serial
 from dse.reports import front_text
-from dse.results.parts import PART
+from dse.results.parts import part_schema
 from dse.results.sweep_parts import SweepParts
 from dse.results.trials import Trials
 from dse.study.home import stored
 from dse.study.samplers import distributions, params_of
 from evaluators.describe.catalogue import described
+from evaluators.describe.parameters import LargestThatFits
 from evaluators.design import AUTOMATIC
 from evaluators.engine.rules import one_chip
 from evaluators.workload import TRANSFORMERS, Workload, seq_len_label
 from search_spaces.domains import parameters_of
-from search_spaces.parameter import Parameter
 from studies.builtin import COLLECTIONS
 from studies.pins import Pin, pins
 from studies.reference import reference
@@ -152,18 +152,14 @@ def report(searched: Searched) -> dict[str, Any]:
 
 
 def _shown_parameters(study: Specification, row: dict[Any, Any]) -> dict[str, Any]:
-    """Return the parameters that vary, and the query tiles that a design came to have."""
-    values = row | row["binding"]
+    """Return the parameters that vary, and the tiles that a design came to have."""
     own = ("configuration", *parameters_of(row["configuration"]))
     return {
-        each.name: _natural(each, values[each.name])
+        each.name: row[each.name]
         for each in study.space.parameters
-        if each.name in own and (len(each.values) > 1 or each.name == "query_tiles")
+        if each.name in own
+        and (len(each.values) > 1 or isinstance(each.declared.rule, LargestThatFits))
     }
-
-
-def _natural(parameter: Parameter, value: Any) -> Any:
-    return parameter.labels[value] if parameter.labels and isinstance(value, int) else value
 
 
 def _standings(searched: Searched) -> tuple[list[dict[str, Any]], list[str]]:
@@ -216,7 +212,7 @@ def _evaluated(searched: Searched, pin: Pin) -> dict[str, Any] | None:
         return None
     (evaluated,), _ = evaluate(study, pin.columns, Serial())
     labelled = [{"trial": 0, "repeated": False} | row for row in evaluated]
-    result = Trials.of(study, pa.Table.from_pylist(labelled, schema=PART))
+    result = Trials.of(study, pa.Table.from_pylist(labelled, schema=part_schema(study)))
     return {
         "feasible": bool(result.feasible[0]),
         "violations": result.violations[0],
@@ -239,24 +235,16 @@ def command(study: Specification, workload: Workload, design: int) -> str:
         model = ["--shape", ",".join(map(str, (*widths, shape.heads, shape.ffn_width)))]
     words = ["dse", "evaluate", "--configuration", configuration, *model]
     words += ["--seq-len", seq_len_label(workload.seq_len)]
-    for name, column in designs.columns().items():
-        if column[0] != AUTOMATIC and name in parameters_of(configuration):
-            words += [f"--{name.replace('_', '-')}", str(column[0])]
-    if designs.binding:
-        words += ["--binding", ",".join(_choices(study, columns, list(designs.binding)))]
+    declared = described(configuration).all_parameters
+    for name, column in designs.columns.items():
+        value, each = column[0], declared[name]
+        if (value != AUTOMATIC or each.switch) and value != each.default:
+            words += [f"--{name.replace('_', '-')}", each.written(value)]
     if study.accounting.corrections:
         words += ["--accounting", study.accounting.name]
     if study.accounting.live_sram:
         words += ["--sram", study.accounting.sram]
     return shlex.join(words)
-
-
-def _choices(study: Specification, columns: dict[str, Any], names: list[str]) -> list[str]:
-    return [
-        f"{each.name}={_natural(each, int(columns[each.name][0]))}"
-        for each in study.space.parameters
-        if each.name in names
-    ]
 
 
 def importances(study: Specification, table: pd.DataFrame) -> dict[str, dict[str, float]]:

@@ -109,7 +109,7 @@ def _run_batches(study: Specification, folder: Path, options: argparse.Namespace
     if options.ray_address is None:
         evaluator(study.evaluator).check_installed()
     workers = executor(options.executor, options.workers, options.ray_address)
-    parts = Parts(folder / "evaluations", study.digest())
+    parts = Parts(study, folder)
     with ExitStack() as stack:
         stack.enter_context(workers)
         if not home.begun(folder):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from dse.reports import text
-from evaluators.design import PARAMETERS, Designs
+from evaluators.describe.catalogue import described
+from evaluators.design import Designs
 from evaluators.engine.needs import registers_short
 from studies.specification import Specification
 
@@ -37,8 +36,8 @@ def registers_short_on(study: Specification, front: pd.DataFrame) -> int:
     """Count the trials of a front whose register files do not hold what the mapping keeps there."""
     count = 0
     for name, group in front.groupby("configuration"):
-        columns: dict[str, Any] = {each: group[each].to_numpy(np.int64) for each in PARAMETERS}
-        designs = Designs(**columns)
-        short = registers_short(str(name), study.workloads[0], designs)
+        sizes = described(str(name)).machine.parameters
+        chips = Designs.of(**{each: group[each].infer_objects().to_numpy() for each in sizes})
+        short = registers_short(str(name), study.workloads[0], chips)
         count += int(np.any([words > 0 for words in short.values()], axis=0).sum())
     return count

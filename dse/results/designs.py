@@ -1,4 +1,4 @@
-"""Designs from outside: options of the command line and rows of tables, checked and evaluated."""
+"""Designs from outside: what they run as and on, evaluated as the paper did where they are its."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.results import labels_of
 from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import canonical, described
-from evaluators.design import AUTOMATIC, LACKED, PARAMETERS, SIZES, Designs
+from evaluators.design import Designs
 from evaluators.engine.needs import registers_short
 from evaluators.errors import InputError, shown
-from evaluators.foreign import integer
 from evaluators.protocol import Evaluations, Evaluator
 from evaluators.workload import (
     TRANSFORMERS,
@@ -25,8 +25,6 @@ from evaluators.workload import (
     shape_label,
     transformer,
 )
-from search_spaces.domains import parameters_of
-from search_spaces.space import space
 from studies.paper import pinned, pinned_binding
 
 LABEL_DEFAULTS = {
@@ -40,21 +38,12 @@ LABEL_DEFAULTS = {
 """What a design runs as and on, and the default of each, as text."""
 
 
-def choices_of(name: str) -> tuple[str, ...]:
-    """Return what a design of a configuration sets beside the columns of sizes."""
-    return tuple(each for each in parameters_of(name) if each not in PARAMETERS)
-
-
-CHOICES = choices_of("flat")
-"""The choices of FLAT's binding."""
-
 OWN_NAME = "custom"
 """The model of a shape without a name."""
 
 STUDY = "evaluate"
 """What evaluations that belong to no study are labelled with."""
 
-_LARGEST_READ = 2**63 - 1
 _LONGEST_NAME = 60
 
 
@@ -87,33 +76,7 @@ class Setting:
 
     def labels(self, engine: Evaluator) -> dict[str, Any]:
         """Return the first columns of an evaluation's row."""
-        return {
-            "study": STUDY,
-            "configuration": self.configuration,
-            "model": self.workload.transformer.name,
-            "shape": shape_label(self.workload.transformer),
-            "seq_len": self.workload.seq_len,
-            "accounting": self.accounting.name,
-            "evaluator": engine.name,
-            "sram": self.accounting.sram,
-        }
-
-    def defaults(self) -> dict[str, Any]:
-        """Return the paper's value of every parameter."""
-        return defaults(self.configuration)
-
-
-def defaults(name: str) -> dict[str, int]:
-    """Return the paper's value of every parameter of a configuration."""
-    own = described(name).all_parameters
-    return {
-        each: AUTOMATIC
-        if SIZES[each].automatic
-        else int(own[each].default or LACKED[each])
-        if each in own
-        else LACKED[each]
-        for each in PARAMETERS
-    }
+        return labels_of(STUDY, self.configuration, self.workload, self.accounting, engine.name)
 
 
 def _named_shape(text: str, name: str) -> Transformer:
@@ -172,92 +135,48 @@ def with_paper_binding(
     """Give the paper's own machine the paper's binding where the designs leave it open.
 
     Yields up to two parts of a configuration's n designs, each with its rows: those that are the
-    paper's machine, and the rest. Designs with a binding stay as they are, in one part.
+    paper's machine, and the rest. Designs that make such a choice stay as they are, in one part.
     """
-    if designs.binding:
+    binding = pinned_binding(name, workload)
+    if not binding or binding.keys() & designs.columns.keys():
         yield np.arange(len(designs)), designs
         return
     own = pinned(name, workload, designs)
-    for mask, binding in ((own, pinned_binding(name, workload)), (~own, {})):
+    for mask, choices in ((own, binding), (~own, {})):
         rows = np.flatnonzero(mask)
         if len(rows):
-            repeated = {choice: np.repeat(value, len(rows)) for choice, value in binding.items()}
-            yield rows, designs.take(rows).with_columns(binding=repeated)
+            repeated = {choice: np.repeat(value, len(rows)) for choice, value in choices.items()}
+            yield rows, designs.take(rows).with_columns(repeated)
 
 
-def reasons(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> list[str]:
-    """Say of every design why it has no metrics; '' where it has.
+def reasons(
+    setting: Setting,
+    evaluations: Evaluations,
+    engine: Evaluator,
+    bounds: Mapping[str, float] | None = None,
+) -> list[str]:
+    """Say of every design why it is not feasible; '' where it is.
 
-    That is the first constraint that it violates, or what stopped its evaluation.
+    That is the first constraint that it violates, or what stopped its evaluation. The bounds are a
+    study's, see `studies.objectives.excess`.
     """
     sentences = [str(evaluations.failures.get(row, "")) for row in range(len(evaluations.designs))]
     for row in np.flatnonzero(~evaluations.feasible):
         constraint, magnitude = next(
-            (name, int(magnitudes[row]))
+            (name, magnitudes[row])
             for name, magnitudes in evaluations.violations.items()
             if magnitudes[row] > 0
         )
+        metric = constraint.removesuffix("_over")
+        if bounds and metric in bounds:
+            value = evaluations.metrics[metric][row]
+            sentences[row] = f"{metric} {value:.6g} is over the study's bound of {bounds[metric]:g}"
+            continue
         sentences[row] = engine.reason(
             setting.configuration,
             constraint,
-            magnitude,
+            int(magnitude),
             setting.workload,
             evaluations.designs.take([row]),
         )
     return sentences
-
-
-def check_has(name: str, parameter: str) -> None:
-    """Raise `InputError` where a configuration has no such parameter to set."""
-    if parameter not in parameters_of(name):
-        own = [each for each in parameters_of(name) if each in PARAMETERS]
-        raise InputError(
-            f"{parameter}: {name} has no {parameter.replace('_', ' ')} to set; it has "
-            f"{', '.join(own)}"
-        )
-
-
-def parse_parameter(name: str, value: str) -> int:
-    """Read a parameter as text; `InputError` unless it is a whole number in range."""
-    number = integer(value, 0, _LARGEST_READ)
-    if number is None or number < SIZES[name].least:
-        raise InputError(f"{name} '{shown(value)}': give {SIZES[name]}")
-    return SIZES[name].checked(name, number)
-
-
-def parse_binding(text: str, setting: Setting) -> dict[str, int]:
-    """Read every binding choice of a configuration from 'NAME=VALUE,...'.
-
-    `InputError` names a configuration without choices, a choice that is missing, given twice or
-    unknown, or a value outside its domain.
-    """
-    choices = choices_of(setting.configuration)
-    if not choices:
-        raise InputError(
-            f"binding: {setting.configuration} has no binding to choose; flat has, by "
-            f"{', '.join(CHOICES)}"
-        )
-    names, _, values = zip(*(entry.partition("=") for entry in text.split(",")), strict=True)
-    if sorted(names) != sorted(choices):
-        raise InputError(
-            f"binding '{shown(text)}': give each of {', '.join(choices)} once, as "
-            f"{choices[0]}=VALUE"
-        )
-    numbers = [integer(value, 0, _LARGEST_READ) for value in values]
-    entries = [v if n is None else n for v, n in zip(values, numbers, strict=True)]
-    chosen = space(setting.configuration, [setting.workload.seq_len]).override(
-        dict(zip(names, entries, strict=True))
-    )
-    return {each.name: each.values[0] for each in chosen.parameters if each.name in choices}
-
-
-def binding_text(name: str, binding: Mapping[str, int]) -> str:
-    """Write a binding of a configuration as `parse_binding` reads it."""
-    known = described(name).all_parameters
-    return ",".join(
-        f"{each}={_chosen(known[each].labels, binding[each])}" for each in choices_of(name)
-    )
-
-
-def _chosen(labels: tuple[str, ...], value: int) -> str:
-    return labels[value] if 0 <= value < len(labels) else str(value)

@@ -196,7 +196,7 @@ def _check_same(
 
 def _has_parts_of(study: Specification, folder: Path) -> bool:
     """Tell whether a folder's first evaluations are those of the study as it is specified."""
-    parts = Parts(folder / "evaluations", study.digest())
+    parts = Parts(study, folder)
     try:
         return bool(parts.first_trials()) and bool(parts.read(0, []))
     except InputError:

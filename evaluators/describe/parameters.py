@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from evaluators.describe.expressions import Expression, expression
+from evaluators.design import AUTOMATIC
 from evaluators.engine.columns import divisors
-from evaluators.errors import InputError, shown
-
-AUTOMATIC = 0
-"""As a value: the parameter is left to its rule."""
+from evaluators.errors import InputError, TooLarge, shown
+from evaluators.foreign import integer
 
 BEST = "best"
 """The rule of a choice: the mapper enumerates its domain."""
@@ -25,7 +24,13 @@ _LARGEST = re.compile(r"largest of (.+) that fits")
 
 _SERIES = re.compile(r"\s*(\d{1,18})\s*\*\s*2\^(\d{1,2})\.\.(\d{1,2})\s*")
 _DIVISORS = re.compile(r"\s*divisors\((.+)\)\s*")
+_REAL = re.compile(r"[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,3})?")
 _MOST_VALUES = 4096
+_LARGEST_READ = 2**63 - 1
+
+LARGEST = 2**31 - 1
+LARGEST_REAL = 1e18
+"""The largest value of an integer, or of a real, that declares none."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class Parameter:
         help: what it is, for people.
         default: its value in the paper's design; None for what the paper leaves open.
         domain: what a search may choose from; None for any value in range.
+        most: the largest value that it may have.
         real: its values are reals.
         labels: what its values 0, 1, ... are called; empty for numbers.
         rule: what it is where a design leaves it open: an expression (away from the default
@@ -75,14 +81,74 @@ class Parameter:
     help: str
     default: int | float | None = None
     domain: Domain | None = None
+    most: int | float = LARGEST
     real: bool = False
     labels: tuple[str, ...] = ()
     rule: Expression | LargestThatFits | str | None = None
 
     @property
+    def switch(self) -> bool:
+        """Whether it is one of labels, or off and on: 0 is then a value of its own."""
+        return bool(self.labels) or (self.domain is not None and 0 in self.domain.values)
+
+    @property
     def automatic(self) -> bool:
-        """Whether a design may leave it open."""
-        return self.rule is not None
+        """Whether `AUTOMATIC` may be asked for, as a user writes it."""
+        return self.rule not in (None, BEST) and not self.switch
+
+    @property
+    def left_open(self) -> str:
+        """Say what it is where a design leaves it open."""
+        if self.rule is None:
+            return f"default: {self.written(self.default or 0)}"
+        if isinstance(self.rule, LargestThatFits):
+            return "default: the largest that fits"
+        if self.rule == BEST:
+            return "default: the best"
+        if self.default is None:
+            return f"default: {self.rule}"
+        return f"default: {self.written(self.default)} on the paper's machine, else {self.rule}"
+
+    def __str__(self) -> str:
+        """Say what it may be: 'a positive integer, or 0 for automatic, 1024 at most'."""
+        if self.labels:
+            return f"one of {', '.join(self.labels)}"
+        if self.switch and self.domain is not None:
+            return f"one of {', '.join(map(str, self.domain.values))}"
+        kind = "a positive number" if self.real else "a positive integer"
+        most = f"{self.most:g}" if self.real else str(self.most)
+        return f"{kind}{', or 0 for automatic' * self.automatic}, {most} at most"
+
+    def read(self, text: str) -> int | float:
+        """Read a value as a user writes it: a number, or a label.
+
+        `InputError` says what is none, `TooLarge` what is too large.
+        """
+        value: int | float | None
+        if self.labels:
+            value = self.labels.index(text) if text in self.labels else None
+        elif self.real:
+            value = float(text) if _REAL.fullmatch(text) else None
+        else:
+            value = integer(text, 0, _LARGEST_READ)
+        if value is not None and self.allows(value):
+            return value
+        large = value is not None and not self.switch and value > self.most
+        raise (TooLarge if large else InputError)(f"{self.name} '{shown(text)}': give {self}")
+
+    def allows(self, value: float) -> bool:
+        """Tell whether a design may have a value."""
+        if self.labels:
+            return 0 <= value < len(self.labels)
+        if self.switch and self.domain is not None:
+            return value in self.domain.values
+        return 0 < value <= self.most or (self.automatic and value == AUTOMATIC)
+
+    def written(self, value: float) -> str:
+        """Write a value as a user does: by its label, where it has one."""
+        if self.labels and 0 <= value < len(self.labels):
+            return self.labels[int(value)]
+        return repr(float(value)) if self.real else str(int(value))
 
 
 def parse_domain(given: object, labels: tuple[str, ...]) -> Domain:

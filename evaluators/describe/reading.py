@@ -28,6 +28,8 @@ from evaluators.describe.expressions import Expression, expression
 from evaluators.describe.machine import UNITS, Array, Edge, Machine, Store
 from evaluators.describe.mapping import einsums_of, parse_table
 from evaluators.describe.parameters import (
+    LARGEST,
+    LARGEST_REAL,
     LargestThatFits,
     Parameter,
     parse_automatic,
@@ -239,7 +241,7 @@ def _cascade(layers: _Layers) -> Cascade:
     return Cascade(einsums, names("previous"), along, names("inputs"), computes)
 
 
-_PARAMETER = ("default", "domain", "real", "labels", "rule", "automatic", "help")
+_PARAMETER = ("default", "domain", "most", "real", "labels", "rule", "automatic", "help")
 
 
 def _parameters(layers: _Layers) -> dict[str, Parameter]:
@@ -269,6 +271,7 @@ def _parameter(section: Section, name: str) -> Parameter:
     if "domain" in table.values:
         given = table.values["domain"]
         domain = table.checked("domain", lambda: parse_domain(given, labels))
+    most = table.positive("most", "a number") or (LARGEST_REAL if real else LARGEST)
     rule: Expression | LargestThatFits | str | None = None
     if "rule" in table.values:
         rule = _expression(table, "rule")
@@ -282,6 +285,7 @@ def _parameter(section: Section, name: str) -> Parameter:
         help=table.get("help", str, "a sentence", default=""),
         default=default,
         domain=domain,
+        most=most if real else int(most),
         real=real,
         labels=labels,
         rule=rule,

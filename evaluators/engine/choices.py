@@ -14,7 +14,8 @@ from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.mapper import distinct, groups
 from evaluators.describe.accelerator import Accelerator, Choice
 from evaluators.describe.expressions import Expression
-from evaluators.describe.parameters import AUTOMATIC, Domain, LargestThatFits
+from evaluators.describe.parameters import Domain, LargestThatFits
+from evaluators.design import AUTOMATIC
 from evaluators.engine.columns import Columns, all_shared, int64s, reals
 from evaluators.engine.constraints import divisions, magnitudes
 from evaluators.engine.costs import Costs, buffer_of
@@ -37,14 +38,18 @@ _MOST_CANDIDATES = 1 << 24
 
 
 def resolved(
-    accelerator: Accelerator, workload: Workload, columns: Columns, accounting: Accounting
+    accelerator: Accelerator,
+    workload: Workload,
+    columns: Columns,
+    accounting: Accounting,
+    n: int,
 ) -> dict[str, NDArray[Any]]:
     """Return a batch of n designs with every open parameter set: name -> column, (n,).
 
     Depths follow their rules, tiles are the largest that fit, choices the best of all. A design
     that no choice suits gets the first of those that violate the fewest constraints.
     """
-    complete = by_rule(accelerator, workload, columns)
+    complete = by_rule(accelerator, workload, columns, n)
     _largest(accelerator, workload, complete, accounting)
     always = any(
         slip.keeps_choices and accounting.repairs(Correction[name])

@@ -12,7 +12,7 @@ from evaluators.accounting import CORRECTED, Accounting
 from evaluators.components.sram import live_failure
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.catalogue import described as accelerator_of
-from evaluators.design import PARAMETERS, Designs
+from evaluators.design import Designs
 from evaluators.engine.areas import areas_um2
 from evaluators.engine.choices import resolved
 from evaluators.engine.columns import Columns, all_shared, int64s
@@ -168,7 +168,7 @@ class AnalyticalEvaluator:
         results = Results(described, len(designs), breakdown=breakdown)
         _evaluate(described, workload, given_of(described, designs), accounting, results)
         return Evaluations(
-            _completed(designs, results.columns),
+            Designs(results.columns, len(designs)),
             results.metrics,
             results.violations,
             results.einsums,
@@ -187,17 +187,10 @@ class AnalyticalEvaluator:
     ) -> str:
         """Explain a violation, see `evaluators.protocol.Evaluator.reason`."""
         described = accelerator_of(configuration)
-        columns = {name: each[:1] for name, each in given_of(described, designs).items()}
-        complete = resolved(described, workload, exact(described, workload, columns), CORRECTED)
+        columns = given_of(described, designs.take(slice(1)))
+        complete = resolved(described, workload, exact(described, workload, columns), CORRECTED, 1)
         nests = Nests(described, workload, all_shared(complete), CORRECTED)
         return reason(nests, constraint, magnitude)
-
-
-def _completed(designs: Designs, columns: Columns) -> Designs:
-    """Return a batch with every parameter that was left open."""
-    own = {name: columns[name] for name in PARAMETERS if name in columns}
-    binding = {name: each for name, each in columns.items() if name not in PARAMETERS}
-    return designs.with_columns(**own, binding=binding)
 
 
 def _evaluate(
@@ -208,21 +201,22 @@ def _evaluate(
     results: Results,
 ) -> None:
     """Evaluate a batch, `CHUNK` designs at a time."""
-    n = len(next(iter(columns.values())))
+    n = results.size
     own_choices = any(name in columns for choice in described.choices for name in choice.parameters)
     given, columns = columns, exact(described, workload, columns)
     narrow = columns is given
     if described.choices and n:
-        columns = resolved(described, workload, columns, accounting)
-    told = [name for name, each in described.all_parameters.items() if not each.real]
+        columns = resolved(described, workload, columns, accounting, n)
     for start in range(0, n, CHUNK):
         place = slice(start, min(start + CHUNK, n))
         chunk = {name: column[place] for name, column in columns.items()}
         if not described.choices:
-            chunk = resolved(described, workload, chunk, accounting)
+            chunk = resolved(described, workload, chunk, accounting, place.stop - start)
         nests = Nests(described, workload, all_shared(chunk), accounting)
         violations = magnitudes(nests, own_choices=own_choices)
-        results.put(results.columns, {name: chunk[name] for name in told}, place)
+        results.put(
+            results.columns, {name: chunk[name] for name in described.all_parameters}, place
+        )
         results.put(results.violations, violations, place)
         feasible = np.ones(place.stop - start, dtype=bool)
         for magnitude in violations.values():

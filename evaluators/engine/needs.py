@@ -9,8 +9,7 @@ import numpy as np
 from evaluators.accounting import CORRECTED
 from evaluators.describe.catalogue import described
 from evaluators.describe.machine import REGISTERS
-from evaluators.describe.parameters import AUTOMATIC
-from evaluators.design import Designs
+from evaluators.design import AUTOMATIC, Designs
 from evaluators.engine.nests import Nests
 from evaluators.engine.rules import by_rule, given_of
 from evaluators.workload import Workload
@@ -55,14 +54,14 @@ def registers_short(name: str, workload: Workload, designs: Designs) -> dict[str
     configuration.
     """
     accelerator = described(name)
-    columns = by_rule(accelerator, workload, given_of(accelerator, designs))
+    n = len(designs)
+    columns = by_rule(accelerator, workload, given_of(accelerator, designs), n)
     for each, parameter in accelerator.all_parameters.items():
-        given = columns.get(each, np.zeros(len(designs), dtype=np.int64))
+        given = columns.get(each, np.zeros(n, dtype=np.int64))
         if parameter.rule is not None and not parameter.labels:
             given = np.where(given == AUTOMATIC, 1, given)
         columns[each] = given
     nests = Nests(accelerator, workload, columns, CORRECTED)
     return {
-        constraint: np.broadcast_to(short, len(designs))
-        for constraint, short in words_short(nests).items()
+        constraint: np.broadcast_to(short, n) for constraint, short in words_short(nests).items()
     }
