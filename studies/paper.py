@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from evaluators.accounting import PUBLISHED, Accounting, Correction
 from evaluators.describe.catalogue import described
 from evaluators.design import AUTOMATIC, Designs
 from evaluators.workload import KI, SEQ_LENS, TRANSFORMERS, Workload
-from search_spaces.domains import ATTENTION
+from search_spaces.domains import ATTENTION, PAPERS
 
 LINEAR_LAYERS = {
     "unfused": "linear_flat",
@@ -61,13 +62,16 @@ class Point:
     designs: Designs
 
 
-def points() -> list[Point]:
-    """Return every point of figures 6 to 12, in the figures' order: 5 x 24 + 2 x 24 + 4 x 6."""
+def points(accounting: Accounting = PUBLISHED) -> list[Point]:
+    """Return every point of figures 6 to 12, in the figures' order: 5 x 24 + 2 x 24 + 4 x 6.
+
+    Their choices are those of `pinned_binding`.
+    """
     workloads = [Workload(shape, length) for shape in TRANSFORMERS.values() for length in SEQ_LENS]
     bars = [("attention", name) for name in ATTENTION]
     bars += [("inference", name) for name in dict.fromkeys(LINEAR_LAYERS.values())]
     return [
-        Point(study, name, workload, paper_design(name, workload))
+        Point(study, name, workload, paper_design(name, workload, accounting))
         for study, name in bars
         for workload in workloads
     ] + [
@@ -76,20 +80,18 @@ def points() -> list[Point]:
     ]
 
 
-def paper_design(name: str, workload: Workload) -> Designs:
-    """Return the paper's machine for a configuration, with its binding where the paper has one."""
+def paper_design(name: str, workload: Workload, accounting: Accounting = PUBLISHED) -> Designs:
+    """Return the paper's machine for a configuration, with the choices of `pinned_binding`."""
     sizes = {
         each.name: each.default
         for each in described(name).machine.parameters.values()
         if each.domain is not None and each.default is not None
     }
-    return Designs.of(**sizes).with_columns(pinned_binding(name, workload))
+    return Designs.of(**sizes).with_columns(pinned_binding(name, workload, accounting))
 
 
-def pinned(name: str, workload: Workload, designs: Designs) -> np.ndarray:
-    """Tell which designs are the paper's own machine on a workload with a pinned binding, (n,)."""
-    if not pinned_binding(name, workload):
-        return np.zeros(len(designs), dtype=bool)
+def on_paper_machine(name: str, designs: Designs) -> np.ndarray:
+    """Tell which designs are the paper's own machine in every parameter, shape (n,)."""
     own = np.ones(len(designs), dtype=bool)
     for each in described(name).machine.parameters.values():
         given = designs.columns.get(each.name, np.array([AUTOMATIC]))
@@ -97,9 +99,17 @@ def pinned(name: str, workload: Workload, designs: Designs) -> np.ndarray:
     return own
 
 
-def pinned_binding(name: str, workload: Workload) -> dict[str, np.ndarray]:
-    """Return the choices of the paper's machine, shape (1,); empty where it has none."""
+def pinned_binding(name: str, workload: Workload, accounting: Accounting) -> dict[str, np.ndarray]:
+    """Return the choices of the paper's machine, shape (1,); empty where it has none.
+
+    So it is where an accounting repairs the slip of an accelerator that keeps such choices.
+    """
     shape = workload.transformer
+    if name not in PAPERS or any(
+        slip.keeps_choices and accounting.repairs(Correction[each])
+        for each, slip in described(name).slips.items()
+    ):
+        return {}
     if TRANSFORMERS.get(shape.name) != shape or workload.seq_len not in SEQ_LENS:
         return {}
     binding: dict[str, int] = {}

@@ -19,6 +19,9 @@ from dse.execution import interruption
 from evaluators.errors import LONGEST_SENTENCE, EvaluationError, InputError, shown
 from evaluators.foreign import integer
 
+CONFIGURATION = "binding"
+"""What is evaluated where none is named."""
+
 FOUND_WANTING = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -49,7 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     try:
-        options = _parser(arguments).parse_args(arguments)
+        parser = _parser(arguments)
+        options, unknown = parser.parse_known_args(arguments)
+        if unknown:
+            parser.error(_unknown(options, unknown[0]))
         return _carry_out(options)
     except InputError as error:
         print(f"dse {arguments[0]}: {error}", file=sys.stderr)
@@ -230,6 +236,17 @@ def _verify(commands: argparse._SubParsersAction[_Parser]) -> None:
     _json(parser)
 
 
+def _unknown(options: argparse.Namespace, argument: str) -> str:
+    """Say what is wrong with the first argument that nothing takes."""
+    if options.command == "evaluate" and argument.startswith("--"):
+        from evaluators.describe.catalogue import described  # noqa: PLC0415
+        from evaluators.engine.rules import lacks  # noqa: PLC0415
+
+        name = argument[2:].partition("=")[0].replace("-", "_")
+        return lacks(described(options.configuration or CONFIGURATION), name)
+    return f"unrecognized arguments: {argument}"
+
+
 class _Set(argparse.Action):
     """Takes the value of an accelerator's parameter into `parameters`."""
 
@@ -249,7 +266,7 @@ def _parameters(parser: _Parser, arguments: Sequence[str]) -> None:
     from evaluators.describe.catalogue import described  # noqa: PLC0415
 
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    finder.add_argument("--configuration", default="binding")
+    finder.add_argument("--configuration", default=CONFIGURATION)
     try:
         name = finder.parse_known_args(arguments)[0].configuration
     except argparse.ArgumentError:  # it has no value: the parser will say so

@@ -64,7 +64,7 @@ def _evaluate_one(setting: Setting, design: Designs, engine: Evaluator) -> Evalu
 
 
 def as_json(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> dict[str, Any]:
-    """Return one evaluation: a row of `analysis.results.schema_of`, and what there is to warn of."""
+    """Return one evaluation: a row of `analysis.results.schema_of`, and its warnings."""
     name = setting.configuration
     columns = {
         **parameter_columns(name, evaluations.designs),

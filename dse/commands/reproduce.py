@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate, write, draw, check and print; return 1 where a published number is missed."""
     accounting = Accounting.parse(options.accounting)
     engine = evaluator(options.evaluator)
-    results = evaluate_points(points(), accounting, engine)
+    results = evaluate_points(points(accounting), accounting, engine)
     data = _figure_data(results)
     checks = _checks(results, data, options) if accounting == PUBLISHED else []
 
@@ -64,7 +64,7 @@ def step_by_step(accounting: Accounting, engine: Evaluator) -> dict[str, pd.Data
     """Return the figure data as published and under each correction of an accounting alone."""
     steps = [PUBLISHED, *(Accounting(frozenset({each})) for each in Correction)]
     return {
-        step.name: _figure_data(evaluate_points(points(), step, engine))
+        step.name: _figure_data(evaluate_points(points(step), step, engine))
         for step in steps
         if step.corrections <= accounting.corrections
     }

@@ -72,7 +72,7 @@ def jobs(
     }
     for workload in study.workloads:
         for name, (members, designs) in chips.items():
-            for own, bound in with_paper_binding(name, workload, designs):
+            for own, bound in with_paper_binding(name, workload, designs, study.accounting):
                 job = Job(
                     study.evaluator,
                     name,

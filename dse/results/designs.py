@@ -25,7 +25,7 @@ from evaluators.workload import (
     shape_label,
     transformer,
 )
-from studies.paper import pinned, pinned_binding
+from studies.paper import on_paper_machine, pinned_binding
 
 LABEL_DEFAULTS = {
     "configuration": "binding",
@@ -99,7 +99,9 @@ def evaluate_pinned(
     Yields the rows of each part and their evaluations. The corrected accounting has registers short
     among its violations.
     """
-    for rows, bound in with_paper_binding(setting.configuration, setting.workload, designs):
+    for rows, bound in with_paper_binding(
+        setting.configuration, setting.workload, designs, setting.accounting
+    ):
         evaluations = engine.evaluate(
             setting.configuration,
             setting.workload,
@@ -130,18 +132,18 @@ def warnings(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> l
 
 
 def with_paper_binding(
-    name: str, workload: Workload, designs: Designs
+    name: str, workload: Workload, designs: Designs, accounting: Accounting
 ) -> Iterator[tuple[NDArray[np.intp], Designs]]:
     """Give the paper's own machine the paper's binding where the designs leave it open.
 
     Yields up to two parts of a configuration's n designs, each with its rows: those that are the
     paper's machine, and the rest. Designs that make such a choice stay as they are, in one part.
     """
-    binding = pinned_binding(name, workload)
+    binding = pinned_binding(name, workload, accounting)
     if not binding or binding.keys() & designs.columns.keys():
         yield np.arange(len(designs)), designs
         return
-    own = pinned(name, workload, designs)
+    own = on_paper_machine(name, designs)
     for mask, choices in ((own, binding), (~own, {})):
         rows = np.flatnonzero(mask)
         if len(rows):

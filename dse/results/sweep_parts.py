@@ -201,7 +201,9 @@ class SweepParts:
         names += [UNITS[name] for name in self._study.objectives]
         table = _read(path).select(names)
         for each in self._varying:
-            column = pc.fill_null(table[each.name], each.natural(each.at(np.array(0))))
+            column = pc.fill_null(
+                table[each.name], each.natural(each.at(np.zeros(1, dtype=np.int64))[0])
+            )
             table = table.set_column(names.index(each.name), each.name, column)
         frame: pd.DataFrame = table.to_pandas()
         return frame

@@ -112,8 +112,8 @@ class Slip:
         free_units: functional units that cost no energy.
         free_edge: the register file above an array costs nothing.
         buffer_for_tiles_bytes: tiles are chosen for a buffer no larger than this.
-        keeps_choices: a design's own choices count, even past the buffer; repaired, the best ones
-            always do.
+        keeps_choices: a design's own choices count, even past the buffer, and the paper's designs
+            have their authors' choices; repaired, they have the best.
 
     """
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.accounting import Accounting, Correction
+from evaluators.accounting import Accounting
 from evaluators.analytical.mapper import distinct, groups
 from evaluators.describe.accelerator import Accelerator, Choice
 from evaluators.describe.expressions import Expression
@@ -46,17 +46,14 @@ def resolved(
 ) -> dict[str, NDArray[Any]]:
     """Return a batch of n designs with every open parameter set: name -> column, (n,).
 
-    Depths follow their rules, tiles are the largest that fit, choices the best of all. A design
-    that no choice suits gets the first of those that violate the fewest constraints.
+    Depths follow their rules, tiles are the largest that fit, choices the best of all with what the
+    designs set of them. A design that no choice suits gets the first of those that violate the
+    fewest constraints.
     """
     complete = by_rule(accelerator, workload, columns, n)
     _largest(accelerator, workload, complete, accounting)
-    always = any(
-        slip.keeps_choices and accounting.repairs(Correction[name])
-        for name, slip in accelerator.slips.items()
-    )
     for choice in accelerator.choices:
-        if always or any(name not in complete for name in choice.parameters):
+        if any(name not in complete for name in choice.parameters):
             complete |= _searched(accelerator, workload, complete, accounting, choice)
     return complete
 
@@ -166,7 +163,7 @@ def _searched(
     accounting: Accounting,
     choice: Choice,
 ) -> dict[str, Int64s]:
-    """Enumerate a choice for every design; designs that are equal to it are searched once."""
+    """Enumerate what is open of a choice for every design; those that are equal to it, once."""
     keys = [name for name in columns if name in accelerator.all_parameters]
     decisive = [name for name in keys if name in _decisive(accelerator, choice)]
     varying = [name for name in decisive if (columns[name] != columns[name][0]).any()]
@@ -174,7 +171,8 @@ def _searched(
     different = {name: columns[name][first] for name in keys}
     suited = _suited(accelerator, workload, different, accounting, choice)
     different = {name: int64s(column) for name, column in different.items()}
-    domains = {name: accelerator.parameters[name].domain for name in choice.parameters}
+    open_names = tuple(name for name in choice.parameters if name not in columns)
+    domains = {name: accelerator.parameters[name].domain for name in open_names}
     reads = sorted(
         set().union(*(_names(d.divisors_of, columns) for d in domains.values() if d is not None))
     )
@@ -236,10 +234,11 @@ def _suited(
 ) -> NDArray[np.bool_]:
     """Tell which designs leave no remainder wherever no candidate of a choice could mend it."""
     n = len(next(iter(columns.values())))
-    given = all_shared(columns) | dict.fromkeys(choice.parameters, 1)
+    left_open = frozenset(choice.parameters) - columns.keys()
+    given = all_shared(columns) | dict.fromkeys(left_open, 1)
     nests = Nests(accelerator, workload, given, accounting, einsums=choice.einsums)
     suited = np.ones(n, dtype=bool)
-    for division in divisions(nests, without=frozenset(choice.parameters)):
+    for division in divisions(nests, without=left_open):
         suited &= np.asarray(division.rest() == 0, dtype=bool)
     return suited
 

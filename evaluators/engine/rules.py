@@ -25,8 +25,7 @@ _SAFE = 57.0
 def given_of(accelerator: Accelerator, designs: Designs) -> dict[str, NDArray[Any]]:
     """Return the parameters of an accelerator that a batch sets.
 
-    `InputError` names one that the accelerator lacks, one that is to be an integer and is not, or
-    one of a choice whose others are left open.
+    `InputError` names one that the accelerator lacks, or one that is to be an integer and is not.
     """
     parameters = accelerator.all_parameters
     given = dict(designs.columns)
@@ -37,13 +36,6 @@ def given_of(accelerator: Accelerator, designs: Designs) -> dict[str, NDArray[An
             given[name] = column.astype(np.float64)
         elif column.dtype.kind != "i":
             raise InputError(f"{name}: integers are wanted, not {column.dtype}")
-    for choice in accelerator.choices:
-        left = [name for name in choice.parameters if name not in given]
-        if left and len(left) < len(choice.parameters):
-            raise InputError(
-                f"{', '.join(left)}: chosen together with {', '.join(choice.parameters)}; give all "
-                "of them or none"
-            )
     return given
 
 
