@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analysis.fronts import pareto_front
 from analysis.results import declared_in
@@ -159,9 +160,18 @@ def export(options: argparse.Namespace) -> int:
     place = table.schema.get_field_index("violations")
     table = table.set_column(place, "violations", pa.array(violations, pa.string()))
     table = table.append_column("on_front", on_front)
-    write_atomically(options.file, content(table, options.file))
+    write_atomically(options.file, content(_without_nan(table), options.file))
     print(f"{len(table)} evaluations of {study.name} are in {options.file}")
     return 0
+
+
+def _without_nan(table: pa.Table) -> pa.Table:
+    """Return a table with null for what is not known: metrics of infeasible designs."""
+    columns = [
+        pc.if_else(pc.is_nan(each), None, each) if pa.types.is_floating(each.type) else each
+        for each in table.columns
+    ]
+    return pa.Table.from_arrays(columns, names=table.column_names)
 
 
 def _front_designs(study: Specification, folder: Path) -> list[int]:

@@ -20,8 +20,7 @@ from dse.results.designs import (
 from dse.results.table_cells import LARGEST
 from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import described
-from evaluators.design import Designs
-from evaluators.engine.rules import lacks
+from evaluators.design import AUTOMATIC, Designs
 from evaluators.errors import InputError, TooLarge
 from evaluators.protocol import Evaluations, Evaluator
 from evaluators.workload import parse_seq_len, shape_label, transformer
@@ -85,8 +84,6 @@ def _own(name: str, designs: Designs) -> Designs:
     declared = described(name).all_parameters
     columns = {}
     for parameter, column in designs.columns.items():
-        if parameter not in declared:
-            raise Wrong(0, lacks(described(name), parameter))
         each = declared[parameter]
         strange = each.switch & ~np.isin(column, each.domain.values if each.domain else ())
         if np.any(strange):
@@ -130,15 +127,24 @@ def _result(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> di
 def _left_out(
     name: str, given: Mapping[str, str], designs: Designs, reason: str, engine: Evaluator
 ) -> dict[str, Any]:
-    """Return the columns of rows that are not evaluated, as they were given."""
+    """Return the columns of rows that are not evaluated, as they were given; None for open ones."""
     labels = {**LABEL_DEFAULTS, **given, "configuration": name}
     if not labels["shape"]:
         labels["shape"] = shape_label(transformer(labels["model"]))
     elif "model" not in given:
         labels["model"] = OWN_NAME
+    declared = described(name).all_parameters
+    set_by_rows = {
+        parameter: np.where(
+            (designs.columns[parameter] == AUTOMATIC) & ~np.bool_(declared[parameter].switch),
+            None,
+            column,
+        )
+        for parameter, column in parameter_columns(name, designs).items()
+    }
     return {
         **labels,
-        **parameter_columns(name, designs),
+        **set_by_rows,
         "study": STUDY,
         "seq_len": parse_seq_len(labels["seq_len"]),
         "accounting": Accounting.parse(labels["accounting"], labels["sram"]).name,

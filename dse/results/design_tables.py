@@ -28,6 +28,7 @@ from dse.results.table_files import Chunk, listed
 from evaluators.describe.catalogue import canonical, described
 from evaluators.describe.parameters import BEST, Parameter
 from evaluators.design import AUTOMATIC, Designs
+from evaluators.engine.rules import lacks
 from evaluators.errors import InputError, TooLarge, shown
 from evaluators.protocol import Evaluator
 from evaluators.workload import parse_seq_len
@@ -128,9 +129,7 @@ class DesignTable:
                 raise chunk.place.error(int(rows[wrong.row]), wrong) from None
             for members, columns in parts:
                 for column, values in columns.items():
-                    values_of, known = results[column]
-                    values_of[rows[members]] = values
-                    known[rows[members]] = True
+                    _fill(results[column], rows[members], values)
         arrays = [
             _passed(chunk, field)
             if field.name in self.own
@@ -166,12 +165,25 @@ class DesignTable:
             if lengths is not None and lengths[first] != BLANK:
                 labels["seq_len"] = str(lengths[first])
             name = canonical(labels.pop(_CONFIGURATION, LABEL_DEFAULTS[_CONFIGURATION]))
-            columns = {
-                parameter: values[rows]
-                for parameter, (values, known) in numbers.items()
-                if known[rows].any()
-            }
+            columns = {}
+            for parameter, (values, known) in numbers.items():
+                if parameter in described(name).all_parameters:
+                    if known[rows].any():
+                        columns[parameter] = values[rows]
+                elif (row := self._ignored(parameter, values, known, rows)) is not None:
+                    raise chunk.place.error(row, lacks(described(name), parameter))
             yield rows, name, labels, Designs(columns, len(rows))
+
+    def _ignored(
+        self,
+        parameter: str,
+        values: NDArray[Any],
+        known: NDArray[np.bool_],
+        rows: NDArray[np.intp],
+    ) -> int | None:
+        """Return the first of some rows that sets a parameter; None for none."""
+        sets = known[rows] & (self.declared[parameter].switch | (values[rows] != AUTOMATIC))
+        return int(rows[np.argmax(sets)]) if sets.any() else None
 
     def _check(self, names: Sequence[str]) -> None:
         table = shown(self._path, 200)
@@ -179,6 +191,8 @@ class DesignTable:
         replaced = {*self.schema.names, *_OF_STUDIES}
         own = [name for name in names if name not in self._wanted | replaced]
         for name in own:
+            if not name.strip():
+                raise InputError(f"{table}: unknown column '{shown(name)}'; give it a name")
             like = get_close_matches(name, sorted(self._wanted), 1, _LIKE)
             if like:
                 raise InputError(
@@ -186,7 +200,11 @@ class DesignTable:
                     "call it something else"
                 )
         if not set(names) & self._design:
-            raise InputError(f"{table}: no column describes a design; designs have {known}")
+            raise InputError(
+                f"{table}: no column describes a design"
+                + (f", neither does {listed(own)}" if own else "")
+                + f"; designs have {known}"
+            )
         if _NUMBERED in names and not {_CONFIGURATION, "seq_len"} <= set(names):
             raise InputError(
                 f"{table}: its designs are of a study that it does not tell; add the columns "
@@ -241,11 +259,21 @@ def _passed(chunk: Chunk, field: pa.Field) -> pa.Array:
 
 
 def _empty(field: pa.Field, rows: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return values to be filled in, and which are known: those of `NaN` are by nature."""
+    """Return values to be filled in, and which are known."""
     known = np.zeros(rows, dtype=bool)
     if pa.types.is_string(field.type):
         return np.full(rows, None, dtype=object), known
     return np.zeros(rows, dtype=field.type.to_pandas_dtype()), known
+
+
+def _fill(
+    column: tuple[NDArray[Any], NDArray[np.bool_]], rows: NDArray[np.intp], values: Any
+) -> None:
+    """Put values, one for all rows or one each, into a column; None and NaN are not known."""
+    given, known = column
+    there = ~pd.isna(np.broadcast_to(np.asarray(values), len(rows)))
+    given[rows[there]] = values[there] if isinstance(values, np.ndarray) else values
+    known[rows] = there
 
 
 def _check_evaluator(given: Texts, engine: Evaluator, place: Place) -> None:

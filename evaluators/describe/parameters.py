@@ -93,8 +93,10 @@ class Parameter:
 
     @property
     def automatic(self) -> bool:
-        """Whether `AUTOMATIC` may be asked for, as a user writes it."""
-        return self.rule not in (None, BEST) and not self.switch
+        """Whether a user may ask for `AUTOMATIC`: of what has a rule, or is not searched anyway."""
+        if self.switch or self.rule == BEST:
+            return False
+        return self.rule is not None or self.domain is None
 
     @property
     def left_open(self) -> str:

@@ -25,7 +25,8 @@ _SAFE = 57.0
 def given_of(accelerator: Accelerator, designs: Designs) -> dict[str, NDArray[Any]]:
     """Return the parameters of an accelerator that a batch sets.
 
-    `InputError` names one that the accelerator lacks, or one that is to be an integer and is not.
+    `InputError` names one that the accelerator lacks, that is to be an integer and is not, or that
+    is below 0.
     """
     parameters = accelerator.all_parameters
     given = dict(designs.columns)
@@ -36,6 +37,8 @@ def given_of(accelerator: Accelerator, designs: Designs) -> dict[str, NDArray[An
             given[name] = column.astype(np.float64)
         elif column.dtype.kind != "i":
             raise InputError(f"{name}: integers are wanted, not {column.dtype}")
+        if not (column >= AUTOMATIC).all():
+            raise InputError(f"{name} {column.min()}: it must be {parameters[name]}")
     return given
 
 
