@@ -229,6 +229,6 @@ def space(configuration: str, seq_lens: Sequence[int]) -> SearchSpace:
     return SearchSpace(parameters([configuration], seq_lens))
 
 
-def joint_space(seq_lens: Sequence[int]) -> SearchSpace:
-    """Return the default space of the five attention configurations together."""
-    return SearchSpace(parameters(ATTENTION, seq_lens))
+def joint_space(seq_lens: Sequence[int], configurations: Sequence[str] = ATTENTION) -> SearchSpace:
+    """Return the default space of several configurations together, the five of attention."""
+    return SearchSpace(parameters(configurations, seq_lens))

@@ -17,7 +17,7 @@ from evaluators.foreign import read_text
 from evaluators.foreign_toml import Lines, Table, check_sizes
 from evaluators.protocol import evaluator
 from evaluators.workload import TRANSFORMERS, Transformer, Workload, parse_seq_len
-from search_spaces.domains import CONFIGURATIONS
+from search_spaces.domains import ATTENTION, CONFIGURATIONS
 from search_spaces.space import SearchSpace
 from studies.objectives import BOUNDABLE, OBJECTIVES
 from studies.specification import JOINT, SAMPLERS, Specification
@@ -102,8 +102,21 @@ def checked_name(name: str) -> str:
     return name
 
 
-def _configuration(table: Table, folder: Path | None) -> str:
-    given: str = table.get("configuration", str, "a configuration", required=True)
+def _configurations(table: Table, folder: Path | None) -> tuple[str, ...]:
+    key = "configuration"
+    given = table.get(key, (str, list), "a configuration or a list of them", required=True)
+    listed = [given] if isinstance(given, str) else table.list(key, str, "configurations")
+    names = [
+        name
+        for each in listed
+        for name in (ATTENTION if each == JOINT else (_configuration(table, each, folder),))
+    ]
+    if len(set(names)) < len(names):
+        raise table.error(key, "give each one once")
+    return tuple(names)
+
+
+def _configuration(table: Table, given: str, folder: Path | None) -> str:
     if not is_path(given):
         table.one_of("configuration", given, (*CONFIGURATIONS, JOINT))
         return given
@@ -115,7 +128,7 @@ def _configuration(table: Table, folder: Path | None) -> str:
 def _specification(table: Table, folder: Path | None) -> Specification:
     table.only(_KEYS, "a study")
     name = table.get("name", str, "a name", required=True)
-    configuration = _configuration(table, folder)
+    configurations = _configurations(table, folder)
     sampler = table.get("sampler", str, "a sampler", default="tpe")
     table.one_of("sampler", sampler, SAMPLERS)
     time_limit_s = table.positive("time_limit_s", "a number of seconds")
@@ -127,7 +140,7 @@ def _specification(table: Table, folder: Path | None) -> Specification:
     bounds = {each: constraints.positive(each, "a number") for each in BOUNDABLE}
     study = Specification(
         name=table.checked("name", lambda: checked_name(name)),
-        configuration=configuration,
+        configurations=configurations,
         workloads=_workloads(table),
         objectives=_objectives(table),
         bounds={each: bound for each, bound in bounds.items() if bound is not None},

@@ -104,7 +104,7 @@ def _line(folder: Path) -> list[str]:
     counts = Parts(study, folder).so_far()
     return [
         folder.name,
-        study.configuration,
+        study.configuration if isinstance(study.configuration, str) else "several",
         study.sampler,
         f"{counts['trials']}/{study.trials or '-'}",
         str(counts["feasible"]),

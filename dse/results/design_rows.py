@@ -134,17 +134,16 @@ def _left_out(
     elif "model" not in given:
         labels["model"] = OWN_NAME
     declared = described(name).all_parameters
-    set_by_rows = {
-        parameter: np.where(
-            (designs.columns[parameter] == AUTOMATIC) & ~np.bool_(declared[parameter].switch),
-            None,
-            column,
-        )
+    values = {
+        parameter: column.astype(object)
         for parameter, column in parameter_columns(name, designs).items()
     }
+    for parameter, column in values.items():
+        if not declared[parameter].switch:
+            column[designs.columns[parameter] == AUTOMATIC] = None
     return {
         **labels,
-        **set_by_rows,
+        **values,
         "study": STUDY,
         "seq_len": parse_seq_len(labels["seq_len"]),
         "accounting": Accounting.parse(labels["accounting"], labels["sram"]).name,

@@ -299,7 +299,7 @@ def test_what_a_function_raises_names_the_item(each: Executor) -> None:
         list(each.completed(os.readlink, ["/absent/file"]))
 
 
-STUDY = Specification("shared", "flat", (WORKLOAD,))
+STUDY = Specification("shared", ("flat",), (WORKLOAD,))
 
 
 class Recording:

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -94,6 +95,48 @@ def test_a_table_of_designs_takes_files(dse: Run, mine: Path) -> None:
     first, second = pd.read_csv("results.csv"), pd.read_csv("again.csv")
     assert list(first["configuration"]) == [str(mine), "tensor_core", "one_array"]
     pd.testing.assert_frame_equal(first, second)
+
+
+def test_a_joint_study_searches_files_beside_the_papers(dse: Run, mine: Path) -> None:
+    text = STUDY.format(name="both", configuration="binding")
+    text = text.replace('"binding"', '["binding", "mine.toml", "one_array"]')
+    Path("study.toml").write_text(text)
+    code, out, errors = dse("study", "run", "study.toml", "--executor", "serial", "--quiet")
+    assert code == 0, errors
+    code, out, errors = dse("sweep", "study.toml", "--executor", "serial")
+    assert code == 0, errors
+    assert "both: 60 designs" in out  # 24 each with lanes, 12 without
+    assert dse("study", "export", "both", "rows.csv")[0] == 0
+    rows = pd.read_csv("rows.csv")
+    assert set(rows["configuration"]) == {"binding", str(mine), "one_array"}
+    assert (rows["vector_lanes"].isna() == (rows["configuration"] == "one_array")).all()
+    front = json.loads(dse("front", "both", "--json")[1])
+    # Whatever the chip, what overlaps wholly takes no longer: no +Binding is alone on the front.
+    assert {str(mine), "one_array"} & {
+        each["parameters"]["configuration"] for each in front["front"]
+    }
+
+
+def test_reals_are_searched_resumed_and_exported(dse: Run, mine: Path) -> None:
+    text = STUDY.format(name="fast", configuration="mine.toml")
+    bandwidths = [5e10, 1e11, 4.29e11, 800.5e9]
+    text += f"dram_bytes_per_s = {bandwidths}\nclock_hz = [940e6, 1.41e9]\n"
+    Path("study.toml").write_text(text)
+    half = dse("study", "run", "study.toml", "--trials", "12", "--executor", "serial", "--quiet")
+    assert half[0] == 0, half
+    rest = dse("study", "resume", "fast", "--trials", "24", "--executor", "serial", "--quiet")
+    assert rest[0] == 0, rest
+    assert dse("study", "export", "fast", "rows.parquet")[0] == 0
+    rows = pd.read_parquet("rows.parquet")
+    assert rows["dram_bytes_per_s"].dtype == np.float64
+    assert set(rows["dram_bytes_per_s"]) == set(bandwidths)
+    assert set(rows["clock_hz"]) == {940e6, 1.41e9}
+    seconds = rows["traffic_bytes"] / rows["dram_bytes_per_s"]
+    pd.testing.assert_series_equal(rows["memory_latency_s"], seconds, check_names=False)
+    again = dse("evaluate", "--designs", "rows.parquet", "--out", "again.parquet")
+    assert again[0] == 0, again
+    pd.testing.assert_series_equal(pd.read_parquet("again.parquet")["latency_s"], rows["latency_s"])
+    assert dse("sweep", "fast", "--executor", "serial")[0] == 0
 
 
 @pytest.mark.parametrize("configuration", ["mine.toml", "tensor_core", "one_array"])

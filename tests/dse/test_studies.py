@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from dse.execution.executors import EvaluationError, Serial
-from dse.results.parts import PART
+from dse.results.parts import part_schema
 from studies import toml
 
 Run = Callable[..., tuple[int, str, str]]
@@ -98,7 +98,7 @@ def test_a_study_of_ones_own_transformer(dse: Run, tmp_path: Path, own: Path) ->
     code, out, errors = dse("study", "run", own, "--quiet", "--out", tmp_path / "runs")
     assert code == 0, errors
     table = rows(tmp_path / "runs" / "mine")
-    assert table.columns.tolist() == PART.names
+    assert table.columns.tolist() == part_schema(toml.load(own)).names
     assert table.groupby("trial")["model"].apply(list).tolist() == [["tiny", "BERT"]] * 20
     assert set(table["seq_len"]) == {4096}
     searched = table[table["pin"].isna()]

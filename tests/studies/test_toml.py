@@ -13,6 +13,7 @@ from evaluators.accounting import Accounting, Correction
 from evaluators.errors import InputError
 from evaluators.protocol import METRICS
 from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from search_spaces.domains import ATTENTION
 from search_spaces.space import space
 from studies import toml
 from studies.builtin import STUDIES
@@ -61,7 +62,7 @@ OWN = Transformer("own", 4, 512, 32, 48, 8, 1000)
 def test_every_key_of_a_file_is_read() -> None:
     assert toml.parse(FULL, "f") == Specification(
         name="mine",
-        configuration="binding",
+        configurations=("binding",),
         workloads=tuple(
             Workload(shape, length)
             for shape in (OWN, TRANSFORMERS["BERT"])
@@ -133,7 +134,11 @@ def specifications(draw: st.DrawFn) -> Specification:
     limit = draw(st.none() | positive)
     return Specification(
         name=draw(names),
-        configuration=draw(st.sampled_from(["unfused", "flat", "binding", "joint"])),
+        configurations=draw(
+            st.sampled_from(
+                [("unfused",), ("flat",), ("binding",), ATTENTION, ("flat", "one_array")]
+            )
+        ),
         workloads=tuple(Workload(shape, length) for shape in models for length in lengths),
         objectives=tuple(
             draw(st.lists(st.sampled_from(list(OBJECTIVES)), min_size=1, max_size=3, unique=True))
