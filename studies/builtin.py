@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.errors import InputError
 from evaluators.workload import TRANSFORMERS, Workload
-from studies.paper import PARETO_SEQ_LEN
+from studies.paper import CONFIGURATIONS, PARETO_SEQ_LEN
 from studies.specification import JOINT, Specification
 
 

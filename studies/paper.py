@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluators.analytical.configurations import CONFIGURATIONS, configuration
-from evaluators.analytical.mappings import STATIONARITIES
-from evaluators.design import Designs
+from evaluators.describe.catalogue import described
+from evaluators.design import LACKED, Designs
 from evaluators.workload import KI, SEQ_LENS, TRANSFORMERS, Workload
 
 ATTENTION = ("unfused", "flat", "cascade", "architecture", "binding")
@@ -29,6 +28,9 @@ LINEAR_LAYERS = {
     "binding": "linear_fusemax",
 }
 """The linear layers that complete each configuration's attention: those of its chip."""
+
+CONFIGURATIONS = (*ATTENTION, *dict.fromkeys(LINEAR_LAYERS.values()))
+"""The paper's seven."""
 
 PARETO_SIDES = (16, 32, 64, 128, 256, 512)
 PARETO_SEQ_LEN = 256 * KI
@@ -68,7 +70,7 @@ def points() -> list[Point]:
     """Return every point of figures 6 to 12, in the figures' order: 5 x 24 + 2 x 24 + 4 x 6."""
     workloads = [Workload(shape, length) for shape in TRANSFORMERS.values() for length in SEQ_LENS]
     bars = [("attention", name) for name in ATTENTION]
-    bars += [("inference", name) for name in dict.fromkeys(LINEAR_LAYERS.values())]
+    bars += [("inference", name) for name in CONFIGURATIONS[len(ATTENTION) :]]
     return [
         Point(study, name, workload, paper_design(name, workload))
         for study, name in bars
@@ -81,15 +83,22 @@ def points() -> list[Point]:
 
 def paper_design(name: str, workload: Workload) -> Designs:
     """Return the paper's machine for a configuration, with its binding where the paper has one."""
-    machine = configuration(name).architecture.paper_design()
-    return machine.with_columns(binding=pinned_binding(name, workload))
+    return Designs.of(**_paper_sizes(name), binding=pinned_binding(name, workload))
+
+
+def _paper_sizes(name: str) -> dict[str, int]:
+    """Return the sizes of the paper's machine for a configuration."""
+    own = described(name).all_parameters
+    return {each: int(own[each].default or 0) for each in LACKED}
 
 
 def pinned(name: str, workload: Workload, designs: Designs) -> np.ndarray:
     """Tell which designs are the paper's own machine on a workload with a pinned binding, (n,)."""
     if not pinned_binding(name, workload):
         return np.zeros(len(designs), dtype=bool)
-    return CONFIGURATIONS[name].architecture.has_paper_sizes(designs)
+    columns = designs.columns()
+    same = [columns[each] == size for each, size in _paper_sizes(name).items()]
+    return np.all(same, axis=0)
 
 
 def pinned_binding(name: str, workload: Workload) -> dict[str, np.ndarray]:
@@ -125,12 +134,14 @@ def pareto_designs(workload: Workload) -> Designs:
 def _flat_bindings() -> dict[tuple[str, int], dict[str, int]]:
     """Read FLAT's binding of each workload, as its authors' own model chose it."""
     bindings = {}
+    parameters = described("flat").all_parameters
     with Path(__file__).with_name("flat_bindings.csv").open(encoding="ascii", newline="") as file:
         for row in csv.DictReader(file):
             key = row.pop("model"), int(row.pop("seq_len"))
             bindings[key] = {
-                column: STATIONARITIES.index(text) if text in STATIONARITIES else int(text)
+                column: labels.index(text) if labels else int(text)
                 for column, text in row.items()
+                for labels in (parameters[column].labels,)
             }
     return bindings
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from evaluators.analytical.architecture import DRAM_BYTES_PER_S
+from evaluators.analytical.configurations import configuration
 
 from dse.commands.cli import main
 from evaluators.accounting import Accounting
-from evaluators.analytical.architecture import DRAM_BYTES_PER_S
-from evaluators.analytical.configurations import configuration
 from evaluators.components import arithmetic, dram
 from evaluators.components.register_file import register_file
 from evaluators.components.sram import sram

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from dse.reports import text
 from dse.results.designs import Setting
-from evaluators.analytical.mappings import STATIONARITIES
 from evaluators.describe.catalogue import described
 from evaluators.engine.rules import by_rule, given_of
 from evaluators.protocol import EinsumEvaluation, Evaluations
@@ -34,7 +33,7 @@ def account(setting: Setting, evaluations: Evaluations) -> str:
         f"F={shape.value_width} H={shape.heads} S={shape.ffn_width}",
         f"  design    {_machine(setting, evaluations)}"
         f"{design['buffer_bytes'] / KIB:,.10g} KiB buffer",
-        *_binding_line(design, evaluations),
+        *_binding_line(setting, design, evaluations),
         f"  latency   {metrics['latency_s']:.6g} s, {_bound(metrics, arrays, evaluations)}",
         *(
             f"  {each.called:9} busy {each.busy_s:.6g} s, utilization {each.util:.1%}"
@@ -111,7 +110,7 @@ def _machine(setting: Setting, evaluations: Evaluations) -> str:
     return "".join(told)
 
 
-def _binding_line(design: dict[str, int], evaluations: Evaluations) -> list[str]:
+def _binding_line(setting: Setting, design: dict[str, int], evaluations: Evaluations) -> list[str]:
     """Tell the query tiles of the FuseMax family, or what FLAT keeps on chip."""
     if design["query_tiles"]:
         return [f"  binding   {design['query_tiles']} query tiles in the buffer"]
@@ -129,11 +128,12 @@ def _binding_line(design: dict[str, int], evaluations: Evaluations) -> list[str]
         )
         if binding[column]
     ]
+    known = described(setting.configuration).all_parameters
+    qk, av = (known[name].labels[binding[name]] for name in ("qk_stationarity", "av_stationarity"))
     return [
         f"  binding   tiles of {binding['query_rows']} queries, "
         f"on chip {', '.join(kept) or 'nothing'}; "
-        f"QK {STATIONARITIES[binding['qk_stationarity']]} stationary, "
-        f"AV {STATIONARITIES[binding['av_stationarity']]} stationary"
+        f"QK {qk} stationary, AV {av} stationary"
     ]
 
 

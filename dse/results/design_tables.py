@@ -69,10 +69,8 @@ def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, boo
             f"--out {shown(out, 200)} is the table of designs itself; name another file"
         )
     counts = dict.fromkeys(("rows", "feasible", "failed"), 0)
-    wanted = (*_DESIGN, "evaluator")
-    chunks = table_files.chunks(designs, wanted, partial(_check_columns, str(designs)))
     with table_writing.table_writer(out, RESULTS) as write:
-        for chunk in chunks:
+        for chunk in chunks_of(designs):
             results = evaluate_chunk(chunk, engine)
             write(results)
             counts["rows"] += len(results)
@@ -83,6 +81,12 @@ def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, boo
         + (f", {counts['failed']} failed" if counts["failed"] else "")
         + f"; results are in {out}"
     ), not counts["failed"]
+
+
+def chunks_of(designs: Path) -> Iterator[Chunk]:
+    """Read a table of designs in chunks; `InputError` says what is wrong with the file."""
+    wanted = (*_DESIGN, "evaluator")
+    return table_files.chunks(designs, wanted, partial(_check_columns, str(designs)))
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -21,8 +21,9 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from evaluators.accounting import PUBLISHED
 from evaluators.analytical.configurations import CONFIGURATIONS, configuration
+
+from evaluators.accounting import PUBLISHED
 from evaluators.protocol import evaluator
 from evaluators.timeloop import accelergy, front_end, inputs, mapper, programs, stats
 from evaluators.timeloop.cache import Cache

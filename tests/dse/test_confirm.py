@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evaluators.analytical.architecture import storage
+from evaluators.analytical.engine import AnalyticalEvaluator
 
 from dse.commands.cli import main
 from dse.commands.confirm import TOLERANCE, compare, confirmation
 from dse.execution.executors import Job, run_job
 from evaluators.accounting import PUBLISHED
-from evaluators.analytical.architecture import storage
-from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.engine.loopnest import LoopNest
 from evaluators.protocol import Evaluations
 from evaluators.timeloop import audit, versions

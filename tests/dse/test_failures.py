@@ -10,10 +10,10 @@ from pathlib import Path
 import optuna
 import pandas as pd
 import pytest
-
-from dse.study.storage import load
 from evaluators.analytical.architecture import storage
 from evaluators.analytical.engine import AnalyticalEvaluator
+
+from dse.study.storage import load
 from evaluators.errors import EvaluationError
 from evaluators.protocol import EVALUATORS, Evaluations, Runs
 from evaluators.timeloop import audit

@@ -9,11 +9,11 @@ import warnings
 
 import numpy as np
 import pytest
+from evaluators.analytical.configurations import CONFIGURATIONS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting, Correction
-from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.design import PARAMETERS, Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+from evaluators.analytical.configurations import CONFIGURATIONS
 
 from evaluators import behaviour as module
 from evaluators.accounting import PUBLISHED, Accounting, Correction
-from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.behaviour import COMPONENTS, behaviour, digest, golden, golden_values
 from evaluators.components import arithmetic
 from evaluators.describe import catalogue

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from evaluators.analytical.configurations import CONFIGURATIONS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
-from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.design import Designs
 from evaluators.engine.evaluator import CHUNK
 from evaluators.errors import InputError

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from evaluators.analytical.configurations import CONFIGURATIONS
 
 from evaluators.accounting import PUBLISHED
-from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.design import PARAMETERS
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.workload import TRANSFORMERS, Transformer, Workload

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from evaluators.analytical.mappings import FLAT_MAPPINGS, SOFTMAX_MAPPINGS, UNFUSED_MAPPINGS
+
 from evaluators.design import Designs
 from evaluators.engine.needs import registers_short
 from evaluators.errors import InputError

@@ -7,9 +7,9 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
+from evaluators.analytical.configurations import configuration
 
 from evaluators.accounting import PUBLISHED
-from evaluators.analytical.configurations import configuration
 from evaluators.describe.cascade import Einsum, Tensor
 from evaluators.describe.mapping import Level, Mapping, loops_named
 from evaluators.engine.columns import Factors

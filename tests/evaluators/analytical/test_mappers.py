@@ -4,11 +4,11 @@ from itertools import product
 
 import numpy as np
 import pytest
-
-from evaluators.accounting import CORRECTED, PUBLISHED, Accounting, Correction
 from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.analytical.linear import tiles
 from evaluators.analytical.mapper import best
+
+from evaluators.accounting import CORRECTED, PUBLISHED, Accounting, Correction
 from evaluators.design import Designs
 from evaluators.protocol import Evaluations
 from evaluators.workload import Transformer, Workload

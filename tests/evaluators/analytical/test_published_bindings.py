@@ -3,9 +3,9 @@
 import csv
 
 import pytest
-
 from evaluators.analytical import flat
 from evaluators.analytical.mappings import STATIONARITIES
+
 from evaluators.design import Designs
 from evaluators.workload import TRANSFORMERS, Transformer, Workload, parse_seq_len
 from studies.paper import paper_design

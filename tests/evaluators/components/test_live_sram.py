@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from evaluators.analytical.configurations import CONFIGURATIONS
+from evaluators.analytical.engine import AnalyticalEvaluator
 
 from dse.commands.cli import main
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
-from evaluators.analytical.configurations import CONFIGURATIONS
-from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.components import address, cacti, sram
 from evaluators.design import Designs
 from evaluators.errors import InputError

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from evaluators.analytical.configurations import CONFIGURATIONS, Configuration
 
 from evaluators.accounting import PUBLISHED
-from evaluators.analytical.configurations import CONFIGURATIONS, Configuration
 from evaluators.design import Designs
 from evaluators.protocol import evaluator
 from evaluators.timeloop import inputs, programs

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from evaluators.analytical.architecture import storage
 
 from evaluators.accounting import PUBLISHED
-from evaluators.analytical.architecture import storage
 from evaluators.errors import EvaluationError
 from evaluators.timeloop import accelergy, audit
 

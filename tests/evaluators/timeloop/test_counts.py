@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-
-from evaluators.accounting import CORRECTED, PUBLISHED
 from evaluators.analytical.architecture import storage
 from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.analytical.engine import AnalyticalEvaluator
+
+from evaluators.accounting import CORRECTED, PUBLISHED
 from evaluators.engine.columns import Factors
 from evaluators.engine.loopnest import LoopNest
 from evaluators.errors import EvaluationError

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
-from evaluators.accounting import CORRECTED, PUBLISHED
 from evaluators.analytical.architecture import storage
 from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.analytical.engine import AnalyticalEvaluator
+
+from evaluators.accounting import CORRECTED, PUBLISHED
 from evaluators.engine.loopnest import LoopNest
 from evaluators.errors import EvaluationError
 from evaluators.protocol import evaluator

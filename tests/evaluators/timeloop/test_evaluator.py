@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from evaluators.analytical.configurations import CONFIGURATIONS
 
 from evaluators.accounting import CORRECTED, PUBLISHED
-from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.design import Designs
 from evaluators.protocol import EINSUM_METRICS, METRICS, Runs, evaluator
 from evaluators.timeloop.cache import Cache

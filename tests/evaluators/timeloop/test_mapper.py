@@ -5,9 +5,9 @@ import shutil
 import numpy as np
 import pytest
 import yaml
+from evaluators.analytical.configurations import CONFIGURATIONS
 
 from evaluators.accounting import CORRECTED, PUBLISHED
-from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.design import Designs
 from evaluators.engine.columns import Factors
 from evaluators.engine.loopnest import LoopNest

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from evaluators.analytical.configurations import CONFIGURATIONS
+from evaluators.analytical.engine import AnalyticalEvaluator
+from evaluators.analytical.flat import BINDING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evaluators.accounting import PUBLISHED
-from evaluators.analytical.configurations import CONFIGURATIONS
-from evaluators.analytical.engine import AnalyticalEvaluator
-from evaluators.analytical.flat import BINDING
 from evaluators.design import Designs
 from evaluators.timeloop import chip as chips
 from evaluators.timeloop import inputs
