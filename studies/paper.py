@@ -97,8 +97,10 @@ def pinned(name: str, workload: Workload, designs: Designs) -> np.ndarray:
     if not pinned_binding(name, workload):
         return np.zeros(len(designs), dtype=bool)
     columns = designs.columns()
-    same = [columns[each] == size for each, size in _paper_sizes(name).items()]
-    return np.all(same, axis=0)
+    own = np.ones(len(designs), dtype=bool)
+    for each, size in _paper_sizes(name).items():
+        own &= columns[each] == size
+    return own
 
 
 def pinned_binding(name: str, workload: Workload) -> dict[str, np.ndarray]:

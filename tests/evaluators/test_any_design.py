@@ -9,7 +9,6 @@ import warnings
 
 import numpy as np
 import pytest
-from evaluators.analytical.configurations import CONFIGURATIONS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError
 from evaluators.protocol import METRICS, Evaluations
 from evaluators.workload import LARGEST, LONGEST, TRANSFORMERS, Transformer, Workload
+from studies.paper import CONFIGURATIONS, paper_design
 
 ENGINE = AnalyticalEvaluator()
 WORDS = (8, 16, 32, 48, 64, 96, 128, 192, 256)
@@ -173,8 +173,8 @@ def test_a_need_past_64_bits_is_short_and_does_not_wrap_around() -> None:
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_a_register_file_deeper_than_any_address_generator_is_infeasible(name: str) -> None:
-    paper = CONFIGURATIONS[name].architecture.paper_design()
     bert = Workload(TRANSFORMERS["BERT"], 1024)
+    paper = paper_design(name, bert)
     deep = paper.take([0, 0, 0]).with_columns(
         pe_registers=np.array([100_000_000, 2**32, 2**32 + 1]),
         lane_registers=np.array([0, 0, 2**40]),

@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from evaluators.analytical.configurations import CONFIGURATIONS
 
 from evaluators import behaviour as module
 from evaluators.accounting import PUBLISHED, Accounting, Correction
@@ -14,6 +13,7 @@ from evaluators.describe import catalogue
 from evaluators.describe.catalogue import described
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError
+from studies.paper import CONFIGURATIONS
 
 
 def _forget():

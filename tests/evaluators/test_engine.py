@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from evaluators.analytical.configurations import CONFIGURATIONS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +13,7 @@ from evaluators.engine.evaluator import CHUNK
 from evaluators.errors import InputError
 from evaluators.protocol import METRICS, Evaluations, evaluator
 from evaluators.workload import SEQ_LENS, TRANSFORMERS, Transformer, Workload
-from studies.paper import paper_design, pinned_binding
+from studies.paper import CONFIGURATIONS, paper_design, pinned_binding
 
 ENGINE = evaluator("analytical")
 SMALL = Workload(Transformer("small", 2, 256, 32, 64, 3, 512), 1024)

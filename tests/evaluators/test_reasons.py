@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from evaluators.analytical.configurations import CONFIGURATIONS
 
 from evaluators.accounting import PUBLISHED
 from evaluators.design import PARAMETERS
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.workload import TRANSFORMERS, Transformer, Workload
 from search_spaces.domains import parameters_of
+from studies.paper import CONFIGURATIONS, paper_design
 
 ENGINE = AnalyticalEvaluator()
 BERT = Workload(TRANSFORMERS["BERT"], 1024)
@@ -20,7 +20,7 @@ ODD = Workload(Transformer("odd", 2, 80, 24, 40, 2, 96), 64)
 
 
 def reason(name: str, workload: Workload, constraint: str, **sizes: int) -> str:
-    paper = CONFIGURATIONS[name].architecture.paper_design()
+    paper = paper_design(name, workload)
     design = paper.with_columns(**{k: paper.array_rows * 0 + v for k, v in sizes.items()})
     results = ENGINE.evaluate(name, workload, design, PUBLISHED)
     (magnitude,) = results.violations[constraint]
@@ -54,7 +54,7 @@ def test_a_linear_layer_that_does_not_fit_is_named(name: str) -> None:
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_a_sentence_names_only_parameters_that_the_configuration_has(name: str) -> None:
     foreign = set(PARAMETERS) - set(parameters_of(name))
-    design = CONFIGURATIONS[name].architecture.paper_design()
+    design = paper_design(name, BERT)
     results = ENGINE.evaluate(name, BERT, design, PUBLISHED)
     for constraint in (*results.violations, "pe_registers_short", "lane_registers_short"):
         sentence = ENGINE.reason(name, constraint, 1, BERT, results.designs)

@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from evaluators.analytical.configurations import CONFIGURATIONS
-from evaluators.analytical.engine import AnalyticalEvaluator
 
 from dse.commands.cli import main
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
 from evaluators.components import address, cacti, sram
 from evaluators.design import Designs
+from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations
 from evaluators.workload import TRANSFORMERS, Workload
 from studies import toml
+from studies.paper import CONFIGURATIONS
 from studies.toml_text import to_toml
 
 ENGINE = AnalyticalEvaluator()

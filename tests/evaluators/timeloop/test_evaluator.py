@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from evaluators.analytical.configurations import CONFIGURATIONS
 
 from evaluators.accounting import CORRECTED, PUBLISHED
 from evaluators.design import Designs
@@ -12,7 +11,7 @@ from evaluators.timeloop.evaluator import TimeloopEvaluator
 from evaluators.timeloop.programs import TimeloopMissing
 from evaluators.timeloop.run import TimeloopFailure
 from evaluators.workload import TRANSFORMERS, Transformer, Workload
-from studies.paper import paper_design
+from studies.paper import CONFIGURATIONS, paper_design
 
 ANALYTICAL = evaluator("analytical")
 BERT_1K = Workload(TRANSFORMERS["BERT"], 1024)

@@ -34,7 +34,7 @@ def in_any_order_of_actions(flat):
 
 def test_the_mapping_of_qk_is_the_artifacts(timeloop_runs, recorded):
     for request in recorded.requests:
-        if (recorded.config.name, request.mapping.einsum.name) == ("binding", "QK"):
+        if (recorded.name, request.mapping.einsum.name) == ("binding", "QK"):
             assert inputs.mapping(request) == yaml.safe_load(QK_OF_BINDING)
 
 
