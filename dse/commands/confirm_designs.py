@@ -16,10 +16,16 @@ from evaluators.protocol import Evaluations
 from evaluators.workload import Workload
 
 
-class _Noting(AnalyticalEvaluator):
-    """Our engine, which notes what it evaluated last: what a row of a table comes to."""
+class _Noting:
+    """Our engine, with a note of what it evaluated last: what a row of a table comes to."""
 
-    job: Job
+    def __init__(self) -> None:
+        self.job: Job | None = None
+        self._engine = AnalyticalEvaluator()
+        self.name = self._engine.name
+        self.one_by_one = self._engine.one_by_one
+        self.check_installed = self._engine.check_installed
+        self.reason = self._engine.reason
 
     def evaluate(
         self,
@@ -30,8 +36,11 @@ class _Noting(AnalyticalEvaluator):
         *,
         breakdown: bool = False,
     ) -> Evaluations:
+        """Evaluate a batch, see `evaluators.protocol.Evaluator.evaluate`."""
         self.job = Job(self.name, configuration, workload, designs, accounting, breakdown=True)
-        return super().evaluate(configuration, workload, designs, accounting, breakdown=breakdown)
+        return self._engine.evaluate(
+            configuration, workload, designs, accounting, breakdown=breakdown
+        )
 
 
 def jobs_of(table: Path, limit: int | None) -> tuple[list[Job], list[str]]:
@@ -52,7 +61,7 @@ def jobs_of(table: Path, limit: int | None) -> tuple[list[Job], list[str]]:
             break
         engine = _Noting()
         (result,) = evaluate_chunk(row, engine).to_pylist()
-        if result["feasible"]:
+        if result["feasible"] and engine.job is not None:
             jobs.append(engine.job)
         else:
             left_out.append(f"row {row.place.first} is left out: {result['reason']}")

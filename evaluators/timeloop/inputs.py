@@ -102,7 +102,8 @@ def letters(accelerator: Accelerator) -> dict[str, str]:
     an array, and that outside the others.
     """
     given: dict[str, str] = {}
-    for rank in sorted(_from_outside(accelerator), key=len):
+    letters_first = sorted(_from_outside(accelerator), key=lambda x: x not in [*ascii_uppercase])
+    for rank in letters_first:
         start = max(0, ascii_uppercase.find(rank[0].upper()))
         turn = ascii_uppercase[start:] + ascii_uppercase[:start]
         free = next((letter for letter in turn if letter not in given.values()), None)

@@ -14,6 +14,7 @@ import pytest
 
 from dse.commands.cli import main
 from dse.commands.confirm import TOLERANCE, compare, confirmation
+from dse.commands.confirm_designs import jobs_of
 from dse.execution.executors import Job, run_job
 from evaluators.accounting import PUBLISHED
 from evaluators.engine.costs import prices as own_prices
@@ -191,3 +192,71 @@ def test_timeloop_confirms_the_first_points_of_the_paper(
         assert max(each["relative"] for each in found["deviations"]) < TOLERANCE
     else:  # a newer Accelergy
         assert set(found["changes"]) <= {change.since for change in versions.CHANGES}
+
+
+MINE = """
+name = "mine"
+base = "binding"
+[schedule]
+stages = ["QK LM RM PRM SPD SPNV SLN SLD SLNV RD RNV AV"]
+memory = "whole"
+"""
+"""+Binding whose stages overlap perfectly."""
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    (tmp_path / "mine.toml").write_text(MINE, encoding="utf-8")
+    designs = tmp_path / "designs.csv"
+    designs.write_text(
+        "configuration,seq_len,array_rows,array_cols,vector_lanes,buffer_bytes\n"
+        f"{tmp_path / 'mine.toml'},1K,64,64,64,1048576\n"
+        "binding,1K,100,64,64,1048576\n"
+        "tensor_core,1K,,,,\n"
+        "one_array,1K,64,64,,1048576\n",
+        encoding="utf-8",
+    )
+    return designs
+
+
+def test_a_table_of_designs_is_confirmed_row_for_row(table: Path) -> None:
+    jobs, left_out = jobs_of(table, None)
+    assert [Path(job.configuration).stem for job in jobs] == ["mine", "tensor_core", "one_array"]
+    assert all(len(job.designs) == 1 and job.breakdown for job in jobs)
+    assert left_out == [
+        "row 2 is left out: array_rows 100 leaves a remainder of 24 in the 1024 keys; it must "
+        "divide them"
+    ]
+    results = [run_job(job) for job in jobs]
+    assert all(each.feasible.all() for each in results)
+    assert [len(each.busy_s) for each in results] == [2, 3, 1]
+    assert jobs_of(table, 1) == (jobs[:1], [])
+
+
+def test_a_table_without_a_feasible_design_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    designs = tmp_path / "designs.csv"
+    designs.write_text("array_rows,seq_len\n100,1K\n", encoding="utf-8")
+    assert main(["confirm", "--designs", str(designs)]) == 2
+    said = capsys.readouterr().err
+    assert "has no feasible design to confirm; the first: row 1 is left out: array_rows 100" in said
+
+
+@pytest.mark.parametrize("options", [[], ["paper", "--designs", "designs.csv"]])
+def test_a_name_or_a_table_is_confirmed(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["confirm", *options]) == 2
+    assert "give one of NAME" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not INSTALLED, reason="Timeloop and Accelergy are not installed")
+def test_timeloop_confirms_accelerators_that_are_files(
+    table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["confirm", "--designs", str(table), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["designs"], found["failures"]) == (3, [])
+    assert found["counts_agree"]
+    assert len(found["left_out"]) == 1

@@ -39,7 +39,7 @@ def test_the_papers_design_has_the_analytical_metrics(tools, cache, name, accoun
     assert again.cache.runs.made == 0
 
 
-@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize("name", [*CONFIGURATIONS, "tensor_core", "one_array"])
 def test_any_design_has_the_analytical_metrics(tools, cache, name):
     designs = Designs.of(
         array_rows=[64, 128, 24],
