@@ -69,7 +69,7 @@ def points(accounting: Accounting = PUBLISHED) -> list[Point]:
     """
     workloads = [Workload(shape, length) for shape in TRANSFORMERS.values() for length in SEQ_LENS]
     bars = [("attention", name) for name in ATTENTION]
-    bars += [("inference", name) for name in dict.fromkeys(LINEAR_LAYERS.values())]
+    bars += [("inference", name) for name in PAPERS[len(ATTENTION) :]]
     return [
         Point(study, name, workload, paper_design(name, workload, accounting))
         for study, name in bars

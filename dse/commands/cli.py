@@ -462,10 +462,17 @@ def _confirm(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _command(
         commands,
         "confirm",
-        "evaluate the paper's points or a study's front with Timeloop, and compare",
+        "evaluate the paper's points, a study's front or a table of designs with Timeloop, and "
+        "compare",
         "dse confirm paper --limit 3",
     )
-    parser.add_argument("study", metavar="NAME", help="a study that was run, or paper")
+    parser.add_argument("study", metavar="NAME", nargs="?", help="a study that was run, or paper")
+    parser.add_argument(
+        "--designs",
+        type=Path,
+        metavar="FILE",
+        help="instead of NAME: a table of designs, as `dse evaluate --designs` reads it",
+    )
     parser.add_argument("--limit", type=_positive, metavar="N", help="the first N designs alone")
     parser.set_defaults(evaluator="timeloop")
     _mapping(parser)

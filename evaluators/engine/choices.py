@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.accounting import Accounting
-from evaluators.analytical.mapper import distinct, groups
 from evaluators.describe.accelerator import Accelerator, Choice
 from evaluators.describe.expressions import Expression
 from evaluators.describe.parameters import Domain, LargestThatFits
 from evaluators.design import AUTOMATIC
-from evaluators.engine.columns import Columns, all_shared, int64s, reals
+from evaluators.engine.columns import Columns, all_shared, distinct, groups, int64s, reals
 from evaluators.engine.constraints import divisions, magnitudes
 from evaluators.engine.costs import Costs, buffer_of
 from evaluators.engine.footprint import footprint_bytes

@@ -12,13 +12,13 @@ from functools import cached_property
 from typing import Any
 
 from evaluators.accounting import Correction
-from evaluators.analytical.counting import Counts
 from evaluators.components import dram, sram
 from evaluators.components.arithmetic import CHARGED, Unit
 from evaluators.components.register_file import RegisterFile, register_file
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.machine import REGISTERS, Store
 from evaluators.engine.columns import select
+from evaluators.engine.counting import Counts
 from evaluators.engine.footprint import WORD_BYTES, footprint_bytes, resident_bytes
 from evaluators.engine.nests import Nests, Run, chosen
 
@@ -82,13 +82,15 @@ class Costs:
 
     Args:
         nests: the loop nests.
+        at: the components' prices, our own by default.
 
     Words are those of ONE instance of a level.
 
     """
 
-    def __init__(self, nests: Nests) -> None:
+    def __init__(self, nests: Nests, at: Prices | None = None) -> None:
         self._nests = nests
+        self._at = at
         self._off_chip: dict[int, Any] = {}
         machine = nests.accelerator.machine
         self._dram, self._buffers = machine.stores[0].name, machine.stores[1:]
@@ -96,7 +98,7 @@ class Costs:
     @cached_property
     def prices(self) -> Prices:
         """The components' prices."""
-        return prices(self._nests)
+        return self._at or prices(self._nests)
 
     @cached_property
     def traffic_bytes(self) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.analytical.counting import Counts
 from evaluators.describe.machine import Store
 from evaluators.engine.columns import select
+from evaluators.engine.counting import Counts
 from evaluators.engine.nests import Nests, Run, chosen
 from evaluators.engine.plan import Kept, tiles
 

@@ -49,10 +49,17 @@ def storage(name: str, kind: str, mesh: tuple[int, int], **attributes: Any) -> N
     return node | {"required_actions": _STORAGE_ACTIONS}
 
 
-def fanout(name: str, mesh: tuple[int, int]) -> Node:
-    """Return the placeholder under which instances of the next node are spread."""
+def fanouts(containers: tuple[str, ...], mesh: tuple[int, int]) -> list[Node]:
+    """Return the placeholders, outermost first, under which instances of what follows are spread.
+
+    Of two, the inner one is there once a column.
+    """
     ones = {"width": 1, "depth": 1, "datawidth": 1, "technology": -1}
-    return _node(f"inter_{name}_spatial", "dummy_storage", mesh, _stored(ones))
+    meshes = ((1, 1), (mesh[0], 1))
+    return [
+        _node(f"inter_{name}_spatial", "dummy_storage", own, _stored(ones))
+        for name, own in zip(containers, meshes, strict=False)
+    ]
 
 
 def unit(name: str, class_: str, mesh: tuple[int, int], **widths: int) -> Node:
@@ -60,9 +67,9 @@ def unit(name: str, class_: str, mesh: tuple[int, int], **widths: int) -> Node:
     return _node(name, class_, mesh, widths) | {"required_actions": ["compute"]}
 
 
-def dram(kind: str, **attributes: Any) -> Node:
+def dram(name: str, kind: str, **attributes: Any) -> Node:
     """Return off-chip memory of that kind ('HBM2'), 64 bit an access."""
-    return storage("DRAM", "DRAM", (1, 1), type=Literal(kind), width=64, **attributes)
+    return storage(name, "DRAM", (1, 1), type=Literal(kind), width=64, **attributes)
 
 
 def _stored(attributes: dict[str, Any]) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pandas as pd
 import pytest
 
 from dse.study.storage import load
-from evaluators.analytical.architecture import storage
-from evaluators.analytical.engine import AnalyticalEvaluator
+from evaluators.engine.costs import prices
+from evaluators.engine.evaluator import AnalyticalEvaluator, nests_of
 from evaluators.errors import EvaluationError
 from evaluators.protocol import EVALUATORS, Evaluations, Runs
 from evaluators.timeloop import audit
@@ -44,9 +45,10 @@ class UnreliableAudit(Unreliable):
     def evaluate(self, configuration, workload, designs, accounting, *, breakdown=False):  # type: ignore[no-untyped-def]
         result = super().evaluate(configuration, workload, designs, accounting, breakdown=breakdown)
         energy_pj = float(result.metrics["energy_pj"][0])
-        own = audit.prices(storage(result.designs, scaled_registers=False))
-        energies = {audit.ESTIMATED_PJ: energy_pj, audit.EXACT_PJ: energy_pj}
-        return audit.audited(result, lambda design: own | energies)
+        own = audit.prices(prices(nests_of(configuration, workload, result.designs, accounting)))
+        audited = own | {audit.ESTIMATED_PJ: energy_pj, audit.EXACT_PJ: energy_pj}
+        columns = {name: np.array([value]) for name, value in audited.items()}
+        return replace(result, metrics=dict(result.metrics) | columns)
 
 
 def fail(result: Evaluations) -> Evaluations:

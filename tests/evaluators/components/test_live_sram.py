@@ -17,13 +17,13 @@ import pytest
 
 from dse.commands.cli import main
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
-from evaluators.analytical.configurations import CONFIGURATIONS
-from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.components import address, cacti, sram
 from evaluators.design import Designs
+from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations
 from evaluators.workload import TRANSFORMERS, Workload
+from search_spaces.domains import PAPERS as CONFIGURATIONS
 from studies import toml
 from studies.toml_text import to_toml
 

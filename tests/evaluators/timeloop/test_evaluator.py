@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from evaluators.accounting import CORRECTED, PUBLISHED
-from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.design import Designs
 from evaluators.protocol import EINSUM_METRICS, METRICS, Runs, evaluator
 from evaluators.timeloop.cache import Cache
@@ -12,6 +11,7 @@ from evaluators.timeloop.evaluator import TimeloopEvaluator
 from evaluators.timeloop.programs import TimeloopMissing
 from evaluators.timeloop.run import TimeloopFailure
 from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from search_spaces.domains import PAPERS as CONFIGURATIONS
 from studies.paper import paper_design
 
 ANALYTICAL = evaluator("analytical")
@@ -40,7 +40,7 @@ def test_the_papers_design_has_the_analytical_metrics(tools, cache, name, accoun
     assert again.cache.runs.made == 0
 
 
-@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize("name", [*CONFIGURATIONS, "tensor_core", "one_array"])
 def test_any_design_has_the_analytical_metrics(tools, cache, name):
     designs = Designs.of(
         array_rows=[64, 128, 24],

@@ -1,7 +1,16 @@
 """What we print for Timeloop: as the artifact handed it over, and as its front end hands it on."""
 
-import yaml
+import re
+from dataclasses import replace
 
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evaluators.describe.cascade import Einsum, Tensor
+from evaluators.describe.catalogue import described
+from evaluators.errors import InputError
 from evaluators.timeloop import front_end, inputs
 
 QK_OF_BINDING = """
@@ -34,7 +43,7 @@ def in_any_order_of_actions(flat):
 
 def test_the_mapping_of_qk_is_the_artifacts(timeloop_runs, recorded):
     for request in recorded.requests:
-        if (recorded.config.name, request.mapping.einsum.name) == ("binding", "QK"):
+        if (recorded.name, request.mapping.einsum.name) == ("binding", "QK"):
             assert inputs.mapping(request) == yaml.safe_load(QK_OF_BINDING)
 
 
@@ -56,3 +65,71 @@ def test_no_node_of_the_text_is_an_alias(recorded):
     for request in recorded.requests:
         text = inputs.flat_input(request) + inputs.unit_tables(request)
         assert "&id" not in text
+
+
+def test_ranks_have_the_letters_of_their_names():
+    assert inputs.letters(described("binding")) == {
+        **{rank: rank for rank in "BHPEF"},
+        "M1": "M",
+        "M0": "N",
+    }
+    assert inputs.letters(described("linear_flat")) == {
+        **{rank: rank for rank in "TDS"},
+        "QW": "Q",
+        "VW": "V",
+    }
+
+
+def with_ranks(names):
+    """An accelerator whose one Einsum has these ranks, and no mapping."""
+    ranks = tuple(names)
+    einsum = Einsum("Z", Tensor("Z", ranks), (Tensor("A", ranks),), ranks)
+    cascade = replace(described("binding").cascade, einsums={"Z": einsum})
+    return replace(described("binding"), cascade=cascade, tables=())
+
+
+@given(
+    st.lists(
+        st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,3}", fullmatch=True),
+        min_size=1,
+        max_size=26,
+        unique=True,
+    )
+)
+def test_every_rank_has_a_letter_of_its_own(names):
+    letters = inputs.letters(with_ranks(names))
+    assert letters.keys() == set(names)
+    assert len(set(letters.values())) == len(names)
+    assert all(re.fullmatch("[A-Z]", letter) for letter in letters.values())
+    for name in names:
+        if re.fullmatch("[A-Z]", name):
+            assert letters[name] == name
+
+
+def test_more_ranks_than_letters_are_refused():
+    with pytest.raises(InputError, match="Timeloop's ranks are letters, so that a cascade has 26"):
+        inputs.letters(with_ranks(f"R{i}" for i in range(27)))
+
+
+def test_what_timeloop_cannot_express_is_one_sentence():
+    accelerator = described("binding")
+    machine = accelerator.machine
+    dram, buffer = machine.stores
+
+    def refused(*stores):
+        return replace(accelerator, machine=replace(machine, stores=stores))
+
+    inputs.check_expressible(accelerator)
+    inputs.check_expressible(refused(dram, buffer, replace(buffer, name="L2")))
+    for stores, sentence in (
+        ((buffer,), "store L3 is of kind SRAM; Timeloop is given one DRAM, the outermost store"),
+        ((dram, replace(dram, name="HBM")), "store HBM is of kind DRAM"),
+        ((dram, replace(buffer, bytes=None)), "store L3 has no size"),
+        ((dram, replace(buffer, name="L 3")), "cannot call a level of array pe 'L 3'"),
+        ((dram, replace(buffer, name="mac")), "cannot call a level of array pe 'mac'"),
+        ((dram, replace(buffer, name="reg_file_1d")), "array pe 'reg_file_1d'; name each once"),
+    ):
+        with pytest.raises(InputError, match=sentence) as told:
+            inputs.check_expressible(refused(*stores))
+        assert "\n" not in str(told.value)
+        assert str(told.value).startswith("binding: machine fusemax: ")

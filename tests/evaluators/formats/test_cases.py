@@ -15,7 +15,7 @@ from dse.commands import loopnest
 from evaluators.errors import LONGEST_SENTENCE, InputError
 from evaluators.formats.cases import count_case, parse_case
 
-CARRIED = Path(__file__).parent / "cases.jsonl"
+CARRIED = Path(__file__).parents[1] / "engine" / "cases.jsonl"
 OVERFLOWING = "L777-145"
 GOOD = {
     "id": "matmul",

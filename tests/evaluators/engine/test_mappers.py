@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting, Correction
-from evaluators.analytical.engine import AnalyticalEvaluator
-from evaluators.analytical.linear import tiles
-from evaluators.analytical.mapper import best
 from evaluators.design import Designs
+from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.protocol import Evaluations
 from evaluators.workload import Transformer, Workload
 
@@ -65,6 +63,11 @@ def least(rows: list[tuple[float, ...]]) -> tuple[float, ...]:
     return rows[0]
 
 
+def ties(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Tell whether values differ by less than 1e-12 of themselves."""
+    return all(a <= b * TIE and b <= a * TIE for a, b in zip(one, other, strict=True))
+
+
 def columns(choices: list[dict[str, int]]) -> dict[str, np.ndarray]:
     return {name: np.array([choice[name] for choice in choices]) for name in choices[0]}
 
@@ -89,24 +92,6 @@ def best_tile(m: int, n: int, k: int, rows: int, cols: int, capacity_words: int)
     return min(candidates)
 
 
-@pytest.mark.parametrize(
-    ("m", "n", "k", "rows", "cols"),
-    [(96, 48, 5, 8, 8), (128, 64, 16, 16, 8), (64, 128, 3, 8, 16), (8, 8, 7, 8, 8)],
-)
-def test_a_linear_layers_tile_is_the_best_of_all_that_fit(m, n, k, rows, cols):
-    found = tiles(m, n, k, rows, cols)
-    assert sorted(zip(found.rows.tolist(), found.cols.tolist(), strict=True)) == sorted(
-        product(divisors(m // cols), divisors(n // rows))
-    )
-    for i, capacity in enumerate(found.words.tolist()):
-        if i + 1 < len(found.words) and found.words[i + 1] == capacity:
-            continue
-        m1, n1 = (int(each[found.best[i]]) for each in (found.rows, found.cols))
-        moved = words_moved(m, n, k, m1=m1, n1=n1, rows=rows, cols=cols)
-        tile = k * (cols * m1 + rows * n1)
-        assert (moved, tile) == best_tile(m, n, k, rows, cols, capacity)
-
-
 LAYERS = {
     #       N, K of a transformer with D 32, H 2, E 16, F 8, S 64
     "Q": (32, 32),
@@ -127,6 +112,13 @@ def test_every_linear_layer_moves_the_least_words_that_the_buffer_allows():
             name: best_tile(tokens, n, k, rows, cols, buffer_bytes // 2)[0]
             for name, (n, k) in LAYERS.items()
         }
+        for name, (n, k) in LAYERS.items():
+            m1, n1 = (
+                int(evaluations.designs.binding[f"{name}_{tile}"][i]) for tile in ("m1", "n1")
+            )
+            moved_words = words_moved(tokens, n, k, m1=m1, n1=n1, rows=rows, cols=cols)
+            tile = k * (cols * m1 + rows * n1)
+            assert (moved_words, tile) == best_tile(tokens, n, k, rows, cols, buffer_bytes // 2)
 
 
 def test_weights_are_read_again_only_where_the_buffer_is_too_small_for_a_whole_pass():
@@ -300,21 +292,7 @@ def test_flats_binding_is_the_best_of_all_that_divide(accounting, widths, seq_le
         assert {name: int(found.designs.binding[name][i]) for name in choices[0]} in allowed
         costs = [cost for cost, ok in zip(costs_of_design(forced), valid, strict=True) if ok]
         assert costs_of_design(found)[i] == pytest.approx(least(costs), rel=1e-9)
-
-
-# What all mappers share.
-
-
-def test_of_equal_candidates_the_first_wins_and_values_within_1e_12_are_equal():
-    axes = {"x": np.array([5, 6, 7, 8])}
-    valid = np.array([[False, True, True, True]])
-    first = np.array([[0.0, 1.0, 1.0 + 1e-13, 1.0 + 1e-11]])
-    assert best(axes, valid, first)["x"] == [6]
-    assert best(axes, valid, first, np.array([[0.0, 2.0, 1.0, 0.0]]))["x"] == [7]
-
-
-def test_a_design_without_a_valid_candidate_gets_0():
-    axes = {"x": np.array([5, 6]), "y": np.array([3])}
-    valid = np.array([[[False], [False]], [[False], [True]]])
-    chosen = best(axes, valid, np.ones(valid.shape))
-    assert (chosen["x"].tolist(), chosen["y"].tolist()) == ([0, 6], [0, 3])
+        first = next(
+            choice for choice, cost in zip(allowed, costs, strict=True) if ties(cost, least(costs))
+        )
+        assert {name: int(found.designs.binding[name][i]) for name in choices[0]} == first

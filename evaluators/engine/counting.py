@@ -1,7 +1,7 @@
-"""The seam of the counts: what an evaluation asks of a counted loop nest, and who counts it.
+"""The seam of the counts: what an evaluation asks of a counted loop nest.
 
 Our own analysis, `LoopNest`, counts a batch of designs; an evaluator that has another program count
-gives its own `Count` to the same accounting.
+puts its own counts into the runs (`Nests.recounted`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from evaluators.describe.mapping import Mapping
 from evaluators.engine.columns import Factors, Mask
+from evaluators.engine.loopnest import LoopNest
 
 
 class Counts(Protocol):
@@ -47,19 +48,7 @@ class Counts(Protocol):
         ...
 
 
-class Count(Protocol):
-    """Counts the loop nest of a mapping under a batch's factors.
-
-    `wrapped` asks for partitions modulo 2^64, as Timeloop has them (quirk Q5), instead of exact.
-    """
-
-    def __call__(self, mapping: Mapping, factors: Factors, *, wrapped: bool) -> Counts:
-        """Return the counts."""
-        ...
-
-
 def count_choices(
-    count: Count,
     streamed: Mapping,
     resident: Mapping,
     kept: Table[str, Mask],
@@ -74,9 +63,12 @@ def count_choices(
     """
     if all(isinstance(mask, bool) for mask in kept.values()):
         names = frozenset(name for name, mask in kept.items() if mask)
-        nest = count(_choose(streamed, resident, names), factors, wrapped=wrapped)
+        nest = LoopNest(_choose(streamed, resident, names), factors, wrapped=wrapped)
         return nest, nest
-    return count(streamed, factors, wrapped=wrapped), count(resident, factors, wrapped=wrapped)
+    return (
+        LoopNest(streamed, factors, wrapped=wrapped),
+        LoopNest(resident, factors, wrapped=wrapped),
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from evaluators.accounting import PUBLISHED
-from evaluators.analytical.configurations import configuration
 from evaluators.describe.cascade import Einsum, Tensor
 from evaluators.describe.mapping import Level, Mapping, loops_named
 from evaluators.engine.columns import Factors
+from evaluators.engine.evaluator import AnalyticalEvaluator, nests_of
 from evaluators.engine.loopnest import LoopNest
 from evaluators.formats.cases import count_case, parse_case
 from evaluators.workload import TRANSFORMERS, Workload, parse_seq_len
@@ -214,16 +214,12 @@ POINTS = (
 
 @pytest.mark.parametrize(("name", "model", "length"), POINTS)
 def test_the_papers_mappings_are_counted_as_timeloop_printed_them(data, name, model, length):
-    config, workload = configuration(name), Workload(TRANSFORMERS[model], parse_seq_len(length))
-    designs = config.nests.resolve(workload, paper_design(name, workload), PUBLISHED)
+    workload = Workload(TRANSFORMERS[model], parse_seq_len(length))
+    paper = paper_design(name, workload)
+    design = AnalyticalEvaluator().evaluate(name, workload, paper, PUBLISHED).designs
     ours: Row = {}
-
-    def count(mapping: Mapping, factors: Factors, *, wrapped: bool) -> LoopNest:
-        counted = LoopNest(mapping, factors, wrapped=wrapped)
-        ours.update(our_rows(counted))
-        return counted
-
-    config.nests.activities(workload, designs, PUBLISHED, count)
+    for (run,) in nests_of(name, workload, design, PUBLISHED).runs.values():
+        ours.update(our_rows(run.streamed))
     assert ours == published_rows(data)[name, model, length]
 
 
