@@ -14,6 +14,7 @@ from typing import Any
 from evaluators.describe.expressions import Expression, expression
 from evaluators.engine.columns import divisors
 from evaluators.errors import InputError, shown
+from evaluators.quantities import quantity
 
 AUTOMATIC = 0
 """As a value: the parameter is left to its rule."""
@@ -23,7 +24,7 @@ BEST = "best"
 
 _LARGEST = re.compile(r"largest of (.+) that fits")
 
-_SERIES = re.compile(r"\s*(\d{1,18})\s*\*\s*2\^(\d{1,2})\.\.(\d{1,2})\s*")
+_SERIES = re.compile(r"([^*,]+)\*\s*2\^(\d{1,2})\.\.(\d{1,2})\s*")
 _DIVISORS = re.compile(r"\s*divisors\((.+)\)\s*")
 _MOST_VALUES = 4096
 
@@ -85,22 +86,48 @@ class Parameter:
         return self.rule is not None
 
 
-def parse_domain(given: object, labels: tuple[str, ...]) -> Domain:
+def parse_value(given: object, unit: str, *, real: bool = False) -> int | float:
+    """Read a value: a number, or a quantity as people write it; `InputError` says what is wrong.
+
+    Args:
+        given: what stands in a file.
+        unit: of the parameter, see `evaluators.quantities.unit_of`.
+        real: it need not be whole.
+
+    """
+    value = quantity(given, unit) if isinstance(given, str) else given
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < 2**63:
+        raise InputError(f"{shown(repr(given))} is no number from 0 to 2^63 - 1")
+    if real:
+        return float(value)
+    if value != int(value):
+        raise InputError(f"'{shown(given)}' is {value:g}; give a whole number")
+    return int(value)
+
+
+def parse_domain(
+    given: object, labels: tuple[str, ...] = (), unit: str = "", *, real: bool = False
+) -> Domain:
     """Read a domain: a list of values, 'divisors(EXPRESSION)' or a series as '8 * 2^0..7'.
 
-    Series are joined by commas. `InputError` says what is wrong.
+    Series are joined by commas; values and the first of a series may be quantities of a unit, as
+    '64 KiB * 2^0..11'. `InputError` says what is wrong.
     """
     if isinstance(given, list):
-        values = [labels.index(each) if each in labels else each for each in given]
-        if not values or not all(isinstance(each, (int, float)) for each in values):
+        known = (*labels, *range(len(labels)))
+        if not given or (labels and not all(each in known for each in given)):
             raise InputError(f"{shown(given)} is no domain; list numbers, or labels that it has")
+        values = [
+            labels.index(each) if each in labels else parse_value(each, unit, real=real)
+            for each in given
+        ]
         return Domain(tuple(sorted(set(values))))
     if isinstance(given, str):
         if match := _DIVISORS.fullmatch(given):
             return Domain(divisors_of=expression(match[1]))
         series = [_SERIES.fullmatch(term) for term in given.split(",")]
         found = [
-            int(match[1]) * 2**power
+            parse_value(match[1], unit, real=real) * 2**power
             for match in series
             if match
             for power in range(int(match[2]), int(match[3]) + 1)
@@ -118,7 +145,7 @@ def parse_automatic(text: str) -> LargestThatFits | str:
     if text == BEST:
         return BEST
     if match := _LARGEST.fullmatch(text.strip()):
-        return LargestThatFits(parse_domain(match[1], ()))
+        return LargestThatFits(parse_domain(match[1]))
     raise InputError(
         f"'{shown(text)}': write 'best', or 'largest of divisors(P / array_cols) that fits'"
     )

@@ -32,11 +32,13 @@ from evaluators.describe.parameters import (
     Parameter,
     parse_automatic,
     parse_domain,
+    parse_value,
 )
 from evaluators.errors import InputError, shown
 from evaluators.foreign import read_text
 from evaluators.foreign_toml import Lines
 from evaluators.foreign_toml import Table as Section
+from evaluators.quantities import unit_of
 
 _FOLDER = Path(__file__).parents[1]
 ACCELERATORS = _FOLDER / "accelerators"
@@ -258,17 +260,20 @@ def _parameter(section: Section, name: str) -> Parameter:
     labels = (
         tuple(table.list("labels", str, "labels", default=[])) if "labels" in table.values else ()
     )
-    default = table.get("default", (int, float, str), "a number")
-    if isinstance(default, str):
+    default = table.get("default", (int, float, str), "a number, or as '16 MiB'")
+    unit = unit_of(name)
+    if labels and isinstance(default, str):
         if default not in labels:
             raise table.error("default", f"'{shown(default)}' is none of its labels")
         default = labels.index(default)
+    elif default is not None:
+        default = table.checked("default", partial(parse_value, default, unit, real=real))
     domain = None
     if labels:
         domain = parse_domain(list(range(len(labels))), labels)
     if "domain" in table.values:
         given = table.values["domain"]
-        domain = table.checked("domain", lambda: parse_domain(given, labels))
+        domain = table.checked("domain", lambda: parse_domain(given, labels, unit, real=real))
     rule: Expression | LargestThatFits | str | None = None
     if "rule" in table.values:
         rule = _expression(table, "rule")
