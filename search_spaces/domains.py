@@ -33,19 +33,20 @@ _READ = ("P", "M")
 def parameters_of(configuration: str) -> tuple[str, ...]:
     """Return the names of the parameters that a design of a configuration sets.
 
-    What a mapper chooses for single Einsums is left to it, and so are reals. `InputError` names an
-    unknown configuration.
+    What a mapper chooses for single Einsums is left to it; reals, and what a machine's file fixes,
+    are left alone. `InputError` names an unknown configuration.
     """
     return tuple(_declared(described(configuration)))
 
 
 def _declared(accelerator: Accelerator) -> dict[str, Declared]:
     """Return the parameters that are searched, in the order of a design's columns."""
+    chip = accelerator.machine.parameters.keys() - set(PARAMETERS)
     mapped = {name for each in accelerator.choices if each.einsums for name in each.parameters}
     declared = {
         name: each
         for name, each in accelerator.all_parameters.items()
-        if not each.real and name not in mapped
+        if not each.real and name not in mapped and not (name in chip and each.fixed)
     }
     first = {name: declared.pop(name) for name in PARAMETERS if name in declared}
     return first | declared

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dse.reports.text import table
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.machine import REGISTERS
 from evaluators.describe.passes import alive, passes
 from evaluators.engine.costs import Costs, buffer_of
-from evaluators.engine.footprint import WORD_BYTES, words
+from evaluators.engine.footprint import tile_bytes
 from evaluators.engine.needs import register_words
 from evaluators.engine.nests import Nests, Run
 from evaluators.workload import seq_len_label
@@ -101,17 +99,14 @@ def _footprint(nests: Nests) -> str:
     rows: list[list[str]] = []
     for einsums in groups:
         counted = tuple(name for name in einsums if not only or name in only)
-        held = words(nests, store, counted)
+        held = tile_bytes(nests, store, counted)
         for tensor, size in held.items():
-            rows.append([tensor, " ".join(counted) if len(groups) > 1 else "all", _bytes(size)])
+            while_ = " ".join(counted) if len(groups) > 1 else "all"
+            rows.append([tensor, while_, f"{int(size):,}"])
     header = [f"tensor in {store.name}", "while", "bytes"]
     size = "" if store.bytes is None else f"{int(store.bytes(nests.values)):,} bytes are there"
     spills = ", the rest spills" if accelerator.footprint.spills else ""
     return "\n".join([table(header, rows, left=2), size + spills])
-
-
-def _bytes(size: Any) -> str:
-    return f"{int(WORD_BYTES * size):,}"
 
 
 def _registers(nests: Nests) -> str:

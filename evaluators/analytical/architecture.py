@@ -123,7 +123,7 @@ def storage(designs: Designs, *, scaled_registers: bool, live_sram: bool = False
         pe=register_file(designs.pe_registers, scaled=scaled_registers),
         lane=register_file(designs.lane_registers, scaled=scaled_registers),
         dram_pj=dram.ENERGY_PJ,
-        units=arithmetic.CHARGED,
+        units=arithmetic.units(16),
     )
 
 

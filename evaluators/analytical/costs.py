@@ -23,7 +23,7 @@ def energy_pj(activity: Activity, bound: Bound, parts: Storage, accounting: Acco
     files = activity.instances if accounting.repairs(Correction.Q1) else 1
     computes = activity.cycles * activity.instances
     energy: Real = (
-        (activity.dram_reads + activity.dram_writes) * (parts.dram_pj / dram.ACCESS_WORDS)
+        (activity.dram_reads + activity.dram_writes) * (parts.dram_pj / (dram.ACCESS_BITS / 16))
         + (
             activity.buffer_reads * parts.buffer.read_pj
             + activity.buffer_writes * parts.buffer.write_pj

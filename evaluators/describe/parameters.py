@@ -81,6 +81,11 @@ class Parameter:
     rule: Expression | LargestThatFits | str | None = None
 
     @property
+    def fixed(self) -> bool:
+        """Whether a search has nothing to choose: the default unless a design says otherwise."""
+        return self.domain is None and self.rule is None
+
+    @property
     def automatic(self) -> bool:
         """Whether a design may leave it open."""
         return self.rule is not None

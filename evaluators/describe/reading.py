@@ -25,7 +25,7 @@ from evaluators.describe.accelerator import (
 )
 from evaluators.describe.cascade import Cascade, LineError, parse_einsums
 from evaluators.describe.expressions import Expression, expression
-from evaluators.describe.machine import UNITS, Array, Edge, Machine, Store
+from evaluators.describe.machine import UNITS, WORD_BITS, Array, Edge, Machine, Store
 from evaluators.describe.mapping import einsums_of, parse_table
 from evaluators.describe.parameters import (
     LargestThatFits,
@@ -163,7 +163,7 @@ class _Layers:
 
 _TOP = (
     "name", "title", "source", "base", "machine", "cascade", "ranks", "parameters", "mapping",
-    "keeps", "schedule", "requires", "footprint", "spill", "choose", "slips",
+    "keeps", "bits", "schedule", "requires", "footprint", "spill", "choose", "slips",
 )  # fmt: skip
 _MACHINE = ("name", "title", "source", "base", "parameters", "stores", "arrays", "paper_names")
 
@@ -205,6 +205,7 @@ def _read(files: tuple[_File, ...]) -> Accelerator:
         counts_idle_pes=idle,
         slips=_slips(layers),
         files=tuple(file.path for file in every),
+        bits=_expressions(layers, "bits"),
         digest=sha256("\0".join(file.text for file in every).encode()).hexdigest()[:8],
     )
 
@@ -433,6 +434,9 @@ def _slips(layers: _Layers) -> dict[str, Slip]:
     return slips
 
 
+_WORD = Parameter(WORD_BITS, "bits of a word", default=16)
+
+
 def _machine(files: tuple[_File, ...]) -> Machine:
     for file in files:
         file.top.only(_MACHINE, "a machine")
@@ -446,15 +450,21 @@ def _machine(files: tuple[_File, ...]) -> Machine:
             raise file.section("arrays").error(
                 array.name, f"its edge is like '{shown(array.edge.like)}', which is no array"
             )
+    stores = tuple(
+        _store(file.section("stores"), name) for name, file in layers.names("stores").items()
+    )
+    kinds = [store.kind for store in stores]
+    if kinds[:2] != ["DRAM", "SRAM"] or "DRAM" in kinds[2:]:
+        raise layers.holding("stores").top.error(
+            "stores", "write DRAM first, then one or more of kind SRAM, the buffer first"
+        )
     names = layers.holding("paper_names").section("paper_names")
     return Machine(
         name=layers.get(("name",), str, "a name", required=True),
         title=layers.get(("title",), str, "what people call it", default=""),
         source=layers.get(("source",), str, "where it is published", default=""),
-        parameters=_parameters(layers),
-        stores=tuple(
-            _store(file.section("stores"), name) for name, file in layers.names("stores").items()
-        ),
+        parameters={WORD_BITS: _WORD} | _parameters(layers),
+        stores=stores,
         arrays=arrays,
         paper_names={name: names.get(name, str, "an array") for name in names.values},
     )
@@ -490,6 +500,8 @@ def _store(section: Section, name: str) -> Store:
     table.only(("kind", "bytes", "row_words", "bytes_per_s"), f"store {name}")
     kind = table.get("kind", str, "DRAM or SRAM", required=True)
     table.one_of("kind", kind, ("DRAM", "SRAM"))
+    for key in ("bytes_per_s",) if kind == "DRAM" else ("bytes", "row_words"):
+        _expression(table, key)
 
     def optional(key: str) -> Expression | None:
         return _expression(table, key, real=True) if key in table.values else None

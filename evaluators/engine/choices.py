@@ -14,6 +14,7 @@ from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.mapper import distinct, groups
 from evaluators.describe.accelerator import Accelerator, Choice
 from evaluators.describe.expressions import Expression
+from evaluators.describe.machine import CLOCK_HZ, WORD_BITS
 from evaluators.describe.parameters import AUTOMATIC, Domain, LargestThatFits
 from evaluators.engine.columns import Columns, all_shared, int64s, reals
 from evaluators.engine.constraints import divisions, magnitudes
@@ -211,7 +212,8 @@ def _decisive(accelerator: Accelerator, choice: Choice) -> frozenset[str]:
     read = [*accelerator.ranks.values(), *accelerator.requires]
     for store in machine.stores:
         read += [each for each in (store.bytes, store.row_words, store.bytes_per_s) if each]
-    names = {"clock_hz", *accelerator.keeps.values()}
+    read += accelerator.bits.values()
+    names = {CLOCK_HZ, WORD_BITS, *accelerator.keeps.values()}
     for einsum in choice.einsums:
         for table, row in accelerator.rows(einsum):
             array = machine.arrays[row.array]

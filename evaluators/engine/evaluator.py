@@ -214,7 +214,11 @@ def _evaluate(
     narrow = columns is given
     if described.choices and n:
         columns = resolved(described, workload, columns, accounting)
-    told = [name for name, each in described.all_parameters.items() if not each.real]
+    told = [
+        name
+        for name, each in described.all_parameters.items()
+        if not each.real and (name in given or not each.fixed)
+    ]
     for start in range(0, n, CHUNK):
         place = slice(start, min(start + CHUNK, n))
         chunk = {name: column[place] for name, column in columns.items()}
@@ -265,7 +269,7 @@ def _live_failures(nests: Nests, rows: Any, known: Any) -> dict[int, EvaluationE
     for store in nests.accelerator.machine.stores:
         if store.bytes is None or store.row_words is None:
             continue
-        depths, widths = (np.broadcast_to(x, len(rows)) for x in sram_size(store, nests.values))
+        depths, widths = (np.broadcast_to(x, len(rows)) for x in sram_size(nests, store))
         for place in np.flatnonzero(~np.broadcast_to(known, len(rows))).tolist():
             error = live_failure(int(depths[place]), int(widths[place]))
             if error is not None:

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.expressions import Expression
+from evaluators.describe.machine import WORD_BITS
 from evaluators.describe.parameters import AUTOMATIC
 from evaluators.design import PARAMETERS, Designs
 from evaluators.engine.columns import Columns, int64s
 from evaluators.engine.nests import extents
+from evaluators.engine.widths import check_widths
 from evaluators.workload import Workload
 
-_SAFE = 57.0
+_SAFE = 56.0
 """Bits of a tile that leave room for its bytes and for the sum of all tensors."""
 
 
@@ -101,7 +103,10 @@ def by_rule(
     sizes = [
         each
         for each in parameters.values()
-        if each.name in accelerator.machine.parameters and each.rule is None and not each.real
+        if each.name in accelerator.machine.parameters
+        and each.rule is None
+        and not each.real
+        and each.name != WORD_BITS
     ]
     published: Any = np.ones(n, dtype=bool)
     for each in sizes:
@@ -114,4 +119,5 @@ def by_rule(
                 value = np.where(published, each.default, value)
             given = complete.get(name, np.full(n, AUTOMATIC))
             complete[name] = np.where(given == AUTOMATIC, value, given)
+    check_widths(accelerator, names | complete)
     return complete
