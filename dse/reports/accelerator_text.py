@@ -10,6 +10,7 @@ from evaluators.engine.costs import Costs, buffer_of
 from evaluators.engine.footprint import tile_bytes
 from evaluators.engine.needs import register_words
 from evaluators.engine.nests import Nests, Run
+from evaluators.engine.shared_units import cycles_a_step
 from evaluators.workload import seq_len_label
 
 _SIDES = ("x", "y")
@@ -19,7 +20,7 @@ def description(nests: Nests, costs: Costs) -> str:
     """Describe an accelerator on a design, a batch of one."""
     accelerator = nests.accelerator
     parts = [_title(accelerator), _cascade(accelerator), _design(nests)]
-    parts += [_loop_nest(run) for runs in nests.runs.values() for run in runs]
+    parts += [_loop_nest(nests, run) for runs in nests.runs.values() for run in runs]
     parts += [_footprint(nests), _registers(nests), _stages(accelerator, costs)]
     return "\n\n".join(parts)
 
@@ -58,12 +59,14 @@ def _shown(nests: Nests, name: str) -> str:
     return labels[int(value)] if labels else f"{value:,}"
 
 
-def _loop_nest(run: Run) -> str:
+def _loop_nest(nests: Nests, run: Run) -> str:
     """Write a loop nest as an indented tree: levels with what they keep, loops with trip counts."""
     operations = ", ".join(
         f"{count} {unit}" if count > 1 else unit for unit, count in run.row.operations.items()
     )
-    lines = [f"{run.row.einsum} on {run.row.array}: {operations}, {run.row.cycles} a step"]
+    array = nests.accelerator.machine.arrays[run.row.array]
+    cycles = int(cycles_a_step(run.row, array, nests.values))
+    lines = [f"{run.row.einsum} on {run.row.array}: {operations}, {cycles} a step"]
     depth = 0
     for level in run.plan.streamed.levels:
         kept = [

@@ -14,7 +14,7 @@ import numpy as np
 from evaluators.components.arithmetic import WIDTHS
 from evaluators.describe.accelerator import WORKLOAD_RANKS, Accelerator, Table
 from evaluators.describe.expressions import Expression
-from evaluators.describe.machine import CLOCK_HZ, WORD_BITS
+from evaluators.describe.machine import CLOCK_HZ, WORD_BITS, Machine
 from evaluators.describe.mapping import Row
 from evaluators.describe.numbers import error_against_attention
 from evaluators.describe.parameters import LargestThatFits
@@ -80,6 +80,7 @@ def _expressions(accelerator: Accelerator) -> Iterator[tuple[str, Expression, se
     for stage in accelerator.stages:
         if stage.stall is not None:
             yield "schedule.stalls", stage.stall, known | times
+    yield from ((where, each, known) for where, each in _of_machine(accelerator.machine))
     yield from ((f"bits.{name}", each, known) for name, each in accelerator.bits.items())
     for spill in accelerator.spills:
         yield "spill.share", spill.share, known | {"footprint", "resident"}
@@ -92,6 +93,17 @@ def _expressions(accelerator: Accelerator) -> Iterator[tuple[str, Expression, se
         for domain in domains:
             if domain is not None and domain.divisors_of is not None:
                 yield f"parameters.{name}", domain.divisors_of, known
+
+
+def _of_machine(machine: Machine) -> Iterator[tuple[str, Expression]]:
+    """Yield the expressions of a machine with their places in its file."""
+    for store in machine.stores:
+        for key in ("bytes", "row_words", "bytes_per_s"):
+            if (expression := getattr(store, key)) is not None:
+                yield f"stores.{store.name}.{key}", expression
+    for array in machine.arrays.values():
+        for expression in (*array.sides, array.registers, *array.shared.values()):
+            yield f"arrays.{array.name}", expression
 
 
 def _cascade(accelerator: Accelerator) -> Iterator[str]:

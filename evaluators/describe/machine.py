@@ -44,6 +44,7 @@ class Array:
         sides: its sides, along X first; one for lanes.
         registers: the rows of the register file in each PE or lane.
         units: functional units of each.
+        shared: unit -> how many PEs or lanes share one, for those that not each has of its own.
         edge: the register file above it, None without one.
 
     """
@@ -52,6 +53,7 @@ class Array:
     sides: tuple[Expression, ...]
     registers: Expression
     units: tuple[str, ...]
+    shared: Mapping[str, Expression]
     edge: Edge | None = None
 
 

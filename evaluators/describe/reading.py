@@ -474,9 +474,7 @@ def _array(section: Section, name: str) -> Array:
     table = section.table(name, "a table")
     table.only(("sides", "registers", "units", "edge"), f"array {name}")
     sides = table.list("sides", str, "parameters or expressions")
-    units = table.list("units", str, "functional units")
-    for unit in units:
-        table.one_of("units", unit, UNITS)
+    units, shared = _units(table)
     if len(sides) > 2:
         raise table.error("sides", "an array has one or two")
     edge = table.table("edge", "a table { name = ..., like = ... }")
@@ -485,7 +483,8 @@ def _array(section: Section, name: str) -> Array:
         name=name,
         sides=tuple(table.checked("sides", partial(expression, text)) for text in sides),
         registers=_expression(table, "registers"),
-        units=tuple(units),
+        units=units,
+        shared=shared,
         edge=Edge(
             edge.get("name", str, "a level's name", required=True),
             edge.get("like", str, "an array", required=True),
@@ -493,6 +492,25 @@ def _array(section: Section, name: str) -> Array:
         if edge.values
         else None,
     )
+
+
+def _units(table: Section) -> tuple[tuple[str, ...], dict[str, Expression]]:
+    """Read units, each a name or, where several PEs share one, a table with 'shared_by'."""
+    given = table.get("units", list, "a list of functional units", required=True)
+    shared: dict[str, Expression] = {}
+    names: list[str] = []
+    for each in given:
+        if isinstance(each, dict):
+            entry = Section(each, (*table.path, "units"), table.lines)
+            entry.only(("unit", "shared_by"), "a unit")
+            names.append(entry.get("unit", str, "a functional unit", required=True))
+            shared[names[-1]] = _expression(entry, "shared_by")
+        else:
+            names.append(str(each))
+        table.one_of("units", names[-1], UNITS)
+    if not names or len(set(names)) < len(names):
+        raise table.error("units", "give one or more, each once")
+    return tuple(names), shared
 
 
 def _store(section: Section, name: str) -> Store:

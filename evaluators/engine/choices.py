@@ -218,7 +218,7 @@ def _decisive(accelerator: Accelerator, choice: Choice) -> frozenset[str]:
         for table, row in accelerator.rows(einsum):
             array = machine.arrays[row.array]
             names |= row.when.keys()
-            read += [*table.factors.values(), array.registers]
+            read += [*table.factors.values(), array.registers, *array.shared.values()]
             if array.edge is not None:
                 read.append(machine.arrays[array.edge.like].registers)
     return frozenset(names.union(*(each.names for each in read)))

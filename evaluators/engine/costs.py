@@ -21,6 +21,7 @@ from evaluators.describe.machine import CLOCK_HZ, REGISTERS, WORD_BITS, Store
 from evaluators.engine.columns import select
 from evaluators.engine.footprint import footprint_bytes, resident_bytes
 from evaluators.engine.nests import Nests, Run, chosen
+from evaluators.engine.shared_units import cycles_a_step
 from evaluators.engine.widths import machine_words, store_row_bytes, word_bytes
 
 
@@ -147,7 +148,9 @@ class Costs:
         }
 
     def _time_s(self, run: Run) -> Any:
-        return run.streamed.cycles * (run.row.cycles / self._nests.values[CLOCK_HZ])
+        array = self._nests.accelerator.machine.arrays[run.row.array]
+        step = cycles_a_step(run.row, array, self._nests.values)
+        return run.streamed.cycles * (step / self._nests.values[CLOCK_HZ])
 
     def _words(self, run: Run) -> Any:
         """Return the off-chip words of a run, in words of the machine."""

@@ -17,6 +17,7 @@ from evaluators.describe.parameters import AUTOMATIC
 from evaluators.design import PARAMETERS, Designs
 from evaluators.engine.columns import Columns, int64s
 from evaluators.engine.nests import extents
+from evaluators.engine.shared_units import check_shares
 from evaluators.engine.widths import check_widths
 from evaluators.workload import Workload
 
@@ -120,4 +121,5 @@ def by_rule(
             given = complete.get(name, np.full(n, AUTOMATIC))
             complete[name] = np.where(given == AUTOMATIC, value, given)
     check_widths(accelerator, names | complete)
+    check_shares(accelerator, names | complete)
     return complete
