@@ -261,8 +261,9 @@ def _evaluate(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument(
         "--sram",
         metavar="SOURCE",
-        help="of the buffer's costs: table, or cacti to have live CACTI compute what the table "
-        "lacks (default: table)",
+        help="of the costs of a buffer that the table lacks: exact refuses it, 'next larger' "
+        "takes the table's next larger, cacti has live CACTI compute it (default: exact under the "
+        "published accounting, else next larger)",
     )
     parser.add_argument(
         "--accounting",

@@ -180,12 +180,14 @@ def _left_out(
         labels["shape"] = shape_label(transformer(labels["model"]))
     elif "model" not in given:
         labels["model"] = OWN_NAME
+    accounting = Accounting.parse(labels["accounting"], labels["sram"])
     return {
         **labels,
         **design,
         "study": STUDY,
         "seq_len": parse_seq_len(labels["seq_len"]),
-        "accounting": Accounting.parse(labels["accounting"], labels["sram"]).name,
+        "accounting": accounting.name,
+        "sram": accounting.sram,
         "evaluator": engine.name,
         "binding": binding,
         "feasible": False,

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.accounting import Accounting
+from evaluators.accounting import NEXT_LARGER, Accounting
 from evaluators.describe.catalogue import canonical, described
 from evaluators.design import AUTOMATIC, LACKED, PARAMETERS, SIZES, Designs
-from evaluators.engine.needs import registers_short
+from evaluators.engine.needs import next_larger_bytes, registers_short
 from evaluators.errors import InputError, shown
 from evaluators.foreign import integer
 from evaluators.protocol import Evaluations, Evaluator
@@ -35,7 +35,7 @@ LABEL_DEFAULTS = {
     "shape": "",
     "seq_len": "256K",
     "accounting": "published",
-    "sram": "table",
+    "sram": "",
 }
 """What a design runs as and on, and the default of each, as text."""
 
@@ -151,9 +151,22 @@ def evaluate_pinned(
 
 
 def warnings(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> list[str]:
-    """Say of the first design where its register files are short, which is charged all the same."""
+    """Say of the first design what is charged otherwise than it is.
+
+    Register files that are short, and buffers that are priced as the next larger of the table.
+    """
     short = registers_short(setting.configuration, setting.workload, evaluations.designs)
+    larger = (
+        next_larger_bytes(setting.configuration, setting.workload, evaluations.designs)
+        if setting.accounting.sram == NEXT_LARGER
+        else {}
+    )
     return [
+        f"{name} is in no table of SRAMs; energy and area are those of the next larger, "
+        f"{int(size[0])} bytes (sram = exact refuses it)"
+        for name, size in larger.items()
+        if size[0]
+    ] + [
         engine.reason(
             setting.configuration,
             constraint,

@@ -118,7 +118,7 @@ def storage(designs: Designs, *, scaled_registers: bool, live_sram: bool = False
 
     """
     return Storage(
-        buffer=sram.sram(*buffer_size(designs), live=live_sram),
+        buffer=sram.sram(*buffer_size(designs), "cacti" if live_sram else "exact"),
         buffer_row_words=designs.buffer_row_words,
         pe=register_file(designs.pe_registers, scaled=scaled_registers),
         lane=register_file(designs.lane_registers, scaled=scaled_registers),

@@ -110,7 +110,7 @@ def magnitudes(nests: Nests, *, own_choices: bool = False) -> dict[str, Any]:
         if store.bytes is None or store.row_words is None:
             continue
         size = store.bytes(nests.values)
-        found[store.constraint("row_remainder_bytes")] = size % store_row_bytes(nests, store)
+        found[store.constraint("row_remainder_bytes")] = size % store_row_bytes(store, nests.values)
         if bounded:
             found[store.constraint("short_bytes")] = footprint_bytes(nests, store) - size
     for array in nests.accelerator.machine.arrays.values():

@@ -48,12 +48,13 @@ class Prices:
 def prices(nests: Nests) -> Prices:
     """Look up the components of a batch, as its accounting has them."""
     machine, values = nests.accelerator.machine, nests.values
-    scaled, live = nests.accounting.repairs(Correction.Q2), nests.accounting.live_sram
+    scaled = nests.accounting.repairs(Correction.Q2)
     buffers, row_words = {}, {}
     for store in machine.stores:
         if store.bytes is not None and store.row_words is not None:
             row_words[store.name] = store.row_words(values)
-            buffers[store.name] = sram.sram(*sram_size(nests, store), live=live)
+            size = sram_size(store, values)
+            buffers[store.name] = sram.sram(*size, nests.accounting.sram)
     return Prices(
         buffers,
         row_words,
@@ -66,11 +67,11 @@ def prices(nests: Nests) -> Prices:
     )
 
 
-def sram_size(nests: Nests, store: Store) -> tuple[Any, Any]:
+def sram_size(store: Store, values: Mapping[str, Any]) -> tuple[Any, Any]:
     """Return the rows of a store and the bits of one."""
-    row_bytes = store_row_bytes(nests, store)
+    row_bytes = store_row_bytes(store, values)
     assert store.bytes is not None
-    return store.bytes(nests.values) // row_bytes, 8 * row_bytes
+    return store.bytes(values) // row_bytes, 8 * row_bytes
 
 
 def buffer_of(accelerator: Accelerator) -> Store:
@@ -102,7 +103,7 @@ class Costs:
     @cached_property
     def traffic_bytes(self) -> dict[str, Any]:
         """Off-chip traffic by Einsum."""
-        return self._by_einsum(lambda run: word_bytes(self._nests) * self._words(run))
+        return self._by_einsum(lambda run: word_bytes(self._nests.values) * self._words(run))
 
     @cached_property
     def energy_pj(self) -> dict[str, Any]:

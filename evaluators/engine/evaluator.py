@@ -269,7 +269,7 @@ def _live_failures(nests: Nests, rows: Any, known: Any) -> dict[int, EvaluationE
     for store in nests.accelerator.machine.stores:
         if store.bytes is None or store.row_words is None:
             continue
-        depths, widths = (np.broadcast_to(x, len(rows)) for x in sram_size(nests, store))
+        depths, widths = (np.broadcast_to(x, len(rows)) for x in sram_size(store, nests.values))
         for place in np.flatnonzero(~np.broadcast_to(known, len(rows))).tolist():
             error = live_failure(int(depths[place]), int(widths[place]))
             if error is not None:

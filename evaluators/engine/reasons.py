@@ -38,7 +38,7 @@ def reason(nests: Nests, constraint: str, magnitude: int) -> str:
             continue
         size, name = _one(store.bytes(nests.values)), store.bytes.text
         if constraint == store.constraint("row_remainder_bytes"):
-            row = _one(store_row_bytes(nests, store))
+            row = _one(store_row_bytes(store, nests.values))
             return (
                 f"{name} {size} leaves a remainder of {magnitude}; it must be a multiple of a row "
                 f"of {store.name}, {row} bytes"
@@ -50,7 +50,7 @@ def reason(nests: Nests, constraint: str, magnitude: int) -> str:
                 f"{store.name}; enlarge it, or reduce {_smaller(nests.accelerator)}"
             )
         if constraint == "sram_unknown":
-            return sram.missing(*(_one(each) for each in sram_size(nests, store)))
+            return sram.missing(*(_one(each) for each in sram_size(store, nests.values)))
     return _registers(nests, constraint, magnitude)
 
 

@@ -22,22 +22,22 @@ MOST_BITS = 64
 """Bits of a stored word, at most: one access of DRAM."""
 
 
-def word_bytes(nests: Nests) -> Any:
+def word_bytes(values: Mapping[str, Any]) -> Any:
     """Return the bytes of a word of the machine."""
-    return nests.values[WORD_BITS] // 8
+    return values[WORD_BITS] // 8
 
 
-def store_row_bytes(nests: Nests, store: Store) -> Any:
+def store_row_bytes(store: Store, values: Mapping[str, Any]) -> Any:
     """Return the bytes of a row of a store on chip."""
     assert store.row_words is not None
-    return word_bytes(nests) * store.row_words(nests.values)
+    return word_bytes(values) * store.row_words(values)
 
 
 def stored_bytes(nests: Nests, tensor: str, words: Any) -> Any:
     """Return the whole bytes that words of a tensor take in a store; a real number on reals."""
     bits = _stored_bits(nests, tensor)
     if bits is None:
-        return word_bytes(nests) * words
+        return word_bytes(nests.values) * words
     return words * bits / 8 if nests.real else -(-words * bits // 8)
 
 
