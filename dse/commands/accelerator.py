@@ -12,6 +12,7 @@ from dse.reports.accelerator_text import description
 from evaluators.accounting import Accounting
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.checks import problems
+from evaluators.describe.parameters import parse_value
 from evaluators.describe.reading import (
     ACCELERATORS,
     accelerator,
@@ -25,6 +26,7 @@ from evaluators.engine.costs import Costs
 from evaluators.engine.nests import Nests
 from evaluators.errors import InputError, shown
 from evaluators.files import write_atomically
+from evaluators.quantities import unit_of
 from evaluators.workload import Workload, parse_seq_len, parse_shape, transformer
 
 FOUND_WANTING = 1
@@ -73,13 +75,13 @@ def _design(checked: Accelerator, given: str) -> dict[str, np.ndarray]:
                 f"design '{shown(term)}': write NAME=VALUE with one of {', '.join(parameters)}"
             )
         each = parameters[name]
+        if value in each.labels:
+            columns[name] = np.array([each.labels.index(value)])
+            continue
         try:
-            number = each.labels.index(value) if value in each.labels else float(value)
-        except ValueError:
-            raise InputError(f"design '{shown(term)}': '{shown(value)}' is no number") from None
-        if not each.real and (number != int(number) or not 0 <= number < 2**62):
-            raise InputError(f"design '{shown(term)}': {name} takes a whole number")
-        columns[name] = np.array([number if each.real else int(number)])
+            columns[name] = np.array([parse_value(value, unit_of(name), real=each.real)])
+        except InputError as error:
+            raise InputError(f"design '{shown(term)}': {error}") from None
     return columns
 
 

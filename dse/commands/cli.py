@@ -103,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     _verify(commands)
     _evaluate(commands)
     _accelerator(commands)
+    _machine(commands)
     _loopnest(commands)
     _model(commands)
     _study(commands)
@@ -306,6 +307,19 @@ def _accelerator(commands: argparse._SubParsersAction[_Parser]) -> None:
     new.add_argument("name", metavar="NAME", help="what the accelerator is called")
     new.add_argument("--base", default="binding", metavar="NAME", help="default: binding")
     new.add_argument("--file", metavar="FILE", help="where to (default: NAME.toml)")
+
+
+def _machine(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "machine",
+        "list and show machines as files: published chips to build on",
+        "dse machine show tpu_v4i",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    _action(actions, "list", "list the machines that ship, with their sizes")
+    show = _action(actions, "show", "print a machine's file")
+    show.add_argument("name", metavar="NAME")
 
 
 def _loopnest(commands: argparse._SubParsersAction[_Parser]) -> None:
