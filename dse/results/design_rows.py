@@ -19,6 +19,7 @@ from dse.results.designs import (
     choices_of,
     defaults,
     evaluate_pinned,
+    larger_buffers,
     parse_binding,
     reasons,
 )
@@ -136,6 +137,7 @@ def _result(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> di
         **setting.labels(engine),
         **evaluations.designs.columns(),
         **evaluations.metrics,
+        "next_larger_bytes": sum(larger_buffers(setting, evaluations.designs).values()),
         "binding": _binding_column(setting.configuration, evaluations.designs.binding),
         "feasible": feasible,
         "failed": failed,

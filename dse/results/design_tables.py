@@ -35,6 +35,7 @@ RESULTS = pa.schema(
         ("shape", pa.string()),
         *(EVALUATIONS.field(name) for name in EVALUATIONS.names[3:6]),
         ("sram", pa.string()),
+        ("next_larger_bytes", pa.int64()),
         *(EVALUATIONS.field(name) for name in EVALUATIONS.names[6:]),
         *((name, pa.int64()) for name in PARAMETERS if name not in EVALUATIONS.names),
         ("binding", pa.string()),

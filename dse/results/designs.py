@@ -156,15 +156,10 @@ def warnings(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> l
     Register files that are short, and buffers that are priced as the next larger of the table.
     """
     short = registers_short(setting.configuration, setting.workload, evaluations.designs)
-    larger = (
-        next_larger_bytes(setting.configuration, setting.workload, evaluations.designs)
-        if setting.accounting.sram == NEXT_LARGER
-        else {}
-    )
     return [
         f"{name} is in no table of SRAMs; energy and area are those of the next larger, "
         f"{int(size[0])} bytes (sram = exact refuses it)"
-        for name, size in larger.items()
+        for name, size in larger_buffers(setting, evaluations.designs).items()
         if size[0]
     ] + [
         engine.reason(
@@ -177,6 +172,16 @@ def warnings(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> l
         for constraint, magnitude in short.items()
         if magnitude[0] > 0
     ]
+
+
+def larger_buffers(setting: Setting, designs: Designs) -> dict[str, Any]:
+    """Return what buffers are priced as where that is not their size.
+
+    By name, as 'buffer_bytes': bytes of the next larger SRAM, shape (n,); 0 where it is their size.
+    """
+    if setting.accounting.sram != NEXT_LARGER:
+        return {}
+    return next_larger_bytes(setting.configuration, setting.workload, designs)
 
 
 def with_paper_binding(

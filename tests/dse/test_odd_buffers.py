@@ -47,6 +47,7 @@ def test_a_table_says_what_it_took(dse: Run, tmp_path: Path) -> None:
     table = pd.read_csv(results)
     assert table["sram"].tolist() == ["exact", "next larger", "exact"]
     assert table["feasible"].tolist() == [False, True, False]
+    assert table["next_larger_bytes"].tolist() == [0, 48 * MIB, 0]
 
 
 def test_a_study_warns(dse: Run, tmp_path: Path) -> None:
