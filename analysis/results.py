@@ -74,13 +74,15 @@ def schema_of(configurations: Sequence[str]) -> pa.Schema:
     A parameter is null where a row's configuration lacks it; arrays that are none of the paper's
     two have their busy time and utilization under their own names. A design that is not feasible
     has a `reason`: what it violates, or where it `failed`, what stopped its evaluation for no fault
-    of its own. `violations` has the magnitudes by constraint, in their units.
+    of its own. `next_larger_bytes` is what a buffer is priced as where that is not its size, else
+    0. `violations` has the magnitudes by constraint, in their units.
     """
     return pa.schema(
         [
             *LABELS,
             *(pa.field(name, _type(each)) for name, each in declared_in(configurations).items()),
             *(pa.field(name, pa.float64()) for name in (*METRICS, *_arrays(configurations))),
+            pa.field("next_larger_bytes", pa.int64()),
             pa.field("feasible", pa.bool_()),
             pa.field("failed", pa.bool_()),
             pa.field("reason", pa.string()),
@@ -229,6 +231,7 @@ def evaluate_points(
             **labels_of(point.study, name, point.workload, accounting, evaluator.name),
             **parameter_columns(name, evaluations.designs),
             **metric_columns(name, evaluations),
+            "next_larger_bytes": 0,
             "feasible": True,
             "failed": False,
             "reason": "",

@@ -110,7 +110,7 @@ def _columns(
 def _component_values() -> Iterable[tuple[str, Any]]:
     for table in _TABLES:
         yield table, (files("evaluators.components") / table).read_text(encoding="ascii")
-    for unit, costs in arithmetic.CHARGED.items():
+    for unit, costs in arithmetic.units(16).items():
         yield unit, np.array([costs.energy_pj, costs.area_um2])
     yield "dram", np.array([dram.ENERGY_PJ])
     for scaled in (False, True):

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-from evaluators.accounting import SRAM_SOURCES, Accounting
+from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import canonical, described
 from evaluators.describe.reading import is_path
 from evaluators.errors import InputError, shown
@@ -125,6 +125,13 @@ def _configuration(table: Table, given: str, folder: Path | None) -> str:
     return name
 
 
+def _accounting(table: Table) -> Accounting:
+    name = table.get("accounting", str, "an accounting", default="published")
+    sram = table.get("sram", str, "a source of SRAMs", default="")
+    table.checked("accounting", lambda: Accounting.parse(name))
+    return table.checked("sram", lambda: Accounting.parse(name, sram))
+
+
 def _specification(table: Table, folder: Path | None) -> Specification:
     table.only(_KEYS, "a study")
     name = table.get("name", str, "a name", required=True)
@@ -132,9 +139,6 @@ def _specification(table: Table, folder: Path | None) -> Specification:
     sampler = table.get("sampler", str, "a sampler", default="tpe")
     table.one_of("sampler", sampler, SAMPLERS)
     time_limit_s = table.positive("time_limit_s", "a number of seconds")
-    accounting = table.get("accounting", str, "an accounting", default="published")
-    sram = table.get("sram", str, "a source of SRAMs", default="table")
-    table.one_of("sram", sram, SRAM_SOURCES)
     constraints = table.table("constraints", "a table of upper bounds")
     constraints.only((*BOUNDABLE, "registers"), "constraints")
     bounds = {each: constraints.positive(each, "a number") for each in BOUNDABLE}
@@ -156,7 +160,7 @@ def _specification(table: Table, folder: Path | None) -> Specification:
         time_limit_s=time_limit_s,
         batch=table.count("batch", least=1, most=LARGEST_BATCH, default=16),
         evaluator=table.get("evaluator", str, "an evaluator", default="analytical"),
-        accounting=table.checked("accounting", lambda: Accounting.parse(accounting, sram)),
+        accounting=_accounting(table),
         pinned=table.get("pinned", bool, "true or false", default=True),
     )
     table.checked("evaluator", lambda: evaluator(study.evaluator))

@@ -314,5 +314,5 @@ def test_the_prices_of_components_are_what_is_charged() -> None:
     for name, *stated in storage[1:]:
         assert priced[name] == pytest.approx([float(cell) for cell in stated], rel=1e-14), name
     assert {name: (float(pj), float(area)) for name, pj, area in units[1:]} == {
-        name: (unit.energy_pj, unit.area_um2) for name, unit in arithmetic.CHARGED.items()
+        name: (unit.energy_pj, unit.area_um2) for name, unit in arithmetic.units(16).items()
     }

@@ -110,6 +110,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     _verify(commands)
     _evaluate(commands, arguments)
     _accelerator(commands)
+    _machine(commands)
     _loopnest(commands)
     _model(commands)
     _study(commands)
@@ -300,8 +301,9 @@ def _evaluate(commands: argparse._SubParsersAction[_Parser], arguments: Sequence
     parser.add_argument(
         "--sram",
         metavar="SOURCE",
-        help="of the buffer's costs: table, or cacti to have live CACTI compute what the table "
-        "lacks (default: table)",
+        help="of the costs of a buffer that the table lacks: exact refuses it, 'next larger' "
+        "takes the table's next larger, cacti has live CACTI compute it (default: exact under the "
+        "published accounting, else next larger)",
     )
     parser.add_argument(
         "--accounting",
@@ -346,6 +348,19 @@ def _accelerator(commands: argparse._SubParsersAction[_Parser]) -> None:
     new.add_argument("name", metavar="NAME", help="what the accelerator is called")
     new.add_argument("--base", default="binding", metavar="NAME", help="default: binding")
     new.add_argument("--file", metavar="FILE", help="where to (default: NAME.toml)")
+
+
+def _machine(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "machine",
+        "list and show machines as files: published chips to build on",
+        "dse machine show tpu_v4i",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    _action(actions, "list", "list the machines that ship, with their sizes")
+    show = _action(actions, "show", "print a machine's file")
+    show.add_argument("name", metavar="NAME")
 
 
 def _loopnest(commands: argparse._SubParsersAction[_Parser]) -> None:

@@ -29,6 +29,7 @@ from dse.results.sweep_parts import SweepParts
 from dse.results.trials import Trials
 from dse.study.home import stored
 from dse.study.samplers import distributions, params_of
+from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import described
 from evaluators.describe.parameters import LargestThatFits
 from evaluators.design import AUTOMATIC
@@ -242,7 +243,7 @@ def command(study: Specification, workload: Workload, design: int) -> str:
             words += [f"--{name.replace('_', '-')}", each.written(value)]
     if study.accounting.corrections:
         words += ["--accounting", study.accounting.name]
-    if study.accounting.live_sram:
+    if study.accounting != Accounting.parse(study.accounting.name, ""):
         words += ["--sram", study.accounting.sram]
     return shlex.join(words)
 

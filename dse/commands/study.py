@@ -16,7 +16,7 @@ from dse.commands.cli import INTERRUPTED
 from dse.execution import interruption
 from dse.execution.executors import executor
 from dse.reports.bar import Bar
-from dse.reports.misses import nearest_misses, registers_short_on
+from dse.reports.misses import larger_buffers_on, nearest_misses, registers_short_on
 from dse.results.parts import Parts
 from dse.results.progress import Progress
 from dse.study import home
@@ -182,7 +182,7 @@ def summary(study: Specification, progress: Progress, folder: Path) -> str:
         lines.append(nearest_misses(study_tables.trials(study, folder)))
     else:
         lines.append(f"front of {len(progress.front)} designs in {', '.join(study.objectives)}")
-        lines += [] if study.enforce_registers else _registers_warning(study, folder)
+        lines += _warnings(study, folder)
         closing += f"; dse front {folder.name} shows the front"
     outside = pins(study)[1]
     if outside:
@@ -190,11 +190,17 @@ def summary(study: Specification, progress: Progress, folder: Path) -> str:
     return "\n".join([*lines, closing])
 
 
-def _registers_warning(study: Specification, folder: Path) -> list[str]:
+def _warnings(study: Specification, folder: Path) -> list[str]:
     front = study_tables.front(study, study_tables.trials(study, folder))
-    if not (short := registers_short_on(study, front)):
-        return []
-    return [
-        f"warning: register files of {short} of them do not hold what the mapping keeps there; "
-        "registers = true in [constraints] makes such designs infeasible"
-    ]
+    said = []
+    if not study.enforce_registers and (short := registers_short_on(study, front)):
+        said.append(
+            f"warning: register files of {short} of them do not hold what the mapping keeps there; "
+            "registers = true in [constraints] makes such designs infeasible"
+        )
+    if larger := larger_buffers_on(study, front):
+        said.append(
+            f"warning: the buffers of {larger} of them are in no table of SRAMs; they have energy "
+            'and area of the next larger, sram = "exact" makes such designs infeasible'
+        )
+    return said

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.results import breakdown_of, labels_of, metric_columns, parameter_columns
 from dse.execution.executors import Executor, Job, split
-from dse.results.designs import Setting, reasons, with_paper_binding
+from dse.results.designs import Setting, larger_bytes, reasons, with_paper_binding
 from evaluators.describe.catalogue import described
 from evaluators.engine.needs import registers_short
 from evaluators.engine.rules import one_chip
@@ -97,12 +97,14 @@ def _rows(study: Specification, job: Job, evaluations: Evaluations) -> list[Row]
     evaluations = constrained(study, job, evaluations)
     violations = evaluations.violations
     name = job.configuration
+    setting = Setting(name, job.workload, job.accounting)
     labels = labels_of(study.name, name, job.workload, job.accounting, job.evaluator)
     columns: dict[str, Any] = {
         **parameter_columns(name, evaluations.designs),
         **metric_columns(name, evaluations),
+        "next_larger_bytes": larger_bytes(setting, evaluations.designs),
         "reason": reasons(
-            Setting(name, job.workload, job.accounting),
+            setting,
             evaluations,
             evaluator(job.evaluator),
             study.bounds,

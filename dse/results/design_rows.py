@@ -15,6 +15,7 @@ from dse.results.designs import (
     STUDY,
     Setting,
     evaluate_pinned,
+    larger_bytes,
     reasons,
 )
 from dse.results.table_cells import LARGEST
@@ -115,6 +116,7 @@ def _result(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> di
         **setting.labels(engine),
         **parameter_columns(setting.configuration, evaluations.designs),
         **metric_columns(setting.configuration, evaluations),
+        "next_larger_bytes": larger_bytes(setting, evaluations.designs),
         "feasible": feasible,
         "failed": failed,
         "reason": "",
@@ -133,6 +135,7 @@ def _left_out(
         labels["shape"] = shape_label(transformer(labels["model"]))
     elif "model" not in given:
         labels["model"] = OWN_NAME
+    accounting = Accounting.parse(labels["accounting"], labels["sram"])
     declared = described(name).all_parameters
     values = {
         parameter: column.astype(object)
@@ -146,7 +149,8 @@ def _left_out(
         **values,
         "study": STUDY,
         "seq_len": parse_seq_len(labels["seq_len"]),
-        "accounting": Accounting.parse(labels["accounting"], labels["sram"]).name,
+        "accounting": accounting.name,
+        "sram": accounting.sram,
         "evaluator": engine.name,
         "feasible": False,
         "failed": False,

@@ -300,6 +300,8 @@ def _values(chunk: Chunk, parameter: Parameter) -> tuple[NDArray[Any], NDArray[n
 
     def read(text: str) -> int:
         number = whole_number(text)
+        if number is None and parameter.unit:
+            number = int(parameter.read(text))
         if number is None or number < least:
             raise InputError(f"{name} '{shown(text)}': give {parameter}")
         return number

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.results import labels_of
-from evaluators.accounting import Accounting
+from evaluators.accounting import NEXT_LARGER, Accounting
 from evaluators.describe.catalogue import canonical, described
 from evaluators.design import Designs
-from evaluators.engine.needs import registers_short
+from evaluators.engine.needs import next_larger_bytes, registers_short
 from evaluators.errors import InputError, shown
 from evaluators.protocol import Evaluations, Evaluator
 from evaluators.workload import (
@@ -33,7 +33,7 @@ LABEL_DEFAULTS = {
     "shape": "",
     "seq_len": "256K",
     "accounting": "published",
-    "sram": "table",
+    "sram": "",
 }
 """What a design runs as and on, and the default of each, as text."""
 
@@ -116,9 +116,17 @@ def evaluate_pinned(
 
 
 def warnings(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> list[str]:
-    """Say of the first design where its register files are short, which is charged all the same."""
+    """Say of the first design what is charged otherwise than it is.
+
+    Register files that are short, and buffers that are priced as the next larger of the table.
+    """
     short = registers_short(setting.configuration, setting.workload, evaluations.designs)
     return [
+        f"{name} is in no table of SRAMs; energy and area are those of the next larger, "
+        f"{int(size[0])} bytes (sram = exact refuses it)"
+        for name, size in larger_buffers(setting, evaluations.designs).items()
+        if size[0]
+    ] + [
         engine.reason(
             setting.configuration,
             constraint,
@@ -129,6 +137,22 @@ def warnings(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> l
         for constraint, magnitude in short.items()
         if magnitude[0] > 0
     ]
+
+
+def larger_buffers(setting: Setting, designs: Designs) -> dict[str, Any]:
+    """Return what buffers are priced as where that is not their size.
+
+    By name, as 'buffer_bytes': bytes of the next larger SRAM, shape (n,); 0 where it is their size.
+    """
+    if setting.accounting.sram != NEXT_LARGER:
+        return {}
+    return next_larger_bytes(setting.configuration, setting.workload, designs)
+
+
+def larger_bytes(setting: Setting, designs: Designs) -> NDArray[np.int64]:
+    """Return the sum of `larger_buffers`, shape (n,)."""
+    none = np.zeros(len(designs), dtype=np.int64)
+    return sum(larger_buffers(setting, designs).values(), start=none)
 
 
 def with_paper_binding(

@@ -136,6 +136,8 @@ class Accelerator:
         parameters: of the binding, by name; the machine has its own.
         tables: the mappings.
         keeps: marked tensor -> the parameter, 0 or 1, that keeps it on chip.
+        bits: what the workload calls a tensor -> bits of its words in DRAM and buffers, for those
+            that have not the machine's.
         stages: the schedule.
         overlapped_memory: off-chip traffic overlaps the whole, not each stage by itself.
         requires: divisions that must leave no remainder, beside those of the factors.
@@ -157,6 +159,7 @@ class Accelerator:
     parameters: Mapping[str, Parameter]
     tables: tuple[Table, ...]
     keeps: Mapping[str, str]
+    bits: Mapping[str, Expression]
     stages: tuple[Stage, ...]
     overlapped_memory: bool
     requires: tuple[Expression, ...]
@@ -172,6 +175,10 @@ class Accelerator:
     def all_parameters(self) -> dict[str, Parameter]:
         """The machine's parameters, then the binding's; the accelerator may restate the former."""
         return {**self.machine.parameters, **self.parameters}
+
+    def stored_bits(self, tensor: str) -> Expression | None:
+        """Return the bits of a tensor's words in DRAM and buffers; None for the machine's."""
+        return self.bits.get(self.cascade.inputs.get(tensor, tensor))
 
     def rows(self, einsum: str) -> list[tuple[Table, Row]]:
         """Return the ways to run an Einsum, each with the table that it stands in."""

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from evaluators.components.arithmetic import WIDTHS
 from evaluators.describe.accelerator import WORKLOAD_RANKS, Accelerator, Table
 from evaluators.describe.expressions import Expression
+from evaluators.describe.machine import CLOCK_HZ, WORD_BITS, Machine
 from evaluators.describe.mapping import Row
 from evaluators.describe.numbers import error_against_attention
 from evaluators.describe.parameters import LargestThatFits
@@ -28,7 +30,7 @@ _TOLERANCE = 1e-9
 def problems(accelerator: Accelerator) -> list[str]:
     """Return all that is wrong with an accelerator, in the order of its file."""
     found = [*_names(accelerator), *_cascade(accelerator), *_mappings(accelerator)]
-    found += _schedule(accelerator)
+    found += [*_schedule(accelerator), *_widths(accelerator)]
     if not found:
         found = [*_factors(accelerator), *_partial_sums(accelerator), *_numbers(accelerator)]
     return list(dict.fromkeys(found))
@@ -78,6 +80,8 @@ def _expressions(accelerator: Accelerator) -> Iterator[tuple[str, Expression, se
     for stage in accelerator.stages:
         if stage.stall is not None:
             yield "schedule.stalls", stage.stall, known | times
+    yield from ((where, each, known) for where, each in _of_machine(accelerator.machine))
+    yield from ((f"bits.{name}", each, known) for name, each in accelerator.bits.items())
     for spill in accelerator.spills:
         yield "spill.share", spill.share, known | {"footprint", "resident"}
     for name, parameter in accelerator.all_parameters.items():
@@ -89,6 +93,17 @@ def _expressions(accelerator: Accelerator) -> Iterator[tuple[str, Expression, se
         for domain in domains:
             if domain is not None and domain.divisors_of is not None:
                 yield f"parameters.{name}", domain.divisors_of, known
+
+
+def _of_machine(machine: Machine) -> Iterator[tuple[str, Expression]]:
+    """Yield the expressions of a machine with their places in its file."""
+    for store in machine.stores:
+        for key in ("bytes", "row_words", "bytes_per_s"):
+            if (expression := getattr(store, key)) is not None:
+                yield f"stores.{store.name}.{key}", expression
+    for array in machine.arrays.values():
+        for expression in (*array.sides, array.registers, *array.shared.values()):
+            yield f"arrays.{array.name}", expression
 
 
 def _cascade(accelerator: Accelerator) -> Iterator[str]:
@@ -218,6 +233,23 @@ def _schedule(accelerator: Accelerator) -> Iterator[str]:
                 f"schedule: {name} runs {skew[name]} tiles behind what it depends on; one tile of "
                 "skew is what stages overlap"
             )
+
+
+def _widths(accelerator: Accelerator) -> Iterator[str]:
+    """The clock, and bits of words that nothing prices or no tensor has."""
+    parameters = accelerator.all_parameters
+    if CLOCK_HZ not in parameters:
+        yield f"parameters: the machine has no {CLOCK_HZ}; give it a default"
+    word = parameters[WORD_BITS]
+    searched = () if word.domain is None else word.domain.values
+    for width in dict.fromkeys((word.default, *searched)):
+        if width not in WIDTHS:
+            known = ", ".join(str(each) for each in WIDTHS)
+            yield f"parameters.{WORD_BITS}: {width}; the component tables have {known} bits alone"
+    given = accelerator.cascade.given
+    for name in accelerator.bits:
+        if name not in given:
+            yield f"bits.{name}: the workload has no such tensor; it has {', '.join(sorted(given))}"
 
 
 def _factors(accelerator: Accelerator) -> Iterator[str]:

@@ -16,14 +16,16 @@ from evaluators.design import AUTOMATIC
 from evaluators.engine.columns import divisors
 from evaluators.errors import InputError, TooLarge, shown
 from evaluators.foreign import integer
+from evaluators.quantities import quantity, unit_of
 
 BEST = "best"
 """The rule of a choice: the mapper enumerates its domain."""
 
 _LARGEST = re.compile(r"largest of (.+) that fits")
 
-_SERIES = re.compile(r"\s*(\d{1,18})\s*\*\s*2\^(\d{1,2})\.\.(\d{1,2})\s*")
+_SERIES = re.compile(r"([^*,]+)\*\s*2\^(\d{1,2})\.\.(\d{1,2})\s*")
 _DIVISORS = re.compile(r"\s*divisors\((.+)\)\s*")
+_DIGITS = re.compile(r"[0-9]+")
 _REAL = re.compile(r"[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,3})?")
 _MOST_VALUES = 4096
 _LARGEST_READ = 2**63 - 1
@@ -87,6 +89,11 @@ class Parameter:
     rule: Expression | LargestThatFits | str | None = None
 
     @property
+    def unit(self) -> str:
+        """The unit that ends its name, one of `evaluators.quantities.UNITS`."""
+        return unit_of(self.name)
+
+    @property
     def switch(self) -> bool:
         """Whether it is one of labels, or off and on: 0 is then a value of its own."""
         return bool(self.labels) or (self.domain is not None and 0 in self.domain.values)
@@ -122,13 +129,15 @@ class Parameter:
         return f"{kind}{', or 0 for automatic' * self.automatic}, {most} at most"
 
     def read(self, text: str) -> int | float:
-        """Read a value as a user writes it: a number, or a label.
+        """Read a value as a user writes it: a number, '16 MiB' where it has a unit, or a label.
 
         `InputError` says what is none, `TooLarge` what is too large.
         """
         value: int | float | None
         if self.labels:
             value = self.labels.index(text) if text in self.labels else None
+        elif self.unit and not _DIGITS.fullmatch(text):
+            value = parse_value(text, self.unit, real=self.real)
         elif self.real:
             value = float(text) if _REAL.fullmatch(text) else None
         else:
@@ -153,22 +162,48 @@ class Parameter:
         return repr(float(value)) if self.real else str(int(value))
 
 
-def parse_domain(given: object, labels: tuple[str, ...]) -> Domain:
+def parse_value(given: object, unit: str, *, real: bool = False) -> int | float:
+    """Read a value: a number, or a quantity as people write it; `InputError` says what is wrong.
+
+    Args:
+        given: what stands in a file.
+        unit: of the parameter, see `evaluators.quantities.unit_of`.
+        real: it need not be whole.
+
+    """
+    value = quantity(given, unit) if isinstance(given, str) else given
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < 2**63:
+        raise InputError(f"{shown(repr(given))} is no number from 0 to 2^63 - 1")
+    if real:
+        return float(value)
+    if value != int(value):
+        raise InputError(f"'{shown(given)}' is {value:g}; give a whole number")
+    return int(value)
+
+
+def parse_domain(
+    given: object, labels: tuple[str, ...] = (), unit: str = "", *, real: bool = False
+) -> Domain:
     """Read a domain: a list of values, 'divisors(EXPRESSION)' or a series as '8 * 2^0..7'.
 
-    Series are joined by commas. `InputError` says what is wrong.
+    Series are joined by commas; values and the first of a series may be quantities of a unit, as
+    '64 KiB * 2^0..11'. `InputError` says what is wrong.
     """
     if isinstance(given, list):
-        values = [labels.index(each) if each in labels else each for each in given]
-        if not values or not all(isinstance(each, (int, float)) for each in values):
+        known = (*labels, *range(len(labels)))
+        if not given or (labels and not all(each in known for each in given)):
             raise InputError(f"{shown(given)} is no domain; list numbers, or labels that it has")
+        values = [
+            labels.index(each) if each in labels else parse_value(each, unit, real=real)
+            for each in given
+        ]
         return Domain(tuple(sorted(set(values))))
     if isinstance(given, str):
         if match := _DIVISORS.fullmatch(given):
             return Domain(divisors_of=expression(match[1]))
         series = [_SERIES.fullmatch(term) for term in given.split(",")]
         found = [
-            int(match[1]) * 2**power
+            parse_value(match[1], unit, real=real) * 2**power
             for match in series
             if match
             for power in range(int(match[2]), int(match[3]) + 1)
@@ -186,7 +221,7 @@ def parse_automatic(text: str) -> LargestThatFits | str:
     if text == BEST:
         return BEST
     if match := _LARGEST.fullmatch(text.strip()):
-        return LargestThatFits(parse_domain(match[1], ()))
+        return LargestThatFits(parse_domain(match[1]))
     raise InputError(
         f"'{shown(text)}': write 'best', or 'largest of divisors(P / array_cols) that fits'"
     )

@@ -25,7 +25,7 @@ from evaluators.describe.accelerator import (
 )
 from evaluators.describe.cascade import Cascade, LineError, parse_einsums
 from evaluators.describe.expressions import Expression, expression
-from evaluators.describe.machine import UNITS, Array, Edge, Machine, Store
+from evaluators.describe.machine import UNITS, WORD_BITS, Array, Edge, Machine, Store
 from evaluators.describe.mapping import einsums_of, parse_table
 from evaluators.describe.parameters import (
     LARGEST,
@@ -34,11 +34,13 @@ from evaluators.describe.parameters import (
     Parameter,
     parse_automatic,
     parse_domain,
+    parse_value,
 )
 from evaluators.errors import InputError, shown
 from evaluators.foreign import read_text
 from evaluators.foreign_toml import Lines
 from evaluators.foreign_toml import Table as Section
+from evaluators.quantities import unit_of
 
 _FOLDER = Path(__file__).parents[1]
 ACCELERATORS = _FOLDER / "accelerators"
@@ -163,7 +165,7 @@ class _Layers:
 
 _TOP = (
     "name", "title", "source", "base", "machine", "cascade", "ranks", "parameters", "mapping",
-    "keeps", "schedule", "requires", "footprint", "spill", "choose", "slips",
+    "keeps", "bits", "schedule", "requires", "footprint", "spill", "choose", "slips",
 )  # fmt: skip
 _MACHINE = ("name", "title", "source", "base", "parameters", "stores", "arrays", "paper_names")
 
@@ -205,6 +207,7 @@ def _read(files: tuple[_File, ...]) -> Accelerator:
         counts_idle_pes=idle,
         slips=_slips(layers),
         files=tuple(file.path for file in every),
+        bits=_expressions(layers, "bits"),
         digest=sha256("\0".join(file.text for file in every).encode()).hexdigest()[:8],
     )
 
@@ -260,18 +263,21 @@ def _parameter(section: Section, name: str) -> Parameter:
     labels = (
         tuple(table.list("labels", str, "labels", default=[])) if "labels" in table.values else ()
     )
-    default = table.get("default", (int, float, str), "a number")
-    if isinstance(default, str):
+    default = table.get("default", (int, float, str), "a number, or as '16 MiB'")
+    unit = unit_of(name)
+    if labels and isinstance(default, str):
         if default not in labels:
             raise table.error("default", f"'{shown(default)}' is none of its labels")
         default = labels.index(default)
+    elif default is not None:
+        default = table.checked("default", partial(parse_value, default, unit, real=real))
     domain = None
     if labels:
         domain = parse_domain(list(range(len(labels))), labels)
     if "domain" in table.values:
         given = table.values["domain"]
-        domain = table.checked("domain", lambda: parse_domain(given, labels))
-    most = table.positive("most", "a number") or (LARGEST_REAL if real else LARGEST)
+        domain = table.checked("domain", lambda: parse_domain(given, labels, unit, real=real))
+    most = _most(table, unit, real=real)
     rule: Expression | LargestThatFits | str | None = None
     if "rule" in table.values:
         rule = _expression(table, "rule")
@@ -285,11 +291,18 @@ def _parameter(section: Section, name: str) -> Parameter:
         help=table.get("help", str, "a sentence", default=""),
         default=default,
         domain=domain,
-        most=most if real else int(most),
+        most=most,
         real=real,
         labels=labels,
         rule=rule,
     )
+
+
+def _most(table: Section, unit: str, *, real: bool) -> int | float:
+    given = table.get("most", (int, float, str), "a number, or as '16 MiB'")
+    if given is None:
+        return LARGEST_REAL if real else LARGEST
+    return table.checked("most", lambda: parse_value(given, unit, real=real))
 
 
 def _tables(layers: _Layers, chip: Machine, cascade: Cascade) -> tuple[Table, ...]:
@@ -432,6 +445,9 @@ def _slips(layers: _Layers) -> dict[str, Slip]:
     return slips
 
 
+_WORD = Parameter(WORD_BITS, "bits of a word", default=16)
+
+
 def _machine(files: tuple[_File, ...]) -> Machine:
     for file in files:
         file.top.only(_MACHINE, "a machine")
@@ -445,15 +461,21 @@ def _machine(files: tuple[_File, ...]) -> Machine:
             raise file.section("arrays").error(
                 array.name, f"its edge is like '{shown(array.edge.like)}', which is no array"
             )
+    stores = tuple(
+        _store(file.section("stores"), name) for name, file in layers.names("stores").items()
+    )
+    kinds = [store.kind for store in stores]
+    if kinds[:2] != ["DRAM", "SRAM"] or "DRAM" in kinds[2:]:
+        raise layers.holding("stores").top.error(
+            "stores", "write DRAM first, then one or more of kind SRAM, the buffer first"
+        )
     names = layers.holding("paper_names").section("paper_names")
     return Machine(
         name=layers.get(("name",), str, "a name", required=True),
         title=layers.get(("title",), str, "what people call it", default=""),
         source=layers.get(("source",), str, "where it is published", default=""),
-        parameters=_parameters(layers),
-        stores=tuple(
-            _store(file.section("stores"), name) for name, file in layers.names("stores").items()
-        ),
+        parameters={WORD_BITS: _WORD} | _parameters(layers),
+        stores=stores,
         arrays=arrays,
         paper_names={name: names.get(name, str, "an array") for name in names.values},
     )
@@ -463,9 +485,7 @@ def _array(section: Section, name: str) -> Array:
     table = section.table(name, "a table")
     table.only(("sides", "registers", "units", "edge"), f"array {name}")
     sides = table.list("sides", str, "parameters or expressions")
-    units = table.list("units", str, "functional units")
-    for unit in units:
-        table.one_of("units", unit, UNITS)
+    units, shared = _units(table)
     if len(sides) > 2:
         raise table.error("sides", "an array has one or two")
     edge = table.table("edge", "a table { name = ..., like = ... }")
@@ -474,7 +494,8 @@ def _array(section: Section, name: str) -> Array:
         name=name,
         sides=tuple(table.checked("sides", partial(expression, text)) for text in sides),
         registers=_expression(table, "registers"),
-        units=tuple(units),
+        units=units,
+        shared=shared,
         edge=Edge(
             edge.get("name", str, "a level's name", required=True),
             edge.get("like", str, "an array", required=True),
@@ -484,11 +505,32 @@ def _array(section: Section, name: str) -> Array:
     )
 
 
+def _units(table: Section) -> tuple[tuple[str, ...], dict[str, Expression]]:
+    """Read units, each a name or, where several PEs share one, a table with 'shared_by'."""
+    given = table.get("units", list, "a list of functional units", required=True)
+    shared: dict[str, Expression] = {}
+    names: list[str] = []
+    for each in given:
+        if isinstance(each, dict):
+            entry = Section(each, (*table.path, "units"), table.lines)
+            entry.only(("unit", "shared_by"), "a unit")
+            names.append(entry.get("unit", str, "a functional unit", required=True))
+            shared[names[-1]] = _expression(entry, "shared_by")
+        else:
+            names.append(str(each))
+        table.one_of("units", names[-1], UNITS)
+    if not names or len(set(names)) < len(names):
+        raise table.error("units", "give one or more, each once")
+    return tuple(names), shared
+
+
 def _store(section: Section, name: str) -> Store:
     table = section.table(name, "a table")
     table.only(("kind", "bytes", "row_words", "bytes_per_s"), f"store {name}")
     kind = table.get("kind", str, "DRAM or SRAM", required=True)
     table.one_of("kind", kind, ("DRAM", "SRAM"))
+    for key in ("bytes_per_s",) if kind == "DRAM" else ("bytes", "row_words"):
+        _expression(table, key)
 
     def optional(key: str) -> Expression | None:
         return _expression(table, key, real=True) if key in table.values else None

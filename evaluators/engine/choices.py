@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from evaluators.accounting import Accounting
 from evaluators.describe.accelerator import Accelerator, Choice
 from evaluators.describe.expressions import Expression
+from evaluators.describe.machine import CLOCK_HZ, WORD_BITS
 from evaluators.describe.parameters import Domain, LargestThatFits
 from evaluators.design import AUTOMATIC
 from evaluators.engine.columns import Columns, all_shared, distinct, groups, int64s, reals
@@ -213,12 +214,13 @@ def _decisive(accelerator: Accelerator, choice: Choice) -> frozenset[str]:
     read = [*accelerator.ranks.values(), *accelerator.requires]
     for store in machine.stores:
         read += [each for each in (store.bytes, store.row_words, store.bytes_per_s) if each]
-    names = {"clock_hz", *accelerator.keeps.values()}
+    read += accelerator.bits.values()
+    names = {CLOCK_HZ, WORD_BITS, *accelerator.keeps.values()}
     for einsum in choice.einsums:
         for table, row in accelerator.rows(einsum):
             array = machine.arrays[row.array]
             names |= row.when.keys()
-            read += [*table.factors.values(), array.registers]
+            read += [*table.factors.values(), array.registers, *array.shared.values()]
             if array.edge is not None:
                 read.append(machine.arrays[array.edge.like].registers)
     return frozenset(names.union(*(each.names for each in read)))

@@ -120,7 +120,7 @@ class Nests:
         self.accounting = accounting
         self.plan: Plan = plan(accelerator, accounting, einsums)
         self.wrapped = not accounting.repairs(Correction.Q5)
-        self._real = real
+        self.real = real
         self.values: dict[str, Any] = extents(workload) | dict(columns)
         for name, expression in accelerator.ranks.items():
             self.values[name] = expression(self.values, real=real)
@@ -183,10 +183,10 @@ class Nests:
         for name, expression in each.table.factors.items():
             if expression.names <= self.values.keys():
                 if expression not in known:
-                    known[expression] = expression(names, real=self._real)
+                    known[expression] = expression(names, real=self.real)
                 names[name] = known[expression]
             else:
-                names[name] = expression(names, real=self._real)
+                names[name] = expression(names, real=self.real)
         return names
 
     def _run(self, each: RowPlan, mask: Mask, factors: Factors) -> Run:

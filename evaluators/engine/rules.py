@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.expressions import Expression
+from evaluators.describe.machine import WORD_BITS
 from evaluators.design import AUTOMATIC, Designs
 from evaluators.engine.columns import Columns, int64s
 from evaluators.engine.nests import extents
+from evaluators.engine.shared_units import check_shares
+from evaluators.engine.widths import check_widths
 from evaluators.errors import InputError
 from evaluators.workload import Workload
 
-_SAFE = 57.0
+_SAFE = 56.0
 """Bits of a tile that leave room for its bytes and for the sum of all tensors."""
 
 
@@ -125,7 +128,10 @@ def by_rule(
     sizes = [
         each
         for each in parameters.values()
-        if each.name in accelerator.machine.parameters and each.rule is None and not each.real
+        if each.name in accelerator.machine.parameters
+        and each.rule is None
+        and not each.real
+        and each.name != WORD_BITS
     ]
     published: Any = np.ones(n, dtype=bool)
     for each in sizes:
@@ -138,4 +144,6 @@ def by_rule(
                 value = np.where(published, each.default, value)
             given = complete.get(name, np.full(n, AUTOMATIC))
             complete[name] = np.where(given == AUTOMATIC, value, given)
+    check_widths(accelerator, names | complete)
+    check_shares(accelerator, names | complete)
     return complete

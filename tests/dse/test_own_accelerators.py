@@ -278,3 +278,29 @@ def test_the_readmes_section_runs_as_it_is_written(
     for command in commands:
         code, _, errors = dse(*command.split())
         assert code == 0, (command, errors)
+
+
+def test_machines_are_listed_and_shown(dse: Run) -> None:
+    code, out, _ = dse("machine", "list")
+    assert code == 0
+    assert max(len(line) for line in out.splitlines()) <= 100
+    rows = {line.split()[0]: line for line in out.splitlines()}
+    assert "pe 512 x 128, vector 1024" in rows["tpu_v4i"]
+    assert rows["eyeriss"].split()[-4:] == ["108", "0.48", "200", "16"]
+    code, out, _ = dse("machine", "show", "tpu_v4i")
+    assert code == 0
+    assert 'base   = "flat"' in out
+    code, _, said = dse("machine", "show", "nobody")
+    assert code == 2
+    assert "known are eyeriss, flat" in said
+
+
+def test_a_design_is_checked_in_sizes_as_people_write_them(dse: Run) -> None:
+    design = "buffer_bytes=64 MiB,clock_hz=1.5 GHz"
+    code, out, _ = dse("accelerator", "check", "tpu", "--seq-len", "4K", "--design", design)
+    assert code == 0
+    assert "buffer_bytes 67,108,864" in out
+    assert "clock_hz 1,500,000,000.0" in out
+    code, _, said = dse("accelerator", "check", "tpu", "--design", "buffer_bytes=64 MHz")
+    assert code == 2
+    assert "'64 MHz' is not understood; write a size" in said

@@ -49,8 +49,8 @@ def test_an_edited_schedule_changes_its_configuration_alone(edited):
 
 def test_an_edited_component_changes_the_components(edited):
     before = behaviour("analytical", CONFIGURATIONS)
-    divide = dataclasses.replace(arithmetic.CHARGED["divide"], energy_pj=9.0)
-    edited.setitem(arithmetic.CHARGED, "divide", divide)
+    divide = dataclasses.replace(arithmetic.units(16)["divide"], energy_pj=9.0)
+    edited.setitem(arithmetic.charged(16), "divide", divide)
     _forget()
     after = behaviour("analytical", CONFIGURATIONS)
     assert before[COMPONENTS] != after[COMPONENTS]

@@ -78,7 +78,7 @@ def test_every_key_of_a_file_is_read() -> None:
         time_limit_s=60.0,
         batch=8,
         evaluator="analytical",
-        accounting=Accounting(frozenset({Correction.Q1, Correction.Q2})),
+        accounting=Accounting(frozenset({Correction.Q1, Correction.Q2}), "next larger"),
         pinned=False,
     )
 

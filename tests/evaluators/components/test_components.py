@@ -23,8 +23,8 @@ MIB = 2**20
     ],
 )
 def test_functional_units(unit: str, energy_pj: float, area_um2: float) -> None:
-    assert arithmetic.energy_pj(unit) == energy_pj
-    assert arithmetic.UNITS[unit].area_um2 == pytest.approx(area_um2, rel=1e-14)
+    assert arithmetic.units(16)[unit].energy_pj == energy_pj
+    assert arithmetic.units(16)[unit].area_um2 == pytest.approx(area_um2, rel=1e-14)
 
 
 @pytest.mark.parametrize(
