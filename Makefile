@@ -30,7 +30,7 @@ bench: .venv/installed
 # Resolve the locked versions anew, for every supported Python.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --group dev --extra postgres --extra dashboard --output-file requirements.lock pyproject.toml
+	  --group dev --group docs --extra postgres --extra dashboard --output-file requirements.lock pyproject.toml
 
 # Make the SRAM table anew with live CACTI, see evaluators/components/SRAM_TABLE.md.
 sram-table: .venv/installed

@@ -233,7 +233,8 @@ class _Groups:
     @property
     def lefts(self) -> np.ndarray:
         """The left edge of every group, (panels, groups)."""
-        return self.panel_lefts[:, None] + np.arange(len(self.names)) * self.width
+        lefts: np.ndarray = np.add.outer(self.panel_lefts, np.arange(len(self.names)) * self.width)
+        return lefts
 
 
 def _grouped_axes(groups: _Groups, levels: tuple[str, str]) -> tuple[Figure, Axes]:

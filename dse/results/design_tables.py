@@ -24,7 +24,7 @@ from dse.results.parts import PART
 from dse.results.table_cells import BLANK, LARGEST, Place, Texts, whole_number
 from dse.results.table_files import Chunk, listed
 from evaluators.design import PARAMETERS, SIZES
-from evaluators.errors import InputError, TooLarge, shown
+from evaluators.errors import InputError, TooLarge, did_you_mean, shown
 from evaluators.protocol import Evaluator
 from evaluators.workload import parse_seq_len
 from studies.objectives import UNITS
@@ -99,7 +99,10 @@ def _check_columns(where: str, names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in {*_DESIGN, "evaluator", *_REPLACED}]
     known = ", ".join([*LABEL_DEFAULTS, *PARAMETERS, "binding"])
     if unknown:
-        raise InputError(f"{table}: unknown column {listed(unknown)}; designs have {known}")
+        raise InputError(
+            f"{table}: unknown column {listed(unknown)}; "
+            f"{did_you_mean(unknown[0], _DESIGN)}designs have {known}"
+        )
     if not set(names) & set(_DESIGN):
         raise InputError(f"{table}: no column describes a design; designs have {known}")
     if _NUMBERED in names and not {"configuration", "seq_len"} <= set(names):

@@ -33,7 +33,7 @@ from evaluators.describe.parameters import (
     parse_automatic,
     parse_domain,
 )
-from evaluators.errors import InputError, shown
+from evaluators.errors import InputError, known_are, shown
 from evaluators.foreign import read_text
 from evaluators.foreign_toml import Lines
 from evaluators.foreign_toml import Table as Section
@@ -82,7 +82,7 @@ def _located(name: str, folder: Path, what: str, beside: Path | None = None) -> 
     if name not in shipped(folder):
         called = "configuration" if folder is ACCELERATORS else what
         raise InputError(
-            f"unknown {called} '{shown(name)}'; known are {', '.join(shipped(folder))}, "
+            f"unknown {called} '{shown(name)}'; {known_are(name, shipped(folder))}, "
             f"and FILE.toml describes one of your own"
         )
     return folder / f"{name}.toml"
