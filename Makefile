@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin
 
-.PHONY: reproduce test check bench lock sram-table clean
+.PHONY: reproduce test check docs bench lock sram-table clean
 
 reproduce: .venv/installed
 	$(RUN)/dse reproduce
@@ -15,6 +15,10 @@ check: .venv/installed
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
+
+# The documentation as pages that open from their folder, build/docs/index.html.
+docs: .venv/installed
+	$(RUN)/mkdocs build --strict --quiet
 
 bench: .venv/installed
 	$(RUN)/python -m benchmarks

@@ -220,7 +220,7 @@ def _expressions(layers: _Layers, *path: str) -> dict[str, Expression]:
 
 def _cascade(layers: _Layers) -> Cascade:
     path = ("cascade", "einsums")
-    file = layers.holding(*path)
+    file = layers.holding("cascade")  # whole: a base's Einsums with other inputs would be neither's
     section = file.section("cascade")
     section.only(("einsums", "along", "previous", "inputs", "computes"), "a cascade")
     text = section.get("einsums", str, "Einsums, one a line", required=True)
