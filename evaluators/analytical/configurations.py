@@ -25,7 +25,7 @@ from evaluators.analytical.linear import Linear, told_of_layers
 from evaluators.analytical.unfused import Unfused
 from evaluators.design import Designs
 from evaluators.engine.loopnest import LoopNest
-from evaluators.errors import InputError, known_are
+from evaluators.errors import InputError
 from evaluators.workload import Workload
 
 
@@ -168,5 +168,5 @@ def configuration(name: str) -> Configuration:
         return CONFIGURATIONS[name]
     except KeyError:
         raise InputError(
-            f"unknown configuration '{name}'; {known_are(name, CONFIGURATIONS)}"
+            f"unknown configuration '{name}'; known are {', '.join(CONFIGURATIONS)}"
         ) from None
