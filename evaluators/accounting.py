@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from evaluators.errors import InputError, shown
+from evaluators.errors import InputError, did_you_mean, shown
 
 
 class Correction(Enum):
@@ -91,7 +91,8 @@ class Accounting:
             return cls(frozenset(Correction[part] for part in text.split("+")), sram)
         except KeyError as unknown:
             raise InputError(
-                f"accounting '{text}': {unknown} is unknown; write published, corrected, or "
+                f"accounting '{text}': {unknown} is unknown; "
+                f"{did_you_mean(text, ('published', 'corrected'))}write published, corrected, or "
                 f"corrections joined by +, of {', '.join(Correction.__members__)}"
             ) from None
 

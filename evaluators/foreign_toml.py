@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, TypeVar
 
-from evaluators.errors import InputError, shown
+from evaluators.errors import InputError, known_are, shown
 
 T = TypeVar("T")
 
@@ -103,7 +103,10 @@ class Table:
         """Refuse keys that are not known."""
         for key in self.values:
             if key not in keys:
-                raise self.error(key, f"{what} has no such key; known are {', '.join(keys)}")
+                raise self.error(
+                    key,
+                    f"{what} has no such key; {known_are(key, keys)}",
+                )
 
     def get(
         self,
@@ -170,7 +173,10 @@ class Table:
     def one_of(self, key: str, value: str, known: Sequence[str]) -> None:
         """Refuse a value that is not known."""
         if value not in known:
-            raise self.error(key, f"'{shown(value)}' is unknown; known are {', '.join(known)}")
+            raise self.error(
+                key,
+                f"'{shown(value)}' is unknown; {known_are(value, known)}",
+            )
 
     def checked(self, key: str, read: Callable[[], T]) -> T:
         """Return what `read` returns; its `InputError` becomes the key's."""

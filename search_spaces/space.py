@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from evaluators.describe.parameters import BEST
 from evaluators.design import AUTOMATIC, Designs
-from evaluators.errors import InputError
+from evaluators.errors import InputError, known_are
 from search_spaces.domains import ATTENTION, parameters, parameters_of
 from search_spaces.overrides import overridden
 from search_spaces.parameter import Parameter
@@ -184,7 +184,7 @@ class SearchSpace:
         names = [each.name for each in self.parameters]
         for name in changes:
             if name not in names:
-                raise InputError(f"unknown parameter '{name}'; known are {', '.join(names)}")
+                raise InputError(f"unknown parameter '{name}'; {known_are(name, names)}")
         return SearchSpace(
             tuple(
                 overridden(each, changes[each.name]) if each.name in changes else each

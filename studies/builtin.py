@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evaluators.errors import InputError
+from evaluators.errors import InputError, did_you_mean
 from evaluators.workload import TRANSFORMERS, Workload
 from search_spaces.domains import ATTENTION, PAPERS
 from studies.paper import PARETO_SEQ_LEN
@@ -42,5 +42,6 @@ def builtin(name: str) -> tuple[Specification, ...]:
         return (STUDIES[name],)
     known = [*COLLECTIONS, *STUDIES]
     raise InputError(
-        f"unknown study '{name}'; give the path of a TOML file or one of {', '.join(known)}"
+        f"unknown study '{name}'; {did_you_mean(name, known)}"
+        f"give the path of a TOML file or one of {', '.join(known)}"
     )

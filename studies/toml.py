@@ -12,7 +12,7 @@ from pathlib import Path
 from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import canonical, described
 from evaluators.describe.reading import is_path
-from evaluators.errors import InputError, shown
+from evaluators.errors import InputError, known_are, shown
 from evaluators.foreign import read_text
 from evaluators.foreign_toml import Lines, Table, check_sizes
 from evaluators.protocol import evaluator
@@ -197,7 +197,7 @@ def _workloads(table: Table) -> tuple[Workload, ...]:
         if model not in known:
             raise table.error(
                 "models",
-                f"'{model}' is unknown; known are {', '.join(known)}; "
+                f"'{model}' is unknown; {known_are(model, known)}; "
                 f"[transformers.{model}] would describe it",
             )
     seq_lens = [table.checked("seq_lens", partial(_seq_len, each)) for each in given]

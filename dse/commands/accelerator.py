@@ -23,7 +23,7 @@ from evaluators.engine.choices import resolved
 from evaluators.engine.columns import all_shared
 from evaluators.engine.costs import Costs
 from evaluators.engine.nests import Nests
-from evaluators.errors import InputError, shown
+from evaluators.errors import InputError, did_you_mean, shown
 from evaluators.files import write_atomically
 from evaluators.workload import Workload, parse_seq_len, parse_shape, transformer
 
@@ -66,7 +66,8 @@ def _design(checked: Accelerator, given: str) -> dict[str, np.ndarray]:
         name, equals, value = term.partition("=")
         if not equals or name not in parameters:
             raise InputError(
-                f"design '{shown(term)}': write NAME=VALUE with one of {', '.join(parameters)}"
+                f"design '{shown(term)}': {did_you_mean(name, parameters)}"
+                f"write NAME=VALUE with one of {', '.join(parameters)}"
             )
         columns[name] = np.array([parameters[name].read(value)])
     return columns

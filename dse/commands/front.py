@@ -96,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(collected if len(searched) > 1 else reports[0], indent=1))
         return 0
-    print("\n\n".join(front_text.text(each) for each in reports))
+    print("\n\n".join(front_text.text(each, options.out) for each in reports))
     for path in collected.get("figures", []):
         print(f"\nfigure 12 is in {path}")
     return 0

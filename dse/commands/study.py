@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
@@ -22,11 +21,12 @@ from dse.results.progress import Progress
 from dse.study import home
 from dse.study.address import without_password
 from dse.study.lookup import find
+from dse.study.place import command
 from dse.study.runner import Runner
 from dse.study.samplers import check_available
 from dse.study.storage import driver
 from evaluators.accounting import Accounting
-from evaluators.errors import EvaluationError, InputError
+from evaluators.errors import EvaluationError, InputError, known_are
 from evaluators.protocol import Runs, evaluator
 from studies import toml
 from studies.pins import pins
@@ -63,7 +63,9 @@ def _run(options: argparse.Namespace) -> int:
         sram = studies[0].accounting.sram  # those of a collection are alike
         changes["accounting"] = Accounting.parse(options.accounting, sram)
     if changes.get("sampler") not in (None, *SAMPLERS):
-        raise InputError(f"unknown sampler '{options.sampler}'; known are {', '.join(SAMPLERS)}")
+        raise InputError(
+            f"unknown sampler '{options.sampler}'; {known_are(options.sampler, SAMPLERS)}"
+        )
     if options.evaluator is not None:
         evaluator(options.evaluator)
     if options.name is not None:
@@ -154,10 +156,10 @@ def _resuming(folder: Path, options: argparse.Namespace) -> str:
     """Say how to continue a study that stopped."""
     if not home.begun(folder):
         return "it had not begun"
-    command = ["dse", "study", "resume", folder.name, "--out", str(options.out)]
+    words = ["study", "resume", folder.name]
     if options.storage is not None:
-        command += ["--storage", without_password(options.storage)]
-    return f"continue with: {shlex.join(command)}"
+        words += ["--storage", without_password(options.storage)]
+    return f"continue with: {command(options.out, *words)}"
 
 
 def summary(study: Specification, progress: Progress, folder: Path) -> str:
@@ -183,7 +185,7 @@ def summary(study: Specification, progress: Progress, folder: Path) -> str:
     else:
         lines.append(f"front of {len(progress.front)} designs in {', '.join(study.objectives)}")
         lines += _warnings(study, folder)
-        closing += f"; dse front {folder.name} shows the front"
+        closing += f"; {command(folder.parent, 'front', folder.name)} shows the front"
     outside = pins(study)[1]
     if outside:
         lines.append(f"not pinned, outside the space: {', '.join(outside)}")

@@ -130,7 +130,7 @@ def show(options: argparse.Namespace) -> int:
         "front": len(front(study, table)),
         "pinned": {pin.id: pin.id in done for pin in inside},
         "not pinned, outside the space": outside,
-        "specification": study.identity(),
+        "specification": _specification(study),
     }
     if options.json:
         print(json.dumps(summary, indent=1))
@@ -142,6 +142,19 @@ def show(options: argparse.Namespace) -> int:
     for name in outside:
         print(f"outside   {name}")
     return 0
+
+
+def _specification(study: Specification) -> dict[str, Any]:
+    """Return what defines a study, as JSON: workloads by their sizes, choices by their labels."""
+    return study.identity() | {
+        "workloads": [
+            {"seq_len": each.seq_len, "model": vars(each.transformer)} for each in study.workloads
+        ],
+        "space": {
+            each.name: [each.natural(value) for value in each.values]  # noqa: PD011
+            for each in study.space.parameters
+        },
+    }
 
 
 def export(options: argparse.Namespace) -> int:

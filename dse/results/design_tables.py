@@ -8,7 +8,6 @@ as an id, are in the results as they were.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from evaluators.describe.catalogue import canonical, described
 from evaluators.describe.parameters import BEST, Parameter
 from evaluators.design import AUTOMATIC, Designs
 from evaluators.engine.rules import lacks
-from evaluators.errors import InputError, TooLarge, shown
+from evaluators.errors import InputError, TooLarge, did_you_mean, shown
 from evaluators.protocol import Evaluator
 from evaluators.workload import parse_seq_len
 from search_spaces.domains import CONFIGURATIONS
@@ -193,11 +192,9 @@ class DesignTable:
         for name in own:
             if not name.strip():
                 raise InputError(f"{table}: unknown column '{shown(name)}'; give it a name")
-            like = get_close_matches(name, sorted(self._wanted), 1, _LIKE)
-            if like:
+            if meant := did_you_mean(name, self._wanted, _LIKE):
                 raise InputError(
-                    f"{table}: unknown column {listed([name])}; write {like[0]} if it is meant, or "
-                    "call it something else"
+                    f"{table}: unknown column {listed([name])}; {meant}designs have {known}"
                 )
         if not set(names) & self._design:
             raise InputError(

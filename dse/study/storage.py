@@ -34,6 +34,7 @@ from dse.study.database import (
     readable_errors,
 )
 from dse.study.locks import file_lock, folder_lock, server_lock
+from dse.study.place import command
 from evaluators.errors import InputError, shown
 from evaluators.files import remove_if_present, unfinished_name
 from studies.differences import another_behaviour, differences
@@ -88,7 +89,7 @@ def load(folder: Path, name: str, url: str | None) -> optuna.Study:
     if where.file is not None and not where.file.exists():
         raise InputError(
             f"there is no study in {shown(folder if url is None else where.file, 200)}; "
-            "dse study list shows those there are"
+            f"{command(folder.parent, 'study', 'list')} shows those there are"
         )
     storage = _opened(where)
     if not has_study(storage, where, name):

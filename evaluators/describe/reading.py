@@ -36,7 +36,7 @@ from evaluators.describe.parameters import (
     parse_domain,
     parse_value,
 )
-from evaluators.errors import InputError, shown
+from evaluators.errors import InputError, known_are, shown
 from evaluators.foreign import read_text
 from evaluators.foreign_toml import Lines
 from evaluators.foreign_toml import Table as Section
@@ -86,7 +86,7 @@ def _located(name: str, folder: Path, what: str, beside: Path | None = None) -> 
     if name not in shipped(folder):
         called = "configuration" if folder is ACCELERATORS else what
         raise InputError(
-            f"unknown {called} '{shown(name)}'; known are {', '.join(shipped(folder))}, "
+            f"unknown {called} '{shown(name)}'; {known_are(name, shipped(folder))}, "
             f"and FILE.toml describes one of your own"
         )
     return folder / f"{name}.toml"
@@ -225,7 +225,7 @@ def _expressions(layers: _Layers, *path: str) -> dict[str, Expression]:
 
 def _cascade(layers: _Layers) -> Cascade:
     path = ("cascade", "einsums")
-    file = layers.holding(*path)
+    file = layers.holding("cascade")  # whole: a base's Einsums with other inputs would be neither's
     section = file.section("cascade")
     section.only(("einsums", "along", "previous", "inputs", "computes"), "a cascade")
     text = section.get("einsums", str, "Einsums, one a line", required=True)

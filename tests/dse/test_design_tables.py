@@ -477,7 +477,8 @@ def test_a_parameter_that_a_configuration_lacks_is_refused(dse: Run) -> None:
     for name in ("flat", "unfused", "linear_flat", "linear_fusemax"):
         code, out, err = dse("evaluate", "--configuration", name, "--query-tiles", 7)
         assert (code, out) == (2, "")
-        assert f"query_tiles: {name} has no query tiles to set; it has array_rows" in err
+        assert "unknown argument '--query-tiles'" in err
+        assert f"{name} has array_rows, array_cols" in err
 
 
 @pytest.mark.parametrize(
@@ -491,7 +492,7 @@ def test_a_parameter_that_a_configuration_lacks_is_refused(dse: Run) -> None:
         (["--shape", ""], "shape '': give six positive integers"),
         (["--shape", "1,1,9223372036854775807,1,1,1"], "query_width is 9223372036854775807; it"),
         (["--buffer-bytes", str(2**30), "--array-rows=8", "--array-cols=8"], "no SRAM of 67108864"),
-        (["--query-rows", "3"], "query_rows: binding has no query rows to set; it has array_rows"),
+        (["--query-rows", "3"], "unknown argument '--query-rows'; did you mean --"),
         (["--configuration=flat", "--query-rows=3"], "query_rows 3 leaves a remainder of 1 in"),
         (["--configuration=flat", "--keeps-q=2"], "keeps_q '2': give one of 0, 1"),
         (["--configuration"], "argument --configuration: expected one argument"),

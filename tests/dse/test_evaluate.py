@@ -76,7 +76,10 @@ def test_a_shape_of_ones_own_is_the_paper_model_of_the_same_shape(dse: Run) -> N
     ("arguments", "sentence"),
     [
         (["--model", "GPT"], "unknown model 'GPT'; known are BERT, TrXL, T5, XLM"),
-        (["--configuration", "fused"], "unknown configuration 'fused'; known are architecture"),
+        (
+            ["--configuration", "fused"],
+            "unknown configuration 'fused'; did you mean unfused? known are",
+        ),
         (["--seq-len", "3.5K"], "sequence length '3.5K': write tokens, as 262144, 256K or 1M"),
         (["--seq-len", "0"], "sequence length 0: it must be a positive integer"),
         (["--array-rows", "-4"], "array_rows '-4': give a positive integer"),
@@ -100,8 +103,8 @@ def test_a_shape_of_ones_own_is_the_paper_model_of_the_same_shape(dse: Run) -> N
         (["--shape", f"{10**400},768,64,64,12,3072"], "is too large; sizes are below 2^63"),
         (["--designs", "d.csv"], "--designs FILE and --out FILE go together"),
         (["--out", "d.csv"], "--designs FILE and --out FILE go together"),
-        (["--colour", "red"], "colour: binding has no colour to set; it has array_rows"),
-        (["red"], "unrecognized arguments: red"),
+        (["--colour", "red"], "unknown argument '--colour'; binding has array_rows"),
+        (["red"], "unknown argument 'red'"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(
@@ -180,7 +183,11 @@ def test_a_table_gives_what_single_evaluations_give(dse: Run, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("d.csv", "array_row\n256\n", "unknown column array_row; write array_rows if it is meant"),
+        (
+            "d.csv",
+            "array_row\n256\n",
+            "unknown column array_row; did you mean array_rows? designs have",
+        ),
         ("d.csv", "array_rows\n256\n-1\n", "row 2: array_rows '-1': give a positive integer"),
         ("d.csv", "array_rows\n25.6\n", "row 1: array_rows '25.6': give a positive integer"),
         ("d.csv", "query_tiles\nmany\n", "row 1: query_tiles 'many': give a positive integer, or"),

@@ -156,7 +156,7 @@ def test_without_a_sweep_the_studys_own_front_is_what_points_are_held_against(
     assert report["true_front"] is None
     assert report["paper_points_against"] == "study's front"
     _, text, _ = dse("front", "unswept", "--out", searched)
-    assert "dse sweep unswept would tell how much of the true front this is" in text
+    assert f"dse sweep unswept --out {searched} would tell how much of the true front" in text
 
 
 def test_a_sweep_of_another_study_is_not_the_true_front(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -256,28 +254,6 @@ def test_timeloop_tells_that_it_takes_no_file_yet(dse: Run, mine: Path) -> None:
     code, _, errors = dse("evaluate", "--configuration", mine, "--evaluator", "timeloop")
     assert code == 2
     assert errors.count("\n") == 1
-
-
-README = Path(__file__).parents[2] / "README.md"
-
-
-def test_the_readmes_section_runs_as_it_is_written(
-    dse: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    section = README.read_text().split("## An accelerator is a file")[1].split("\n## ")[0]
-    blocks = [each for each in section.split("\n\n") if each.startswith("    ")]
-    mine, study, _ = (textwrap.dedent(each) for each in blocks)
-    Path("mine.toml").write_text(mine)
-    Path("study.toml").write_text(study)
-    commands = re.findall(r"^    \$ dse (.+)$", section, re.MULTILINE)
-    commands += [each.replace("\n", " ") for each in re.findall(r"`dse ([^`]+)`", section)]
-    assert len(commands) >= 8
-    commands.remove("confirm")
-    commands[commands.index("accelerator new mine")] = "accelerator new other"  # mine is there
-    for command in commands:
-        code, _, errors = dse(*command.split())
-        assert code == 0, (command, errors)
 
 
 def test_machines_are_listed_and_shown(dse: Run) -> None:

@@ -71,7 +71,7 @@ def test_run_says_what_came_of_the_study(dse: Run, tmp_path: Path) -> None:
     assert out.splitlines() == [
         f"{NAME}: 20 trials, {len(feasible)} feasible, 0 repeated",
         f"front of {len(front)} designs in area, latency",
-        f"results are in {tmp_path / NAME}; dse front {NAME} shows the front",
+        f"results are in {tmp_path / NAME}; dse front {NAME} --out {tmp_path} shows the front",
     ]
 
 
@@ -266,8 +266,8 @@ def test_an_unknown_study_is_refused(dse: Run, tmp_path: Path, action: str) -> N
     code, out, errors = dse("study", action, "nothing", *more, "--out", tmp_path)
     assert (code, out) == (2, "")
     assert errors == (
-        f"dse study: there is no study in {tmp_path / 'nothing'}; dse study list shows those "
-        "there are, dse study run starts one\n"
+        f"dse study: there is no study in {tmp_path / 'nothing'}; dse study list --out {tmp_path} "
+        "shows those there are, dse study run starts one\n"
     )
     assert not list(tmp_path.iterdir())
 

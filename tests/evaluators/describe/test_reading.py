@@ -61,6 +61,7 @@ def test_a_base_that_builds_on_itself_is_refused(tmp_path: Path) -> None:
         ('name = "x"\nbase = "binding"\nmachine = "nobody"\n', "unknown machine 'nobody'"),
         ('name = "x"\nbase = 7\n', "7 is not the name or the file"),
         ('name = "x"\nbase = "binding"\nmapping = 7\n', r"7 is not tables \[\[mapping\]\]"),
+        ('name = "x"\nbase = "binding"\n[cascade]\nalong = "M0"\n', "cascade.einsums is missing"),
         ('name = "x"\nbase = "binding"\n[parameters]\nq = 7\n', "7 is not a table"),
         ('name = "x"\nbase = "binding"\n[parameters]\nq = {}\n', "neither a default nor a rule"),
         (
