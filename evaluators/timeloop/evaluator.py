@@ -25,6 +25,7 @@ from evaluators.protocol import Evaluations
 from evaluators.timeloop import accelergy, audit, estimation, inputs, mapper, programs, stats
 from evaluators.timeloop.cache import Cache, default_folder
 from evaluators.timeloop.counts import TimeloopCounts
+from evaluators.timeloop.open_choices import Open, searches
 from evaluators.timeloop.run import TIME_LIMIT_S, run
 from evaluators.workload import Workload
 
@@ -113,7 +114,7 @@ class TimeloopEvaluator:
         accelerator = described(configuration)
         for name, slip in accelerator.slips.items():
             repaired = slip.keeps_choices and accounting.repairs(Correction[name])
-            if self._searching and repaired and mapper.searches(accelerator):
+            if self._searching and repaired and searches(accelerator):
                 raise InputError(
                     f"correction {name} gives {configuration} the best mapping instead of a "
                     "searched one; leave out the search, or the correction"
@@ -121,7 +122,7 @@ class TimeloopEvaluator:
 
     def _batch(self, nests: Nests) -> Batch:
         """Return a design, a batch of one, as the programs count and price it."""
-        if self._searching and mapper.searches(nests.accelerator):
+        if self._searching and searches(nests.accelerator):
             nests = nests.with_values(mapper.searched(nests, self._search))
         counted = nests.recounted(lambda run: self._counts(nests, run))
         parts = accelergy.components(nests, self._accelergy)
@@ -161,7 +162,7 @@ class TimeloopEvaluator:
         command = [programs.MODEL, INPUT, TABLES]
         return statistics(self._made(command, files, (STATISTICS,), statistics))
 
-    def _search(self, request: inputs.Request, open_: mapper.Open) -> str:
+    def _search(self, request: inputs.Request, open_: Open) -> str:
         prices = self._accelergy({INPUT: mapper.price_input(request)}, accelergy.ARGUMENTS)
         made = self._made(
             [programs.MAPPER, INPUT, *accelergy.OUTPUTS],

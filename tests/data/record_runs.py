@@ -28,6 +28,7 @@ from evaluators.protocol import evaluator
 from evaluators.timeloop import accelergy, front_end, inputs, mapper, programs, stats
 from evaluators.timeloop.cache import Cache
 from evaluators.timeloop.evaluator import FOUND, INPUT, STATISTICS, TABLES, TimeloopEvaluator
+from evaluators.timeloop.open_choices import Open
 from evaluators.timeloop.run import run
 from evaluators.timeloop.text import as_yaml
 from evaluators.workload import TRANSFORMERS, Workload, parse_seq_len
@@ -117,7 +118,7 @@ def flatten(recording: Recording, nested: str) -> None:
     )
 
 
-def search(recording: Recording, request: inputs.Request, left: mapper.Open) -> str:
+def search(recording: Recording, request: inputs.Request, left: Open) -> str:
     """Have Timeloop's mapper search for a mapping of a linear layer, and return it."""
     prices = noted_run(
         recording,

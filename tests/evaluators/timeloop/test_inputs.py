@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from evaluators.describe.cascade import Einsum, Tensor
 from evaluators.describe.catalogue import described
 from evaluators.errors import InputError
-from evaluators.timeloop import front_end, inputs
+from evaluators.timeloop import expressible, front_end, inputs
 
 QK_OF_BINDING = """
 - {factors: [B=64, E=1, H=12, M=4, N=1, P=1], permutation: [E, N, M, P, H, B],
@@ -68,12 +68,12 @@ def test_no_node_of_the_text_is_an_alias(recorded):
 
 
 def test_ranks_have_the_letters_of_their_names():
-    assert inputs.letters(described("binding")) == {
+    assert expressible.letters(described("binding")) == {
         **{rank: rank for rank in "BHPEF"},
         "M1": "M",
         "M0": "N",
     }
-    assert inputs.letters(described("linear_flat")) == {
+    assert expressible.letters(described("linear_flat")) == {
         **{rank: rank for rank in "TDS"},
         "QW": "Q",
         "VW": "V",
@@ -97,7 +97,7 @@ def with_ranks(names):
     )
 )
 def test_every_rank_has_a_letter_of_its_own(names):
-    letters = inputs.letters(with_ranks(names))
+    letters = expressible.letters(with_ranks(names))
     assert letters.keys() == set(names)
     assert len(set(letters.values())) == len(names)
     assert all(re.fullmatch("[A-Z]", letter) for letter in letters.values())
@@ -108,7 +108,7 @@ def test_every_rank_has_a_letter_of_its_own(names):
 
 def test_more_ranks_than_letters_are_refused():
     with pytest.raises(InputError, match="Timeloop's ranks are letters, so that a cascade has 26"):
-        inputs.letters(with_ranks(f"R{i}" for i in range(27)))
+        expressible.letters(with_ranks(f"R{i}" for i in range(27)))
 
 
 def test_what_timeloop_cannot_express_is_one_sentence():
@@ -119,8 +119,8 @@ def test_what_timeloop_cannot_express_is_one_sentence():
     def refused(*stores):
         return replace(accelerator, machine=replace(machine, stores=stores))
 
-    inputs.check_expressible(accelerator)
-    inputs.check_expressible(refused(dram, buffer, replace(buffer, name="L2")))
+    expressible.check_expressible(accelerator)
+    expressible.check_expressible(refused(dram, buffer, replace(buffer, name="L2")))
     for stores, sentence in (
         ((buffer,), "store L3 is of kind SRAM; Timeloop is given one DRAM, the outermost store"),
         ((dram, replace(dram, name="HBM")), "store HBM is of kind DRAM"),
@@ -130,6 +130,6 @@ def test_what_timeloop_cannot_express_is_one_sentence():
         ((dram, replace(buffer, name="reg_file_1d")), "array pe 'reg_file_1d'; name each once"),
     ):
         with pytest.raises(InputError, match=sentence) as told:
-            inputs.check_expressible(refused(*stores))
+            expressible.check_expressible(refused(*stores))
         assert "\n" not in str(told.value)
         assert str(told.value).startswith("binding: machine fusemax: ")

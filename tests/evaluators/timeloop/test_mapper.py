@@ -20,6 +20,7 @@ from evaluators.protocol import evaluator
 from evaluators.timeloop import accelergy, mapper, programs, stats
 from evaluators.timeloop.cache import Cache
 from evaluators.timeloop.evaluator import TimeloopEvaluator
+from evaluators.timeloop.open_choices import searches
 from evaluators.workload import TRANSFORMERS, Transformer, Workload
 from search_spaces.domains import PAPERS as CONFIGURATIONS
 from studies.paper import paper_design
@@ -62,7 +63,7 @@ called T, D, S, and A, B, Z by their names."""
 
 def left_open(name):
     """What a configuration leaves to the mapper, by Einsum."""
-    return {each.einsum: each for each in mapper.searches(described(name))}
+    return {each.einsum: each for each in searches(described(name))}
 
 
 def searched(linear, request, left):
