@@ -239,7 +239,8 @@ def command(study: Specification, workload: Workload, design: int) -> str:
     declared = described(configuration).all_parameters
     for name, column in designs.columns.items():
         value, each = column[0], declared[name]
-        if (value != AUTOMATIC or each.switch) and value != each.default:
+        fixed = each.domain is None and each.rule is None and value == each.default
+        if (value != AUTOMATIC or each.switch) and not fixed:
             words += [f"--{name.replace('_', '-')}", each.written(value)]
     if study.accounting.corrections:
         words += ["--accounting", study.accounting.name]

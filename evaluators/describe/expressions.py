@@ -63,6 +63,9 @@ class Expression:
     def __hash__(self) -> int:
         return hash((self.text, self.real))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Expression, (self.text, self.root, self.real)  # without what is compiled
+
     @cached_property
     def names(self) -> frozenset[str]:
         """The names that it reads; the busy time of an Einsum as 'time(LM)'."""

@@ -63,8 +63,7 @@ def long_jobs() -> list[Job]:
 def assert_same(one: Evaluations, other: Evaluations) -> None:
     """Equal to the last bit, and arrays of one's own."""
     pairs = [
-        (one.designs.columns(), other.designs.columns()),
-        (one.designs.binding, other.designs.binding),
+        (one.designs.columns, other.designs.columns),
         (one.metrics, other.metrics),
         (one.violations, other.violations),
         *((vars(one.einsums[name]), vars(other.einsums[name])) for name in other.einsums),
@@ -87,9 +86,8 @@ def joined(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 def join(parts: Sequence[Evaluations]) -> Evaluations:
     """Put the evaluations of the jobs that `split` made back into one batch."""
-    columns = joined([part.designs.columns() for part in parts])
     return Evaluations(
-        designs=Designs(**columns, binding=joined([part.designs.binding for part in parts])),
+        designs=Designs.of(**joined([part.designs.columns for part in parts])),
         metrics=joined([part.metrics for part in parts]),
         violations=joined([part.violations for part in parts]),
         einsums={

@@ -36,7 +36,7 @@ class Unreliable(AnalyticalEvaluator):
     def evaluate(self, configuration, workload, designs, accounting, *, breakdown=False):  # type: ignore[no-untyped-def]
         Unreliable.sizes.append(len(designs))
         result = super().evaluate(configuration, workload, designs, accounting, breakdown=breakdown)
-        return fail(result) if designs.array_rows[0] < 64 else result
+        return fail(result) if designs.columns["array_rows"][0] < 64 else result
 
 
 class UnreliableAudit(Unreliable):
@@ -76,7 +76,7 @@ def test_a_trial_whose_run_fails_fails_with_its_reason(dse: Run, tmp_path: Path)
     table = rows(tmp_path / NAME)
     wrong = table["array_rows"] < 64
     assert 0 < wrong.sum() < 20
-    assert (table["failure"] != "").equals(wrong)
+    assert table["failed"].equals(wrong)
     assert not table["feasible"][wrong].any()
     assert table["latency_s"][wrong].isna().all()
     said = out.splitlines()
@@ -115,7 +115,7 @@ def test_a_failed_trial_is_not_run_twice_and_the_rest_is_as_without_a_stop(
     assert len(Unreliable.sizes) == 2 * evaluated
     pd.testing.assert_frame_equal(rows(whole / NAME), rows(halves / NAME))
     _, shown, _ = dse("study", "show", NAME, "--out", halves, "--json")
-    assert json.loads(shown)["failed"] == (rows(halves / NAME)["failure"] != "").sum()
+    assert json.loads(shown)["failed"] == rows(halves / NAME)["failed"].sum()
     assert dse("front", NAME, "--out", halves)[0] == 0
 
 

@@ -117,7 +117,7 @@ def test_a_design_that_comes_again_is_not_evaluated_again(
 
     def counting(self: Serial, jobs: list) -> list:
         evaluated.extend(
-            row for job in jobs for row in zip(*job.designs.columns().values(), strict=True)
+            row for job in jobs for row in zip(*job.designs.columns.values(), strict=True)
         )
         return honest(self, jobs)
 
