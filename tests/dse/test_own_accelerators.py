@@ -232,7 +232,6 @@ def test_the_readmes_section_runs_as_it_is_written(
     commands = re.findall(r"^    \$ dse (.+)$", section, re.MULTILINE)
     commands += [each.replace("\n", " ") for each in re.findall(r"`dse ([^`]+)`", section)]
     assert len(commands) >= 8
-    commands.remove("confirm")
     commands[commands.index("accelerator new mine")] = "accelerator new other"  # mine is there
     for command in commands:
         code, _, errors = dse(*command.split())
