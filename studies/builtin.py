@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.errors import InputError
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 from studies.paper import PARETO_SEQ_LEN
 from studies.specification import JOINT, Specification
 

@@ -16,7 +16,9 @@ import numpy as np
 from evaluators.analytical.configurations import CONFIGURATIONS, configuration
 from evaluators.analytical.mappings import STATIONARITIES
 from evaluators.design import Designs
-from evaluators.workload import KI, SEQ_LENS, TRANSFORMERS, Workload
+from evaluators.workloads.paper import SEQ_LENS, TRANSFORMERS
+from evaluators.workloads.sizes import KI
+from evaluators.workloads.workload import Workload
 
 ATTENTION = ("unfused", "flat", "cascade", "architecture", "binding")
 """The configurations of the attention figures, in the order of their bars."""

@@ -5,7 +5,7 @@ A specification is built in, by name, or a TOML file:
     name = "my-study"
     configuration = "binding"               # or "joint": all five, the configuration a parameter;
                                             # or a file of your own, from the folder of this one
-    models = ["BERT"]                       # the paper's, or those of [transformers]
+    models = ["BERT"]                       # the paper's, well-known ones, those of [transformers]
     seq_lens = ["256K"]
     objectives = ["area", "latency"]        # also energy, traffic, energy_delay; minimised
     sampler = "tpe"                         # nsga2, nsga3, random, qmc, grid, gp
@@ -27,7 +27,10 @@ A specification is built in, by name, or a TOML file:
     query_width = 64
     value_width = 64
     heads = 16
-    ffn_width = 4096
+    ffn_width = 4096                        # also kv_heads, gated, experts, layers, window
+
+`models` and `seq_lens` are for self-attention; [[workloads]] in their place say queries and keys, a
+batch, a mask (`studies.workload_toml`).
 """
 
 from __future__ import annotations
@@ -41,7 +44,8 @@ from typing import Any
 
 from evaluators.accounting import PUBLISHED, Accounting
 from evaluators.behaviour import behaviour
-from evaluators.workload import Workload, seq_len_label
+from evaluators.workloads.workload import Workload
+from search_spaces.domains import tokens_of
 from search_spaces.space import SearchSpace, joint_space, space
 
 JOINT = "joint"
@@ -100,11 +104,11 @@ class Specification:
     @cached_property
     def space(self) -> SearchSpace:
         """The search space, overrides applied."""
-        seq_lens = [workload.seq_len for workload in self.workloads]
+        tokens = [tokens_of(workload) for workload in self.workloads]
         default = (
-            joint_space(seq_lens)
+            joint_space(tokens)
             if self.configuration == JOINT
-            else space(self.configuration, seq_lens)
+            else space(self.configuration, tokens)
         )
         return default.override(self.overrides)
 
@@ -116,9 +120,7 @@ class Specification:
         return {
             "behaviour": self.behaviour(),
             "configuration": self.configuration,
-            "workloads": [
-                f"{seq_len_label(each.seq_len)} {vars(each.transformer)}" for each in self.workloads
-            ],
+            "workloads": [each.identity for each in self.workloads],
             "objectives": list(self.objectives),
             "constraints": dict(self.bounds) | {"registers": self.enforce_registers},
             "space": {each.name: list(each.values) for each in self.space.parameters},

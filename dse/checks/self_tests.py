@@ -256,7 +256,8 @@ def _paper_point() -> Any:
     from evaluators.accounting import PUBLISHED  # noqa: PLC0415
     from evaluators.analytical.configurations import CONFIGURATIONS  # noqa: PLC0415
     from evaluators.protocol import evaluator  # noqa: PLC0415
-    from evaluators.workload import TRANSFORMERS, Workload  # noqa: PLC0415
+    from evaluators.workloads.paper import TRANSFORMERS  # noqa: PLC0415
+    from evaluators.workloads.workload import Workload  # noqa: PLC0415
     from studies.paper import paper_design  # noqa: PLC0415
 
     workload = Workload(TRANSFORMERS["BERT"], 1024)

@@ -25,7 +25,9 @@ from evaluators.engine.costs import Costs
 from evaluators.engine.nests import Nests
 from evaluators.errors import InputError, shown
 from evaluators.files import write_atomically
-from evaluators.workload import Workload, parse_seq_len, parse_shape, transformer
+from evaluators.workloads.catalogue import transformer
+from evaluators.workloads.reading import workload_of
+from evaluators.workloads.transformer import parse_shape
 
 FOUND_WANTING = 1
 
@@ -49,8 +51,8 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _described(checked: Accelerator, options: argparse.Namespace) -> str:
-    shape = parse_shape(options.shape) if options.shape else transformer(options.model)
-    workload = Workload(shape, parse_seq_len(options.seq_len))
+    shape = parse_shape(options.shape) if options.shape else transformer(options.model or "BERT")
+    workload = workload_of(shape, {k: v for k, v in vars(options).items() if v is not None})
     accounting = Accounting.parse("corrected")
     columns = _design(checked, options.design)
     design = resolved(checked, workload, columns, accounting)

@@ -170,6 +170,39 @@ def _named_evaluator(options: argparse.Namespace) -> None:
     options.evaluator = "timeloop-mapper" if options.mapping == "search" else "timeloop"
 
 
+def _workload(parser: _Parser) -> None:
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help="BERT, TrXL, T5 or XLM of the paper, one that dse workload list lists, or the path of "
+        "a config.json of Hugging Face (default: BERT)",
+    )
+    parser.add_argument(
+        "--shape",
+        metavar="B,D,E,F,H,S",
+        help="a transformer of your own instead of --model; behind the six sizes perhaps "
+        "kv_heads=N, gated=1, experts=N, layers=N, window=N",
+    )
+    _tokens(parser)
+
+
+def _tokens(parser: _Parser) -> None:
+    for name, text in (
+        ("seq-len", "queries and keys, as 262144, 256K or 1M (default: 256K)"),
+        ("queries", "tokens that attend, the last of the keys (default: as many as keys)"),
+        ("keys", "tokens that are attended (default: --seq-len)"),
+        ("batch", "sequences at a time (default: the model's)"),
+        ("window", "keys of a sliding window, 0 for none (default: the model's)"),
+    ):
+        parser.add_argument(f"--{name}", metavar="TOKENS" if name != "batch" else "N", help=text)
+    parser.add_argument(
+        "--mask", metavar="NAME", help="none or causal (default: causal in a window, else none)"
+    )
+    parser.add_argument(
+        "--causal", dest="mask", action="store_const", const="causal", help="as --mask causal"
+    )
+
+
 def _json(parser: _Parser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
@@ -237,11 +270,7 @@ def _evaluate(commands: argparse._SubParsersAction[_Parser]) -> None:
         "dse evaluate --configuration binding --model BERT --seq-len 256K --array-rows 128",
     )
     parser.add_argument("--configuration", metavar="NAME", help="default: binding")
-    parser.add_argument("--model", metavar="NAME", help="BERT, TrXL, T5 or XLM (default: BERT)")
-    parser.add_argument(
-        "--shape", metavar="B,D,E,F,H,S", help="a transformer of your own instead of --model"
-    )
-    parser.add_argument("--seq-len", metavar="TOKENS", help="as 262144, 256K or 1M (default: 256K)")
+    _workload(parser)
     for name, text in (
         ("array-rows", "rows of the 2D array (default: 256)"),
         ("array-cols", "columns of the 2D array (default: 256)"),
@@ -292,9 +321,7 @@ def _accelerator(commands: argparse._SubParsersAction[_Parser]) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     check = _action(actions, "check", "check an accelerator, and describe it if nothing is wrong")
     check.add_argument("file", metavar="FILE", help="FILE.toml, or the name of a shipped one")
-    check.add_argument("--model", default="BERT", metavar="NAME", help="default: BERT")
-    check.add_argument("--shape", metavar="B,D,E,F,H,S", help="instead of --model")
-    check.add_argument("--seq-len", default="256K", metavar="TOKENS", help="default: 256K")
+    _workload(check)
     check.add_argument(
         "--design", default="", metavar="NAME=VALUE,...", help="parameters that are not the default"
     )

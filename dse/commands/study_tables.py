@@ -17,11 +17,12 @@ from dse.reports import text
 from dse.results.design_tables import content
 from dse.results.parts import PART, Parts
 from dse.results.trials import COLUMNS, Trials
+from dse.results.workload_columns import WORKLOAD_FIELDS
 from dse.study.home import stored
 from evaluators.design import PARAMETERS
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
-from evaluators.workload import shape_label
+from evaluators.workloads.reading import labels_of
 from studies.objectives import UNITS
 from studies.pins import pins
 from studies.specification import Specification
@@ -157,8 +158,11 @@ def export(options: argparse.Namespace) -> int:
             for name in ("binding", "violations")
         }
     )
-    shapes = {each.transformer.name: shape_label(each.transformer) for each in study.workloads}
-    flat.insert(flat.columns.get_loc("model") + 1, "shape", flat["model"].map(shapes))
+    workloads = [labels_of(each) for each in study.workloads]
+    for name in ("shape", *(each.name for each in WORKLOAD_FIELDS)):
+        after = "model" if name == "shape" else "seq_len"
+        column = [workloads[row % len(workloads)][name] for row in range(len(flat))]
+        flat.insert(flat.columns.get_loc(after) + 1, name, column)
     write_atomically(options.file, content(flat, options.file))
     print(f"{len(flat)} evaluations of {study.name} are in {options.file}")
     return 0

@@ -98,7 +98,7 @@ def _rows(study: Specification, job: Job, evaluations: Evaluations) -> list[Row]
     labels = {
         "configuration": job.configuration,
         "model": job.workload.transformer.name,
-        "seq_len": job.workload.seq_len,
+        "seq_len": job.workload.keys,
         "accounting": job.accounting.name,
         "evaluator": job.evaluator,
     }

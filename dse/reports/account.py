@@ -8,12 +8,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from dse.reports import text
+from dse.reports.workload_text import sizes
 from dse.results.designs import Setting
 from evaluators.analytical.mappings import STATIONARITIES
 from evaluators.describe.catalogue import described
 from evaluators.engine.rules import by_rule, given_of
 from evaluators.protocol import EinsumEvaluation, Evaluations
-from evaluators.workload import seq_len_label
 
 KIB, GIB = 2**10, 2**30
 UM2_PER_CM2 = 1e8
@@ -28,10 +28,9 @@ def account(setting: Setting, evaluations: Evaluations) -> str:
     design = {name: int(column[0]) for name, column in evaluations.designs.columns().items()}
     arrays = _arrays(setting, metrics, evaluations)
     lines = [
-        f"{setting.configuration} on {shape.name} at {seq_len_label(setting.workload.seq_len)} "
-        f"tokens, {setting.accounting.name} accounting",
-        f"  workload  B={shape.batch} D={shape.model_width} E={shape.query_width} "
-        f"F={shape.value_width} H={shape.heads} S={shape.ffn_width}",
+        f"{setting.configuration} on {shape.name} {setting.workload.told}, "
+        f"{setting.accounting.name} accounting",
+        f"  workload  {sizes(setting.workload)}",
         f"  design    {_machine(setting, evaluations)}"
         f"{design['buffer_bytes'] / KIB:,.10g} KiB buffer",
         *_binding_line(design, evaluations),

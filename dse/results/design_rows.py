@@ -23,12 +23,12 @@ from dse.results.designs import (
     reasons,
 )
 from dse.results.table_cells import BLANK, LARGEST
+from dse.results.workload_columns import workload_as_given
 from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import canonical, described
 from evaluators.design import PARAMETERS, SIZES, Designs
 from evaluators.errors import InputError, TooLarge, shown
 from evaluators.protocol import Evaluations, Evaluator
-from evaluators.workload import parse_seq_len, shape_label, transformer
 
 Int64s = NDArray[np.int64]
 
@@ -176,15 +176,14 @@ def _left_out(
 ) -> dict[str, Any]:
     """Return the columns of rows that are not evaluated, as they were given."""
     labels = {**LABEL_DEFAULTS, **given}
-    if not labels["shape"]:
-        labels["shape"] = shape_label(transformer(labels["model"]))
-    elif "model" not in given:
+    if labels["shape"] and "model" not in given:
         labels["model"] = OWN_NAME
     return {
-        **labels,
+        "configuration": labels["configuration"],
+        "sram": labels["sram"],
         **design,
         "study": STUDY,
-        "seq_len": parse_seq_len(labels["seq_len"]),
+        **workload_as_given(labels),
         "accounting": Accounting.parse(labels["accounting"], labels["sram"]).name,
         "evaluator": engine.name,
         "binding": binding,

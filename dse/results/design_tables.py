@@ -23,17 +23,21 @@ from dse.results.designs import CHOICES, LABEL_DEFAULTS
 from dse.results.parts import PART
 from dse.results.table_cells import BLANK, LARGEST, Place, Texts, whole_number
 from dse.results.table_files import Chunk, listed
+from dse.results.workload_columns import WORKLOAD_FIELDS
 from evaluators.design import PARAMETERS, SIZES
 from evaluators.errors import InputError, TooLarge, shown
 from evaluators.protocol import Evaluator
-from evaluators.workload import parse_seq_len
+from evaluators.workloads.reading import TOKENS
+from evaluators.workloads.sizes import parse_seq_len
 from studies.objectives import UNITS
 
 RESULTS = pa.schema(
     [
         *(EVALUATIONS.field(name) for name in ("study", "configuration", "model")),
         ("shape", pa.string()),
-        *(EVALUATIONS.field(name) for name in EVALUATIONS.names[3:6]),
+        EVALUATIONS.field("seq_len"),
+        *WORKLOAD_FIELDS,
+        *(EVALUATIONS.field(name) for name in EVALUATIONS.names[4:6]),
         ("sram", pa.string()),
         *(EVALUATIONS.field(name) for name in EVALUATIONS.names[6:]),
         *((name, pa.int64()) for name in PARAMETERS if name not in EVALUATIONS.names),
@@ -47,7 +51,12 @@ RESULTS = pa.schema(
 
 Int64s = NDArray[np.int64]
 
-_TEXTS = (*(name for name in LABEL_DEFAULTS if name != "seq_len"), "evaluator", "binding", *CHOICES)
+_TEXTS = (
+    *(name for name in LABEL_DEFAULTS if name not in TOKENS),
+    "evaluator",
+    "binding",
+    *CHOICES,
+)
 _DESIGN = (*LABEL_DEFAULTS, *PARAMETERS, "binding", *CHOICES)
 """Columns that describe a design."""
 
@@ -125,16 +134,18 @@ def evaluate_chunk(chunk: Chunk, engine: Evaluator) -> pa.Table:
     if choices:
         texts["binding"] = _joined(choices, texts.get("binding"), chunk.place)
     numbers = {
-        name: _numbers(chunk, name) for name in ("seq_len", *PARAMETERS) if name in chunk.columns
+        name: _numbers(chunk, name) for name in (*TOKENS, *PARAMETERS) if name in chunk.columns
     }
     results = {field.name: _empty(field, chunk.rows) for field in RESULTS}
-    lengths = [numbers.pop("seq_len")] if "seq_len" in numbers else []
-    for rows in _alike([*(each.codes for each in texts.values()), *lengths], chunk.rows):
+    lengths = {name: numbers.pop(name) for name in TOKENS if name in numbers}
+    keys = [*(each.codes for each in texts.values()), *lengths.values()]
+    for rows in _alike(keys, chunk.rows):
         first = rows[0]
         labels = {name: each.at(first) for name, each in texts.items()}
         given = {name: label for name, label in labels.items() if label}
-        if lengths and lengths[0][first] != BLANK:
-            given["seq_len"] = str(lengths[0][first])
+        given |= {
+            name: str(column[first]) for name, column in lengths.items() if column[first] != BLANK
+        }
         own = {name: column[rows] for name, column in numbers.items()}
         try:
             parts = list(evaluated(given, own, len(rows), engine))
@@ -184,12 +195,12 @@ def _joined(choices: Mapping[str, Texts], binding: Texts | None, place: Place) -
 
 def _numbers(chunk: Chunk, name: str) -> Int64s:
     """Return a column of sizes: 1 or more, or 0 for automatic."""
-    least = SIZES[name].least if name in SIZES else 1
+    least = SIZES[name].least if name in SIZES else int(name != "window")
     must = SIZES.get(name, "tokens, as 262144, 256K or 1M")
 
     def read(text: str) -> int:
         number = whole_number(text)
-        if number is None and name == "seq_len":
+        if number is None and name in TOKENS:
             number = _tokens(text)
         if number is None or number < least:
             raise InputError(f"{name} '{shown(text)}': give {must}")

@@ -16,16 +16,11 @@ from evaluators.engine.needs import registers_short
 from evaluators.errors import InputError, shown
 from evaluators.foreign import integer
 from evaluators.protocol import Evaluations, Evaluator
-from evaluators.workload import (
-    TRANSFORMERS,
-    Transformer,
-    Workload,
-    parse_seq_len,
-    parse_shape,
-    shape_label,
-    transformer,
-)
-from search_spaces.domains import parameters_of
+from evaluators.workloads.catalogue import named, transformer
+from evaluators.workloads.reading import TOKENS, labels_of, workload_of
+from evaluators.workloads.transformer import Transformer, parse_shape, shape_label
+from evaluators.workloads.workload import Workload
+from search_spaces.domains import parameters_of, tokens_of
 from search_spaces.space import space
 from studies.paper import pinned, pinned_binding
 
@@ -33,7 +28,8 @@ LABEL_DEFAULTS = {
     "configuration": "binding",
     "model": "BERT",
     "shape": "",
-    "seq_len": "256K",
+    **dict.fromkeys(TOKENS, ""),
+    "mask": "",
     "accounting": "published",
     "sram": "table",
 }
@@ -77,22 +73,19 @@ class Setting:
         name = canonical(labels["configuration"])
         described(name)
         accounting = Accounting.parse(labels["accounting"], labels["sram"])
-        seq_len = parse_seq_len(labels["seq_len"])
         shape = (
             _named_shape(labels["shape"], given.get("model", OWN_NAME))
             if "shape" in given
             else transformer(labels["model"])
         )
-        return cls(name, Workload(shape, seq_len), accounting)
+        return cls(name, workload_of(shape, labels), accounting)
 
     def labels(self, engine: Evaluator) -> dict[str, Any]:
         """Return the first columns of an evaluation's row."""
         return {
             "study": STUDY,
             "configuration": self.configuration,
-            "model": self.workload.transformer.name,
-            "shape": shape_label(self.workload.transformer),
-            "seq_len": self.workload.seq_len,
+            **labels_of(self.workload),
             "accounting": self.accounting.name,
             "evaluator": engine.name,
             "sram": self.accounting.sram,
@@ -120,10 +113,11 @@ def _named_shape(text: str, name: str) -> Transformer:
     if len(name) > _LONGEST_NAME:
         raise InputError(f"model '{shown(name)}': a name has {_LONGEST_NAME} characters at most")
     shape = parse_shape(text, name)
-    if TRANSFORMERS.get(name, shape) != shape:
+    same = named(name)
+    if same is not None and replace(same, batch=shape.batch) != shape:
         raise InputError(
             f"model {name} and shape '{shown(text)}' are not the same transformer, which has "
-            f"{shape_label(TRANSFORMERS[name])}; give one of them"
+            f"{shape_label(same)}; give one of them"
         )
     return shape
 
@@ -245,7 +239,7 @@ def parse_binding(text: str, setting: Setting) -> dict[str, int]:
         )
     numbers = [integer(value, 0, _LARGEST_READ) for value in values]
     entries = [v if n is None else n for v, n in zip(values, numbers, strict=True)]
-    chosen = space(setting.configuration, [setting.workload.seq_len]).override(
+    chosen = space(setting.configuration, [tokens_of(setting.workload)]).override(
         dict(zip(names, entries, strict=True))
     )
     return {each.name: each.values[0] for each in chosen.parameters if each.name in choices}

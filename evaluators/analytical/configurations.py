@@ -26,7 +26,7 @@ from evaluators.analytical.unfused import Unfused
 from evaluators.design import Designs
 from evaluators.engine.loopnest import LoopNest
 from evaluators.errors import InputError
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 
 class LoopNests(Protocol):

@@ -24,7 +24,7 @@ from evaluators.engine.columns import shared
 from evaluators.engine.loopnest import LoopNest
 from evaluators.errors import EvaluationError
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 CHUNK = 1 << 13
 """Designs evaluated at a time, so that the columns in flight stay in the cache."""

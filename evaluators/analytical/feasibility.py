@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from evaluators.components import address, sram
 from evaluators.design import Designs
 from evaluators.engine.columns import bounded_product
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 SENTENCES = {
     "array_rows_remainder": (

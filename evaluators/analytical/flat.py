@@ -25,7 +25,7 @@ from evaluators.analytical.three_pass import on_chip_activity, softmax_activitie
 from evaluators.design import PARAMETERS, Designs
 from evaluators.engine.columns import Column, Factors, divisors, select, shared
 from evaluators.engine.loopnest import LoopNest, check_attention
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 Int64s = NDArray[np.int64]
 

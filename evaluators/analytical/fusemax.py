@@ -19,7 +19,7 @@ from evaluators.describe.mapping import Mapping
 from evaluators.design import AUTOMATIC, Designs
 from evaluators.engine.columns import Column, Factors, bounded_product, divisors, shared
 from evaluators.engine.loopnest import LoopNest, check_attention
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 Int64s = NDArray[np.int64]
 

@@ -20,7 +20,8 @@ from evaluators.analytical.mappings import LINEAR_MAPPING
 from evaluators.design import Designs
 from evaluators.engine.columns import Factors, bounded_product, divisors, shared
 from evaluators.engine.loopnest import LoopNest, check_mappable
-from evaluators.workload import Transformer, Workload
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 
 Int64s = NDArray[np.int64]
 

@@ -14,7 +14,7 @@ from evaluators.analytical.activity import WORD_BYTES, Activity, kept_reads, lev
 from evaluators.analytical.counting import Count, Counts, count_choices
 from evaluators.analytical.mappings import SOFTMAX_MAPPINGS
 from evaluators.engine.columns import Factors, Mask, Real, select
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 SCORES = frozenset({"QK", "SN", "A"})
 """The M x P matrices of the softmax, the tensors of it that may spill."""

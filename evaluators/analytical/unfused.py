@@ -28,7 +28,7 @@ from evaluators.design import Designs
 from evaluators.engine.columns import Column, Factors, divisors, select, shared
 from evaluators.engine.loopnest import LoopNest, check_attention
 from evaluators.errors import TooLarge
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 Int64s = NDArray[np.int64]
 

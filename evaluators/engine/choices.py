@@ -19,11 +19,11 @@ from evaluators.engine.columns import Columns, all_shared, int64s, reals
 from evaluators.engine.constraints import divisions, magnitudes
 from evaluators.engine.costs import Costs, buffer_of
 from evaluators.engine.footprint import footprint_bytes
-from evaluators.engine.nests import Nests, extents
+from evaluators.engine.nests import Nests, present
 from evaluators.engine.rules import by_rule
 from evaluators.engine.schedule import Times
 from evaluators.errors import TooLarge
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 Int64s = NDArray[np.int64]
 
@@ -50,7 +50,10 @@ def resolved(
         slip.keeps_choices and accounting.repairs(Correction[name])
         for name, slip in accelerator.slips.items()
     )
+    there = present(accelerator, workload)
     for choice in accelerator.choices:
+        if not all(name in there for name in choice.einsums):
+            continue
         if always or any(name not in complete for name in choice.parameters):
             complete |= _searched(accelerator, workload, complete, accounting, choice)
     return complete
@@ -127,7 +130,7 @@ def _choices_of(
 ) -> Iterator[tuple[Any, Int64s]]:
     """Yield the values of a domain, with the rows of the designs that they are for."""
     reads = sorted(_names(domain.divisors_of, columns))
-    names = extents(workload)
+    names = workload.extents
     if len(reads) == 1:
         (name,) = reads
         for value in np.unique(columns[name]).tolist():
@@ -182,7 +185,7 @@ def _searched(
         group = rows_of[own]
         one = {key: int(different[key][group[0]]) for key in reads}
         axes = {
-            name: np.array(domain.at(extents(workload) | one))
+            name: np.array(domain.at(workload.extents | one))
             for name, domain in domains.items()
             if domain is not None
         }

@@ -18,14 +18,14 @@ from evaluators.engine.choices import resolved
 from evaluators.engine.columns import Columns, all_shared, int64s
 from evaluators.engine.constraints import magnitudes
 from evaluators.engine.costs import Costs, sram_size
-from evaluators.engine.nests import Nests, check_countable
+from evaluators.engine.nests import Nests, check_countable, present
 from evaluators.engine.plan import plan
 from evaluators.engine.reasons import reason
 from evaluators.engine.rules import exact, given_of
 from evaluators.engine.schedule import Times
 from evaluators.errors import EvaluationError
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 CHUNK = 1 << 15
 """Designs evaluated at a time: few enough that the columns in flight stay in the cache, and so many
@@ -35,9 +35,9 @@ Float64s = NDArray[np.float64]
 
 
 class Results:
-    """The results of a batch, filled chunk by chunk."""
+    """The results of a batch of n, with a breakdown of some Einsums, filled chunk by chunk."""
 
-    def __init__(self, described: Accelerator, n: int, *, breakdown: bool) -> None:
+    def __init__(self, described: Accelerator, n: int, einsums: tuple[str, ...]) -> None:
         arrays = list(described.machine.arrays)
         self.columns: dict[str, Any] = {}
         self.violations: dict[str, Any] = {}
@@ -55,8 +55,7 @@ class Results:
                 ),
                 *(np.full(n, np.nan) for _ in EINSUM_METRICS),
             )
-            for name in described.cascade.einsums
-            if breakdown
+            for name in einsums
         }
         self.size = n
 
@@ -165,7 +164,8 @@ class AnalyticalEvaluator:
         """Evaluate a batch, see `evaluators.protocol.Evaluator.evaluate`."""
         described = accelerator_of(configuration)
         check_countable(plan(described, accounting), workload)
-        results = Results(described, len(designs), breakdown=breakdown)
+        there = present(described, workload)
+        results = Results(described, len(designs), there if breakdown else ())
         _evaluate(described, workload, given_of(described, designs), accounting, results)
         return Evaluations(
             _completed(designs, results.columns),
@@ -222,7 +222,7 @@ def _evaluate(
             chunk = resolved(described, workload, chunk, accounting)
         nests = Nests(described, workload, all_shared(chunk), accounting)
         violations = magnitudes(nests, own_choices=own_choices)
-        results.put(results.columns, {name: chunk[name] for name in told}, place)
+        results.put(results.columns, {name: chunk[name] for name in told if name in chunk}, place)
         results.put(results.violations, violations, place)
         feasible = np.ones(place.stop - start, dtype=bool)
         for magnitude in violations.values():

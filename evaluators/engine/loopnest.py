@@ -19,7 +19,7 @@ import numpy as np
 from evaluators.describe.mapping import Mapping
 from evaluators.engine.columns import Column, Factors, select
 from evaluators.errors import TooLarge
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 Names = tuple[str, ...]
 

@@ -13,7 +13,7 @@ from evaluators.describe.parameters import AUTOMATIC
 from evaluators.design import Designs
 from evaluators.engine.nests import Nests
 from evaluators.engine.rules import by_rule, given_of
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 
 def register_words(nests: Nests) -> dict[str, Any]:

@@ -16,27 +16,13 @@ import numpy as np
 from evaluators.accounting import Accounting, Correction
 from evaluators.analytical.counting import Count, Counts, count_choices
 from evaluators.describe.accelerator import Accelerator
+from evaluators.describe.cascade import Einsum
 from evaluators.describe.expressions import Expression
 from evaluators.describe.mapping import Row
 from evaluators.engine.columns import Factors, Mask, select
 from evaluators.engine.loopnest import LoopNest, check_mappable
 from evaluators.engine.plan import Kept, Plan, RowPlan, TablePlan, plan
-from evaluators.workload import Workload
-
-
-def extents(workload: Workload) -> dict[str, int]:
-    """Return the extents that a workload gives, by `WORKLOAD_RANKS`."""
-    shape = workload.transformer
-    return {
-        "B": shape.batch,
-        "H": shape.heads,
-        "P": workload.seq_len,
-        "M": workload.seq_len,
-        "E": shape.query_width,
-        "F": shape.value_width,
-        "D": shape.model_width,
-        "S": shape.ffn_width,
-    }
+from evaluators.workloads.workload import Workload
 
 
 @dataclass(frozen=True)
@@ -99,7 +85,7 @@ class Nests:
         columns: every parameter's values; one number where all designs share it.
         accounting: which slips are repaired.
         count: counts the loop nests.
-        einsums: those that are looked at, all by default.
+        einsums: those that are looked at, by default all that take place.
         real: divide without remainder, as if every extent were any real number.
 
     """
@@ -118,11 +104,11 @@ class Nests:
         self.accelerator = accelerator
         self.workload = workload
         self.accounting = accounting
-        self.plan: Plan = plan(accelerator, accounting, einsums)
+        self.plan: Plan = plan(accelerator, accounting, einsums or present(accelerator, workload))
         self.wrapped = not accounting.repairs(Correction.Q5)
         self._count = count
         self._real = real
-        self.values: dict[str, Any] = extents(workload) | dict(columns)
+        self.values: dict[str, Any] = workload.extents | dict(columns)
         for name, expression in accelerator.ranks.items():
             self.values[name] = expression(self.values, real=real)
 
@@ -190,17 +176,32 @@ class Nests:
 @lru_cache(maxsize=256)
 def check_countable(of: Plan, workload: Workload) -> None:
     """Raise `TooLarge` for a workload whose counts pass what is exact, or can be enumerated."""
-    given = extents(workload)
     for name in of.einsums:
-        families: dict[str, int] = {}
-        for rank in of.written[name].ranks:
-            family = rank.rstrip("0123456789") if rank not in given else rank
-            if family not in given:
-                families[rank] = int(of.accelerator.ranks[rank](given))
-            else:
-                families[family] = given[family]
-        where = f"{name} of {workload.transformer.name} at {workload.seq_len} tokens"
-        check_mappable(families, where)
+        where = f"{name} of {workload.transformer.name} {workload.told}"
+        check_mappable(_families(of.accelerator, of.written[name], workload), where)
+
+
+@lru_cache(maxsize=256)
+def present(accelerator: Accelerator, workload: Workload) -> tuple[str, ...]:
+    """Return the Einsums that take place: those whose ranks are not empty on a workload."""
+    return tuple(
+        name
+        for name, einsum in accelerator.cascade.einsums.items()
+        if all(_families(accelerator, einsum, workload).values())
+    )
+
+
+def _families(accelerator: Accelerator, einsum: Einsum, workload: Workload) -> dict[str, int]:
+    """Return the extents of an Einsum's ranks, of those that are split as one."""
+    given = workload.extents
+    families: dict[str, int] = {}
+    for rank in einsum.ranks:
+        family = rank.rstrip("0123456789") if rank not in given else rank
+        if family not in given:
+            families[rank] = int(accelerator.ranks[rank](given))
+        else:
+            families[family] = given[family]
+    return families
 
 
 def chosen(runs: list[Run], quantities: list[Any]) -> Any:

@@ -15,8 +15,7 @@ from evaluators.describe.expressions import Expression
 from evaluators.describe.parameters import AUTOMATIC
 from evaluators.design import PARAMETERS, Designs
 from evaluators.engine.columns import Columns, int64s
-from evaluators.engine.nests import extents
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 _SAFE = 57.0
 """Bits of a tile that leave room for its bytes and for the sum of all tensors."""
@@ -30,7 +29,7 @@ def given_of(accelerator: Accelerator, designs: Designs) -> dict[str, NDArray[An
 
 def exact(accelerator: Accelerator, workload: Workload, columns: Columns) -> Columns:
     """Return columns as Python integers where a tile's size may pass 64 bits, else as given."""
-    bits = {name: log2(size) for name, size in extents(workload).items()}
+    bits = {name: log2(max(1, size)) for name, size in workload.extents.items()}
     for name, each in columns.items():
         if each.dtype.kind == "i" and each.size:
             bits[name] = log2(max(1, int(each.max())))
@@ -106,7 +105,7 @@ def by_rule(
     published: Any = np.ones(n, dtype=bool)
     for each in sizes:
         published &= complete[each.name] == parameters[each.name].default
-    names: dict[str, Any] = extents(workload) | complete
+    names: dict[str, Any] = workload.extents | complete
     for name, each in parameters.items():
         if isinstance(each.rule, Expression):
             value: Any = each.rule(names)

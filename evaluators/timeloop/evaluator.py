@@ -26,7 +26,7 @@ from evaluators.timeloop import accelergy, audit, estimation, inputs, mapper, pr
 from evaluators.timeloop.cache import Cache, default_folder
 from evaluators.timeloop.counts import TimeloopCounts
 from evaluators.timeloop.run import TIME_LIMIT_S, run
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 STATISTICS = "timeloop-model.stats.txt"
 INPUT = "input.yaml"

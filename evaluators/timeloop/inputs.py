@@ -22,7 +22,7 @@ from evaluators.timeloop import chip as chips
 from evaluators.timeloop.chip import Chip
 from evaluators.timeloop.nodes import TOP, VERSION
 from evaluators.timeloop.text import as_yaml
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 _LETTERS = {"M1": "M", "M0": "N"}
 _RESTING = "EFKNMPHB"

@@ -31,7 +31,7 @@ from evaluators.timeloop.compounds import search_components
 from evaluators.timeloop.inputs import Entry, Request
 from evaluators.timeloop.nodes import VERSION
 from evaluators.timeloop.text import as_yaml
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 SEARCHED = ("unfused", "linear_flat", "linear_fusemax")
 """The configurations of which Timeloop's mapper maps some Einsums."""

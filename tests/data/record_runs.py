@@ -29,7 +29,9 @@ from evaluators.timeloop.cache import Cache
 from evaluators.timeloop.evaluator import FOUND, INPUT, STATISTICS, TABLES, TimeloopEvaluator
 from evaluators.timeloop.run import run
 from evaluators.timeloop.text import as_yaml
-from evaluators.workload import TRANSFORMERS, Workload, parse_seq_len
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.sizes import parse_seq_len
+from evaluators.workloads.workload import Workload
 from studies.paper import paper_design
 
 FOLDER = Path(__file__).parent

@@ -21,7 +21,8 @@ from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.engine.loopnest import LoopNest
 from evaluators.protocol import Evaluations
 from evaluators.timeloop import audit, versions
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 from studies.paper import paper_design
 
 INSTALLED = shutil.which("timeloop-model") and shutil.which("accelergy")

@@ -18,7 +18,10 @@ from evaluators.design import PARAMETERS, Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError
 from evaluators.protocol import METRICS, Evaluations
-from evaluators.workload import LARGEST, LONGEST, TRANSFORMERS, Transformer, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.sizes import LONGEST
+from evaluators.workloads.transformer import LARGEST, Transformer
+from evaluators.workloads.workload import Workload
 
 ENGINE = AnalyticalEvaluator()
 WORDS = (8, 16, 32, 48, 64, 96, 128, 192, 256)

@@ -13,7 +13,9 @@ from evaluators.analytical.engine import AnalyticalEvaluator as Written
 from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator as Described
 from evaluators.protocol import EINSUM_METRICS, METRICS, Evaluations
-from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 from studies.paper import paper_design
 
 SIDES = (8, 16, 32, 64, 96, 100, 128, 256, 512)

@@ -13,7 +13,9 @@ from evaluators.design import Designs
 from evaluators.engine.evaluator import CHUNK
 from evaluators.errors import InputError
 from evaluators.protocol import METRICS, Evaluations, evaluator
-from evaluators.workload import SEQ_LENS, TRANSFORMERS, Transformer, Workload
+from evaluators.workloads.paper import SEQ_LENS, TRANSFORMERS
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 from studies.paper import paper_design, pinned_binding
 
 ENGINE = evaluator("analytical")

@@ -10,7 +10,9 @@ from evaluators.accounting import PUBLISHED
 from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.design import PARAMETERS
 from evaluators.engine.evaluator import AnalyticalEvaluator
-from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 from search_spaces.domains import parameters_of
 
 ENGINE = AnalyticalEvaluator()
@@ -40,7 +42,7 @@ def test_a_linear_layer_that_does_not_divide_is_named(name: str) -> None:
     # 24 rows divide Q, K and FFN1 and leave 8 of V's, Z's and FFN2's columns.
     uneven = reason(name, ODD, "array_rows_remainder", array_rows=24, array_cols=8)
     assert "24 leaves a remainder of 8 in VW = 80 of V" in uneven
-    assert "T = 65536 of Q" in reason(name, BERT, "array_cols_remainder", array_cols=7)
+    assert "the 65536 tokens of Q" in reason(name, BERT, "array_cols_remainder", array_cols=7)
 
 
 @pytest.mark.parametrize("name", ["linear_flat", "linear_fusemax"])

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from evaluators.accounting import PUBLISHED
 from evaluators.errors import InputError
 from evaluators.protocol import evaluator
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 from search_spaces.space import SearchSpace, joint_space, space
 from studies.paper import points
 

@@ -9,7 +9,9 @@ import pytest
 
 from evaluators.accounting import Accounting
 from evaluators.errors import InputError
-from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 from studies import specification
 from studies.builtin import COLLECTIONS, STUDIES, builtin
 from studies.specification import Specification

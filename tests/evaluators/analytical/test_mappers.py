@@ -11,7 +11,8 @@ from evaluators.analytical.linear import tiles
 from evaluators.analytical.mapper import best
 from evaluators.design import Designs
 from evaluators.protocol import Evaluations
-from evaluators.workload import Transformer, Workload
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 
 KIB = 1024
 TIE = 1 + 1e-12

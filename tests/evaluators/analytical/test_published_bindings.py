@@ -7,7 +7,10 @@ import pytest
 from evaluators.analytical import flat
 from evaluators.analytical.mappings import STATIONARITIES
 from evaluators.design import Designs
-from evaluators.workload import TRANSFORMERS, Transformer, Workload, parse_seq_len
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.sizes import parse_seq_len
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 from studies.paper import paper_design
 
 MIB = 2**20

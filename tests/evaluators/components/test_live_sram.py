@@ -23,7 +23,8 @@ from evaluators.components import address, cacti, sram
 from evaluators.design import Designs
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 from studies import toml
 from studies.toml_text import to_toml
 

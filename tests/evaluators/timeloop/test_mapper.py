@@ -16,7 +16,9 @@ from evaluators.protocol import evaluator
 from evaluators.timeloop import accelergy, mapper, programs, stats
 from evaluators.timeloop.cache import Cache
 from evaluators.timeloop.evaluator import TimeloopEvaluator
-from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 from studies.paper import paper_design
 
 BERT_1K = Workload(TRANSFORMERS["BERT"], 1024)

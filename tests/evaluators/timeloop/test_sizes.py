@@ -13,7 +13,8 @@ from evaluators.design import Designs
 from evaluators.timeloop import chip as chips
 from evaluators.timeloop import inputs
 from evaluators.timeloop.evaluator import TimeloopEvaluator
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 
 READABLE = 2**31
 ALL_KEPT = {name: 1 for name in BINDING if name.startswith("keeps")}
