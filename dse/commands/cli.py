@@ -103,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     _verify(commands)
     _evaluate(commands)
     _accelerator(commands)
+    _workload_command(commands)
     _loopnest(commands)
     _model(commands)
     _study(commands)
@@ -332,6 +333,24 @@ def _accelerator(commands: argparse._SubParsersAction[_Parser]) -> None:
     new.add_argument("name", metavar="NAME", help="what the accelerator is called")
     new.add_argument("--base", default="binding", metavar="NAME", help="default: binding")
     new.add_argument("--file", metavar="FILE", help="where to (default: NAME.toml)")
+
+
+def _workload_command(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "workload",
+        "list transformers, show what a workload asks of any machine and which roof binds",
+        "dse workload show llama-3-8b --queries 1 --keys 8K --batch 64",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    _json(_action(actions, "list", "list the transformers that ship, with their sources"))
+    show = _action(actions, "show", "show shapes, multiply-accumulates, compulsory traffic")
+    show.add_argument("name", metavar="NAME", help="a model, or the path of a config.json")
+    _tokens(show)
+    show.add_argument(
+        "--configuration", default="binding", metavar="NAME", help="whose roofs (default: binding)"
+    )
+    _json(show)
 
 
 def _loopnest(commands: argparse._SubParsersAction[_Parser]) -> None:

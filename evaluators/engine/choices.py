@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.accounting import Accounting, Correction
-from evaluators.analytical.mapper import distinct, groups
 from evaluators.describe.accelerator import Accelerator, Choice
 from evaluators.describe.expressions import Expression
 from evaluators.describe.parameters import AUTOMATIC, Domain, LargestThatFits
 from evaluators.engine.columns import Columns, all_shared, int64s, reals
 from evaluators.engine.constraints import divisions, magnitudes
 from evaluators.engine.costs import Costs, buffer_of
+from evaluators.engine.distinct import distinct, groups
 from evaluators.engine.footprint import footprint_bytes
 from evaluators.engine.nests import Nests, present
 from evaluators.engine.rules import by_rule
@@ -55,7 +55,8 @@ def resolved(
         if not all(name in there for name in choice.einsums):
             continue
         if always or any(name not in complete for name in choice.parameters):
-            complete |= _searched(accelerator, workload, complete, accounting, choice)
+            domains = {name: accelerator.parameters[name].domain for name in choice.parameters}
+            complete |= _searched(accelerator, workload, complete, accounting, choice, domains)
     return complete
 
 
@@ -73,12 +74,27 @@ def _largest(
         given = columns.get(name, np.full(n, AUTOMATIC))
         rows = np.flatnonzero(given == AUTOMATIC)
         columns[name] = given
+        choose = _least_masked if workload.masked else _most
         if len(rows) == n:
-            columns[name] = _most(accelerator, workload, columns, accounting, name, each.rule.of)
+            columns[name] = choose(accelerator, workload, columns, accounting, name, each.rule.of)
         elif len(rows):
             own = {key: column[rows] for key, column in columns.items()}
             columns[name] = given.copy()
-            columns[name][rows] = _most(accelerator, workload, own, accounting, name, each.rule.of)
+            columns[name][rows] = choose(accelerator, workload, own, accounting, name, each.rule.of)
+
+
+def _least_masked(
+    accelerator: Accelerator,
+    workload: Workload,
+    columns: Columns,
+    accounting: Accounting,
+    name: str,
+    domain: Domain,
+) -> Int64s:
+    """Return the value of each design that is best under a mask: the largest may skip nothing."""
+    choice = Choice((name,), (), ("latency", "traffic", "energy"))
+    others = {key: column for key, column in columns.items() if key != name}
+    return _searched(accelerator, workload, others, accounting, choice, {name: domain})[name]
 
 
 def _most(
@@ -163,6 +179,7 @@ def _searched(
     columns: Columns,
     accounting: Accounting,
     choice: Choice,
+    domains: Mapping[str, Domain | None],
 ) -> dict[str, Int64s]:
     """Enumerate a choice for every design; designs that are equal to it are searched once."""
     keys = [name for name in columns if name in accelerator.all_parameters]
@@ -172,7 +189,6 @@ def _searched(
     different = {name: columns[name][first] for name in keys}
     suited = _suited(accelerator, workload, different, accounting, choice)
     different = {name: int64s(column) for name, column in different.items()}
-    domains = {name: accelerator.parameters[name].domain for name in choice.parameters}
     reads = sorted(
         set().union(*(_names(d.divisors_of, columns) for d in domains.values() if d is not None))
     )

@@ -6,7 +6,7 @@ does not depend on the design is computed once, as a plain integer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from math import isqrt
 from typing import Any, TypeAlias
 
@@ -97,6 +97,7 @@ class Factors:
         self._products: dict[tuple[str, ...], Any] = {(): 1}
         self._products.update({(name,): value for name, value in values.items()})
         self._exceed_one: dict[tuple[str, ...], Any] = {}
+        self._remembered: dict[Hashable, Any] = {}
 
     def product(self, names: tuple[str, ...]) -> Any:
         """Multiply the factors of that sorted tuple of names; the empty product is 1."""
@@ -105,6 +106,12 @@ class Factors:
             known = self.product(names[:-1]) * self._products[names[-1:]]
             self._products[names] = known
         return known
+
+    def remembered(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """Return what was computed from these factors under a key, computed when first asked."""
+        if key not in self._remembered:
+            self._remembered[key] = compute()
+        return self._remembered[key]
 
     def exceed_one(self, names: tuple[str, ...]) -> Any:
         """Tell where the product of those factors is more than 1: one bool, or one a design."""

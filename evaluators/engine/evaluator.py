@@ -212,13 +212,14 @@ def _evaluate(
     own_choices = any(name in columns for choice in described.choices for name in choice.parameters)
     given, columns = columns, exact(described, workload, columns)
     narrow = columns is given
-    if described.choices and n:
+    searched = bool(described.choices) or workload.masked
+    if searched and n:
         columns = resolved(described, workload, columns, accounting)
     told = [name for name, each in described.all_parameters.items() if not each.real]
     for start in range(0, n, CHUNK):
         place = slice(start, min(start + CHUNK, n))
         chunk = {name: column[place] for name, column in columns.items()}
-        if not described.choices:
+        if not searched:
             chunk = resolved(described, workload, chunk, accounting)
         nests = Nests(described, workload, all_shared(chunk), accounting)
         violations = magnitudes(nests, own_choices=own_choices)

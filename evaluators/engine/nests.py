@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from evaluators.describe.expressions import Expression
 from evaluators.describe.mapping import Row
 from evaluators.engine.columns import Factors, Mask, select
 from evaluators.engine.loopnest import LoopNest, check_mappable
+from evaluators.engine.masking import Visits, mask_of
 from evaluators.engine.plan import Kept, Plan, RowPlan, TablePlan, plan
 from evaluators.workloads.workload import Workload
 
@@ -105,8 +106,9 @@ class Nests:
         self.workload = workload
         self.accounting = accounting
         self.plan: Plan = plan(accelerator, accounting, einsums or present(accelerator, workload))
-        self.wrapped = not accounting.repairs(Correction.Q5)
-        self._count = count
+        mask = mask_of(workload)
+        self.wrapped = mask is None and not accounting.repairs(Correction.Q5)
+        self._count = count if mask is None else partial(LoopNest, visits=Visits(mask))
         self._real = real
         self.values: dict[str, Any] = workload.extents | dict(columns)
         for name, expression in accelerator.ranks.items():

@@ -46,7 +46,7 @@ def test_one_word_of_difference_is_found_and_placed(metric: str) -> None:
     deviations = {each.metric: each for each in compare(JOBS, results, [results[0], other])}
     assert deviations[metric].relative == pytest.approx(1e-9, rel=1e-3)
     assert deviations[metric].relative > TOLERANCE
-    assert deviations[metric].where == "flat on BERT at 1K"
+    assert deviations[metric].where == "flat on BERT at 1K tokens"
     assert sum(each.relative > TOLERANCE for each in deviations.values()) == 1
 
 
