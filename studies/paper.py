@@ -68,7 +68,7 @@ class Point:
 
 def points() -> list[Point]:
     """Return every point of figures 6 to 12, in the figures' order: 5 x 24 + 2 x 24 + 4 x 6."""
-    workloads = [Workload(shape, length) for shape in TRANSFORMERS.values() for length in SEQ_LENS]
+    workloads = list(_workloads())
     bars = [("attention", name) for name in ATTENTION]
     bars += [("inference", name) for name in dict.fromkeys(LINEAR_LAYERS.values())]
     return [
@@ -79,6 +79,12 @@ def points() -> list[Point]:
         Point("pareto", "binding", workload, pareto_designs(workload))
         for workload in (Workload(shape, PARETO_SEQ_LEN) for shape in TRANSFORMERS.values())
     ]
+
+
+@lru_cache(maxsize=1)
+def _workloads() -> dict[Workload, None]:
+    """Return the 24 workloads of the attention figures, in their order."""
+    return {Workload(shape, length): None for shape in TRANSFORMERS.values() for length in SEQ_LENS}
 
 
 def paper_design(name: str, workload: Workload) -> Designs:
@@ -96,9 +102,9 @@ def pinned(name: str, workload: Workload, designs: Designs) -> np.ndarray:
 
 def pinned_binding(name: str, workload: Workload) -> dict[str, np.ndarray]:
     """Return the binding columns of the paper's machine, shape (1,); empty where it has none."""
-    shape = workload.transformer
-    if TRANSFORMERS.get(shape.name) != shape or workload.seq_len not in SEQ_LENS:
+    if workload not in _workloads():
         return {}
+    shape = workload.transformer
     binding: dict[str, int] = {}
     if name == "flat":
         binding = _flat_bindings()[shape.name, workload.seq_len]

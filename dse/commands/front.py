@@ -191,7 +191,7 @@ def _standing(searched: Searched, pin: Pin) -> dict[str, Any]:
     workload = next(
         each
         for each in study.workloads
-        if [each.transformer.name, str(each.keys)] == pin.id.split("/")[2:4]
+        if [each.transformer.name, str(each.keys)] == pin.id.split("/")[2:4] and not each.causal
     )
     return standing | {
         **point,

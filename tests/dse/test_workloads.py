@@ -84,6 +84,17 @@ def test_the_linear_layers_are_those_of_the_transformer(dse: Run) -> None:
         assert macs == pytest.approx(1024 * token, rel=1e-12)
 
 
+@pytest.mark.parametrize("name", ["unfused", "flat", "cascade", "architecture", "binding"])
+def test_the_papers_bindings_are_those_of_its_own_workloads(dse: Run, name: str) -> None:
+    options = ("evaluate", "--configuration", name, "--seq-len", "4K", "--json")
+    dense, causal = (json.loads(dse(*options, *each)[1]) for each in ((), ("--causal",)))
+    assert causal["latency_s"] < 0.65 * dense["latency_s"]
+    decoded = json.loads(
+        dse(*options, "--queries", 256, "--model", "qwen2.5-7b", "--vector-lanes", 128)[1]
+    )
+    assert decoded["queries"] == 256
+
+
 @pytest.mark.parametrize("name", shipped())
 def test_every_kind_of_transformer_is_evaluated_or_says_why_not(dse: Run, name: str) -> None:
     """On sides that divide their rows: prefill under the model's mask, and decode."""
@@ -280,3 +291,20 @@ def test_evaluators_that_know_self_attention_alone_say_so() -> None:
         with pytest.raises(InputError, match="the Timeloop evaluators know self-attention without"):
             _ = work.seq_len
     assert Workload(transformer("gpt2-xl"), 1024).seq_len == 1024
+
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_the_readme_says_what_happens(dse: Run) -> None:
+    section = README.read_text(encoding="utf-8").split("## Workloads")[1].split("\n## ")[0]
+    lines = [line[4:] for line in section.split("\n") if line.startswith("    ")]
+    printed = [line for line in lines if line and not line.startswith(("$", "...", "[["))]
+    printed = printed[: next(i for i, line in enumerate(printed) if "model = " in line)]
+    commands = [line[2:].split()[1:] for line in lines if line.startswith("$ dse ")]
+    assert len(commands) == 5
+    for command in commands:
+        code, out, err = dse(*command)
+        assert (code, err) == (0, "")
+        if command[0] == "workload":
+            assert [line for line in printed if line not in out.split("\n")] == []
