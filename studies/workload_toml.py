@@ -6,7 +6,8 @@
     keys = "8K"
     batch = 64
 
-Keys of an entry are the options of the command line: seq_len, queries, keys, batch, mask, window.
+Keys of an entry are the options of the command line: seq_len, queries, keys, batch, mask, window,
+fit.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _TOO_LONG = 2**31
 
 _COUNTS = ("kv_heads", "experts", "layers", "window")
 _FLAGS = ("gated", "cross")
+_TEXTS = ("mask", "fit")
 _LATENT = tuple(each.name for each in fields(Latent))
 
 
@@ -73,12 +75,12 @@ def _entries(
     found = []
     for values in entries:
         entry = Table(values, ("workloads",), table.lines)
-        entry.only(("model", *TOKENS, "mask"), "a workload")
+        entry.only(("model", *TOKENS, *_TEXTS), "a workload")
         model = entry.get("model", str, "the name of a model", required=True)
         shape = _shape(entry, "model", model, own, folder)
         options = {
-            key: entry.get(key, str if key == "mask" else (str, int), "tokens, as '8K' or 8192")
-            for key in (*TOKENS, "mask")
+            key: entry.get(key, str if key in _TEXTS else (str, int), "tokens, as '8K' or 8192")
+            for key in (*TOKENS, *_TEXTS)
             if key in values
         }
         found.append(entry.checked("model", partial(workload_of, shape, options)))

@@ -12,6 +12,7 @@ from dse.reports.accelerator_text import description
 from evaluators.accounting import Accounting
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.checks import problems
+from evaluators.describe.padding import fitted
 from evaluators.describe.reading import (
     ACCELERATORS,
     accelerator,
@@ -54,6 +55,7 @@ def _described(checked: Accelerator, options: argparse.Namespace) -> str:
     shape = parse_shape(options.shape) if options.shape else transformer(options.model or "BERT")
     workload = workload_of(shape, {k: v for k, v in vars(options).items() if v is not None})
     accounting = Accounting.parse("corrected")
+    checked = fitted(checked, workload)
     columns = _design(checked, options.design)
     design = resolved(checked, workload, columns, accounting)
     nests = Nests(checked, workload, all_shared(design), accounting)

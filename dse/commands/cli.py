@@ -200,6 +200,12 @@ def _tokens(parser: _Parser) -> None:
         "--mask", metavar="NAME", help="none or causal (default: causal in a window, else none)"
     )
     parser.add_argument(
+        "--fit",
+        metavar="NAME",
+        help="strict or pad: what a side of an array leaves over is infeasible, or padded "
+        "(default: strict)",
+    )
+    parser.add_argument(
         "--causal", dest="mask", action="store_const", const="causal", help="as --mask causal"
     )
 

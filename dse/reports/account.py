@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from dse.reports import text
@@ -13,7 +15,9 @@ from dse.results.designs import Setting
 from evaluators.analytical.mappings import STATIONARITIES
 from evaluators.describe.catalogue import described
 from evaluators.engine.rules import by_rule, given_of
+from evaluators.engine.usefulness import padded_share
 from evaluators.protocol import EinsumEvaluation, Evaluations
+from evaluators.workloads.closed_forms import attention
 
 KIB, GIB = 2**10, 2**30
 UM2_PER_CM2 = 1e8
@@ -34,6 +38,7 @@ def account(setting: Setting, evaluations: Evaluations) -> str:
         f"  design    {_machine(setting, evaluations)}"
         f"{design['buffer_bytes'] / KIB:,.10g} KiB buffer",
         *_binding_line(design, evaluations),
+        *_usefulness(setting, metrics, evaluations),
         f"  latency   {metrics['latency_s']:.6g} s, {_bound(metrics, arrays, evaluations)}",
         *(
             f"  {each.called:9} busy {each.busy_s:.6g} s, utilization {each.util:.1%}"
@@ -79,6 +84,24 @@ def _arrays(setting: Setting, metrics: dict[str, float], evaluations: Evaluation
         _Array(name, name, float(evaluations.busy_s[name][0]), float(evaluations.util[name][0]))
         for name in others
     ]
+
+
+def _usefulness(setting: Setting, metrics: dict[str, float], evaluations: Evaluations) -> list[str]:
+    """Tell what padding costs, and what of a 2D array's peak the two matrix products are worth."""
+    workload, lines = setting.workload, []
+    accelerator = described(setting.configuration)
+    if workload.padded:
+        share = padded_share(accelerator, workload, evaluations.designs)
+        lines = [f"  padding   {share:.2%} of the macs"]
+    two_d = accelerator.machine.paper_names.get("2d")
+    attends = accelerator.cascade.computes == "attention"
+    if (workload.padded or workload.masked) and attends and two_d is not None:
+        columns = _columns(setting, evaluations)
+        sides = accelerator.machine.arrays[two_d].sides
+        pes = prod(int(np.ravel(side(columns))[0]) for side in sides)
+        peak = pes * float(np.ravel(columns["clock_hz"])[0]) * metrics["latency_s"]
+        lines += [f"  useful    {attention(workload).macs / peak:.2%} of the 2D array's peak"]
+    return lines
 
 
 def _columns(setting: Setting, evaluations: Evaluations) -> dict[str, NDArray[Any]]:

@@ -30,6 +30,7 @@ LABEL_DEFAULTS = {
     "shape": "",
     **dict.fromkeys(TOKENS, ""),
     "mask": "",
+    "fit": "",
     "accounting": "published",
     "sram": "table",
 }

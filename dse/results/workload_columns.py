@@ -18,9 +18,10 @@ WORKLOAD_FIELDS = (
     pa.field("queries", pa.int64()),
     pa.field("mask", pa.string()),
     pa.field("window", pa.int64()),
+    pa.field("fit", pa.string()),
 )
-"""Queries of a sequence, 'none' or 'causal', keys of a sliding window (0 without); seq_len is the
-number of keys."""
+"""Queries of a sequence, 'none' or 'causal', keys of a sliding window (0 without), 'strict' or
+'pad'; seq_len is the number of keys."""
 
 
 def workload_as_given(labels: Mapping[str, str]) -> dict[str, Any]:
@@ -33,6 +34,7 @@ def workload_as_given(labels: Mapping[str, str]) -> dict[str, Any]:
         "mask": labels["mask"] or "none",
         "window": parse_seq_len(labels["window"] or "0"),
         "shape": labels["shape"],
+        "fit": labels["fit"] or "strict",
     }
     if not labels["shape"]:
         shape = transformer(labels["model"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, reduce
 from math import prod
 from typing import Any
 
@@ -124,7 +124,7 @@ def _most(
     one, capacity = footprint(1.0, real=True)
     two, _ = footprint(2.0, real=True)
     with np.errstate(divide="ignore", invalid="ignore"):
-        bound = 1 + np.floor((capacity - one) / (two - one) + 1e-6)
+        bound = 1 + np.floor(np.true_divide(capacity - one, two - one) + 1e-6)
     bound = np.broadcast_to(np.where(np.isnan(bound), np.inf, bound), n)
     places, found = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     choices_of = list(_choices_of(workload, columns, domain))
@@ -135,10 +135,35 @@ def _most(
         size, capacity = footprint(found)
         too_large = np.broadcast_to(size > capacity, n) & (places > 0)
         if not too_large.any():
-            return found
+            break
         places = places - too_large
         for rows, choices in choices_of:
             found[rows] = choices[places[rows]]
+    if not workload.padded:
+        return found
+    every = np.ones(n, dtype=np.int64)
+    for rows, choices in choices_of:
+        every[rows] = choices[-1]
+    fuller = _fuller(found, every, _that_fit(footprint(1)[0], footprint(every)[0], capacity, every))
+    nests = Nests(accelerator, workload, given | {name: fuller}, accounting)
+    left = reduce(np.maximum, (each.rest() for each in divisions(nests)), np.zeros(n, np.int64))
+    return np.where(left == 0, fuller, found)
+
+
+def _that_fit(one: Any, most: Any, capacity: Any, every: Int64s) -> Any:
+    """Return how many tiles fit, whether or not that divides `every`, whose footprint is `most`."""
+    more = np.maximum(capacity - one, -1)
+    return np.where(every > 1, 1 + more * (every - 1) // np.maximum(most - one, 1), 1)
+
+
+def _fuller(found: Int64s, every: Int64s, fit: Any) -> Int64s:
+    """Return tiles of steps that have no divisor near what fits: as few tiles, as even, as do.
+
+    The steps are padded to a multiple of them.
+    """
+    fit = np.minimum(fit, every)
+    tiles = -(-every // np.maximum(fit, 1))
+    return np.where(2 * found <= fit, -(-every // tiles), found)
 
 
 def _choices_of(

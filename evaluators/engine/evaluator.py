@@ -12,6 +12,7 @@ from evaluators.accounting import CORRECTED, Accounting
 from evaluators.components.sram import live_failure
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.catalogue import described as accelerator_of
+from evaluators.describe.padding import fitted
 from evaluators.design import PARAMETERS, Designs
 from evaluators.engine.areas import areas_um2
 from evaluators.engine.choices import resolved
@@ -162,11 +163,14 @@ class AnalyticalEvaluator:
         breakdown: bool = False,
     ) -> Evaluations:
         """Evaluate a batch, see `evaluators.protocol.Evaluator.evaluate`."""
-        described = accelerator_of(configuration)
+        plain = accelerator_of(configuration)
+        described = fitted(plain, workload)
         check_countable(plan(described, accounting), workload)
         there = present(described, workload)
         results = Results(described, len(designs), there if breakdown else ())
-        _evaluate(described, workload, given_of(described, designs), accounting, results)
+        given = given_of(described, designs)
+        bounded = exact(plain, workload, given)
+        _evaluate(described, workload, given, bounded, accounting, results)
         return Evaluations(
             _completed(designs, results.columns),
             results.metrics,
@@ -186,9 +190,10 @@ class AnalyticalEvaluator:
         designs: Designs,
     ) -> str:
         """Explain a violation, see `evaluators.protocol.Evaluator.reason`."""
-        described = accelerator_of(configuration)
+        plain = accelerator_of(configuration)
+        described = fitted(plain, workload)
         columns = {name: each[:1] for name, each in given_of(described, designs).items()}
-        complete = resolved(described, workload, exact(described, workload, columns), CORRECTED)
+        complete = resolved(described, workload, exact(plain, workload, columns), CORRECTED)
         nests = Nests(described, workload, all_shared(complete), CORRECTED)
         return reason(nests, constraint, magnitude)
 
@@ -203,14 +208,17 @@ def _completed(designs: Designs, columns: Columns) -> Designs:
 def _evaluate(
     described: Accelerator,
     workload: Workload,
+    given: Columns,
     columns: Columns,
     accounting: Accounting,
     results: Results,
 ) -> None:
-    """Evaluate a batch, `CHUNK` designs at a time."""
+    """Evaluate a batch, `CHUNK` designs at a time.
+
+    `columns` are the given ones, as Python integers where a tile may pass 64 bits.
+    """
     n = len(next(iter(columns.values())))
     own_choices = any(name in columns for choice in described.choices for name in choice.parameters)
-    given, columns = columns, exact(described, workload, columns)
     narrow = columns is given
     searched = bool(described.choices) or workload.masked
     if searched and n:

@@ -8,6 +8,7 @@ together, from the first unmasked key to the last (docs/model/loop-nests.md#mask
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -40,47 +41,63 @@ class Mask:
     offset: int
     window: int = 0
 
-    def chunks(self, steps: Any, stride: Any, chunk: Any) -> Any:
-        """Return how many chunks of keys all steps visit.
+    def chunks(self, steps: Any, outer: Any, stride: Any, chunk: Any) -> Any:
+        """Return how many chunks of keys all steps of some query loops visit.
 
-        Step i has the rows from i * stride to (i + 1) * stride - 1; where the steps do not reach
-        all rows, other loops repeat them, and a step has the rows of all repetitions.
+        Step i has the `stride` rows from i * stride on. Where query loops outside these repeat
+        them, `outer` is the number of steps together, and a step has the rows of all repetitions.
+        Rows that pad the last steps are as the last row.
         """
-        beyond = self.rows - (steps - 1) * stride - 1
-        keys = self.group * chunk
-        visited = steps + floor_sum(steps, keys, stride, beyond + self.offset * self.group)
+        keys, last = self.group * chunk, self.rows - 1
+        reach = (outer - steps + 1) * stride - 1
+        within = np.clip((last - reach) // stride + 1, 0, steps)
+        offset = self.offset * self.group
+        visited = steps + floor_sum(within, keys, stride, reach + offset)
+        visited = visited + (steps - within) * ((last + offset) // keys)
         if not self.window:
             return visited
         before = (self.window - 1 - self.offset) * self.group
-        first = np.clip(-(-before // stride), 0, steps)
-        return visited - floor_sum(steps - first, keys, stride, first * stride - before)
+        within = np.clip(last // stride + 1, 0, steps)
+        first = np.clip(-(-before // stride), 0, within)
+        skipped = floor_sum(within - first, keys, stride, first * stride - before)
+        skipped = skipped + (steps - within) * (max(0, last - before) // keys)
+        return visited - skipped
 
 
 class Visits:
     """The chunks of keys that the query loops of a batch's loop nests visit under a mask.
 
     They are looked up by the columns themselves: loop nests that share columns share the result.
+
+    Args:
+        mask: the mask.
+        rows: rows of a step of the loops of those names, where padding makes it more than P over
+            all steps; None without padding.
+
     """
 
-    def __init__(self, mask: Mask) -> None:
+    def __init__(self, mask: Mask, rows: Callable[[Names], Any] | None = None) -> None:
         self._mask = mask
+        self._rows = rows
         self._known: dict[tuple[int, ...], tuple[Any, Any]] = {}
 
-    def __call__(self, steps: Any, outer: Any, key: Any) -> Any:
+    def __call__(self, steps: Any, outer: Any, key: Any, names: Names) -> Any:
         """Return the pairs of a step and a chunk that are visited.
 
         Args:
             steps: of the query loops that a count contains.
             outer: steps of these and of those outside them.
             key: steps of the key loop.
+            names: of the outer loops.
 
         """
         columns = (steps, outer, key)
-        names = tuple(id(each) for each in columns)
-        if names not in self._known:
-            stride, chunk = self._mask.rows // outer, self._mask.keys // key
-            self._known[names] = columns, self._mask.chunks(steps, stride, chunk)
-        return self._known[names][1]
+        places = tuple(id(each) for each in columns)
+        if places not in self._known:
+            stride = self._mask.rows // outer if self._rows is None else self._rows(names)
+            chunk = -(-self._mask.keys // key)
+            self._known[places] = columns, self._mask.chunks(steps, outer, stride, chunk)
+        return self._known[places][1]
 
 
 def mask_of(workload: Workload) -> Mask | None:
@@ -117,6 +134,18 @@ class _Cut:
 
     key: str
     queries: Names
+
+
+def query_loops(mapping: Mapping) -> Iterator[tuple[Names, Names]]:
+    """Yield the query loops from the outermost to each, and the loops over P that are inside it."""
+    every = [loop.factor for loop in mapping.loops if _family(loop.rank) == "P"]
+    for cut in _cuts(mapping):
+        for place in range(len(cut.queries)):
+            outer = cut.queries[: place + 1]
+            yield (
+                tuple(sorted(outer)),
+                tuple(sorted(factor for factor in every if factor not in outer)),
+            )
 
 
 @lru_cache(maxsize=4096)
@@ -167,5 +196,8 @@ class MaskedCounts:
         product = self._factors.product
         outer = cut.queries[: cut.queries.index(own[-1]) + 1]
         return self._visits(
-            product(tuple(sorted(own))), product(tuple(sorted(outer))), product((cut.key,))
+            product(tuple(sorted(own))),
+            product(tuple(sorted(outer))),
+            product((cut.key,)),
+            tuple(sorted(outer)),
         )

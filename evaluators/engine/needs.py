@@ -9,6 +9,7 @@ import numpy as np
 from evaluators.accounting import CORRECTED
 from evaluators.describe.catalogue import described
 from evaluators.describe.machine import REGISTERS
+from evaluators.describe.padding import fitted
 from evaluators.describe.parameters import AUTOMATIC
 from evaluators.design import Designs
 from evaluators.engine.nests import Nests
@@ -54,7 +55,7 @@ def registers_short(name: str, workload: Workload, designs: Designs) -> dict[str
     matter: all ways to run an Einsum are alike in the register files. `InputError` names an unknown
     configuration.
     """
-    accelerator = described(name)
+    accelerator = fitted(described(name), workload)
     columns = by_rule(accelerator, workload, given_of(accelerator, designs))
     for each, parameter in accelerator.all_parameters.items():
         given = columns.get(each, np.zeros(len(designs), dtype=np.int64))

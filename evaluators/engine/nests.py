@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache, partial, reduce
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from evaluators.describe.expressions import Expression
 from evaluators.describe.mapping import Row
 from evaluators.engine.columns import Factors, Mask, select
 from evaluators.engine.loopnest import LoopNest, check_mappable
-from evaluators.engine.masking import Visits, mask_of
+from evaluators.engine.masking import Visits, mask_of, query_loops
 from evaluators.engine.plan import Kept, Plan, RowPlan, TablePlan, plan
 from evaluators.workloads.workload import Workload
 
@@ -108,7 +108,9 @@ class Nests:
         self.plan: Plan = plan(accelerator, accounting, einsums or present(accelerator, workload))
         mask = mask_of(workload)
         self.wrapped = mask is None and not accounting.repairs(Correction.Q5)
-        self._count = count if mask is None else partial(LoopNest, visits=Visits(mask))
+        self._mask = mask
+        self._count = count
+        self._visits = None if mask is None or workload.padded else Visits(mask)
         self._real = real
         self.values: dict[str, Any] = workload.extents | dict(columns)
         for name, expression in accelerator.ranks.items():
@@ -137,11 +139,12 @@ class Nests:
     def runs(self) -> dict[str, list[Run]]:
         """Every Einsum's ways to run that some design takes."""
         found: dict[str, list[Run]] = {name: [] for name in self.einsums}
-        for table, factors in zip(self.plan.tables, self.factors, strict=True):
+        for place, (table, factors) in enumerate(zip(self.plan.tables, self.factors, strict=True)):
+            count = self._counted(place)
             for each in table.rows:
                 mask = self.selects(each.row)
                 if mask is True or np.any(mask):
-                    found[each.row.einsum].append(self._run(each, mask, factors))
+                    found[each.row.einsum].append(self._run(each, mask, factors, count))
         return {name: _placed(runs) for name, runs in found.items()}
 
     def selects(self, row: Row) -> Mask:
@@ -164,13 +167,25 @@ class Nests:
                 names[name] = expression(names, real=self._real)
         return names
 
-    def _run(self, each: RowPlan, mask: Mask, factors: Factors) -> Run:
+    def _counted(self, place: int) -> Count:
+        """Return what counts the loop nests of a table: under a mask, what it leaves of them."""
+        if self._mask is None:
+            return self._count
+        visits = self._visits or Visits(self._mask, partial(self._rows_of, place))
+        return partial(LoopNest, visits=visits)
+
+    def _rows_of(self, place: int, outer: tuple[str, ...]) -> Any:
+        """Return the rows in a step of query loops of a table, the fewest that nests pad it to."""
+        inside = rows_inside(self.plan)[loops_of(self.plan.tables[place], outer)]
+        return reduce(np.minimum, (self.factors[table].product(names) for table, names in inside))
+
+    def _run(self, each: RowPlan, mask: Mask, factors: Factors, count: Count) -> Run:
         if not each.choices:
-            nest = self._count(each.streamed, factors, wrapped=self.wrapped)
+            nest = count(each.streamed, factors, wrapped=self.wrapped)
             return Run(each, mask, nest, nest, {}, factors)
         kept = {tensor: self.values[name] != 0 for tensor, name in each.choices.items()}
         off, on = count_choices(
-            self._count, each.streamed, each.resident, kept, factors, wrapped=self.wrapped
+            count, each.streamed, each.resident, kept, factors, wrapped=self.wrapped
         )
         return Run(each, mask, off, on, kept, factors)
 
@@ -204,6 +219,26 @@ def _families(accelerator: Accelerator, einsum: Einsum, workload: Workload) -> d
         else:
             families[family] = given[family]
     return families
+
+
+@lru_cache(maxsize=256)
+def rows_inside(of: Plan) -> dict[tuple[str, ...], list[tuple[int, tuple[str, ...]]]]:
+    """Return what lies inside query loops: those -> tables, each with the loops over P inside."""
+    found: dict[tuple[str, ...], list[tuple[int, tuple[str, ...]]]] = {}
+    for place, table in enumerate(of.tables):
+        for each in table.rows:
+            for mapping in (each.streamed, each.resident):
+                for outer, inner in query_loops(mapping):
+                    known = found.setdefault(loops_of(table, outer), [])
+                    if (place, inner) not in known:
+                        known.append((place, inner))
+    return found
+
+
+def loops_of(table: TablePlan, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return loops of a table by what they come to, so that those of other tables compare."""
+    factors = table.table.factors
+    return tuple(sorted(factors[name].text if name in factors else name for name in names))
 
 
 def chosen(runs: list[Run], quantities: list[Any]) -> Any:

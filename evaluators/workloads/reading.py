@@ -21,7 +21,11 @@ TOKENS = ("seq_len", "queries", "keys", "batch", "window")
 MASKS = ("none", "causal")
 """What `mask` may be: by default causal where there is a window, else none."""
 
-LABELS = ("model", "shape", "seq_len", "queries", "mask", "window")
+FITS = ("strict", "pad")
+"""What `fit` may be: whether what a side of an array leaves over is infeasible, as by default, or
+padded."""
+
+LABELS = ("model", "shape", "seq_len", "queries", "mask", "window", "fit")
 """What tells a workload in a table; `seq_len` is the number of keys."""
 
 
@@ -45,7 +49,11 @@ def workload_of(shape: Transformer, given: Mapping[str, str | int]) -> Workload:
     causal = _causal(str(options.get("mask", "")), shape.window if window is None else window)
     if window is None:
         window = shape.window if causal else 0
-    return Workload(shape, queries, queries if keys is None else keys, causal, window)
+    fit = str(options.get("fit", FITS[0]))
+    if fit not in FITS:
+        raise InputError(f"fit '{shown(fit)}' is unknown; write {' or '.join(FITS)}")
+    own = queries if keys is None else keys
+    return Workload(shape, queries, own, causal, window, padded=fit == "pad")
 
 
 def _tokens(name: str, given: str | int) -> int:
@@ -70,6 +78,7 @@ def labels_of(workload: Workload) -> dict[str, Any]:
         "queries": workload.queries,
         "mask": workload.mask,
         "window": workload.window,
+        "fit": FITS[workload.padded],
     }
 
 
@@ -82,4 +91,6 @@ def options_of(workload: Workload) -> dict[str, str | int]:
         options |= {"mask": workload.mask}
     if workload.window != workload.transformer.window:
         options |= {"window": workload.window}
+    if workload.padded:
+        options |= {"fit": "pad"}
     return {"seq_len": workload.keys} | options

@@ -23,6 +23,7 @@ class Workload:
         keys: tokens of the context, of a sequence; as many as the queries unless given.
         causal: query q attends the keys up to q + keys - queries.
         window: and of those the last so many; 0 for all.
+        padded: what a side of an array leaves over is padded, instead of being infeasible.
 
     """
 
@@ -31,6 +32,7 @@ class Workload:
     keys: int = 0
     causal: bool = False
     window: int = 0
+    padded: bool = False
 
     def __post_init__(self) -> None:
         if self.keys == 0:
@@ -135,7 +137,7 @@ class Workload:
             "cross",
             "latent",
         } & self.transformer.further.keys()
-        if self.keys != self.queries or self.masked or unlike:
+        if self.keys != self.queries or self.masked or self.padded or unlike:
             raise InputError(
                 f"{self.transformer.name} {self.told}: the Timeloop evaluators know self-attention "
                 "without a mask alone, a head of keys and values for every head of queries, and a "
@@ -160,6 +162,8 @@ class Workload:
             text += ", causal"
         if self.window:
             text += f" in a window of {seq_len_label(self.window)}"
+        if self.padded:
+            text += ", padded"
         return text
 
     @property
@@ -171,7 +175,6 @@ class Workload:
             name: value if isinstance(value, (bool, int)) else vars(value)
             for name, value in shape.further.items()
         }
-        own = {"keys": self.keys, "causal": self.causal, "window": self.window}
-        plain = {"keys": self.queries, "causal": False, "window": 0}
-        further |= {name: value for name, value in own.items() if value != plain[name]}
+        plain = vars(Workload(shape, self.queries))
+        further |= {name: value for name, value in vars(self).items() if value != plain[name]}
         return f"{seq_len_label(self.queries)} {sizes | further}"

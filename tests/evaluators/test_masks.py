@@ -112,7 +112,8 @@ def test_visited_pairs_of_real_models_on_256_pes(
     shape = transformer(model)
     mask = mask_of(Workload(shape, tokens, causal=True, window=shape.window))
     assert mask is not None
-    assert mask.chunks(tokens * 4 // 256 // tiles, 256 * tiles, 256) == visited
+    steps = tokens * 4 // 256 // tiles
+    assert mask.chunks(steps, steps, 256 * tiles, 256) == visited
 
 
 def test_query_tiles_are_the_fastest_under_a_mask() -> None:
@@ -183,10 +184,11 @@ def test_visited_chunks_are_those_between_the_first_and_the_last_key(
 
     stride = mask.rows // (outer * inner)
     both = visited(rows[i, j] for i in range(outer) for j in range(inner))
-    assert mask.chunks(outer * inner, stride, chunk) == both
-    assert mask.chunks(outer, stride * inner, chunk) == visited(rows[i] for i in range(outer))
+    assert mask.chunks(outer * inner, outer * inner, stride, chunk) == both
+    whole = visited(rows[i] for i in range(outer))
+    assert mask.chunks(outer, outer, stride * inner, chunk) == whole
     alone = visited(rows[:, j] for j in range(inner))
-    assert mask.chunks(inner, stride, chunk) == alone
+    assert mask.chunks(inner, outer * inner, stride, chunk) == alone
 
 
 FUSEMAX = ("cascade", "architecture", "binding", "one_array")
