@@ -24,7 +24,7 @@ from dse.commands.cli import _parser, main
 from evaluators.describe import cascade, machine, mapping, reading
 from evaluators.describe.accelerator import WORKLOAD_RANKS
 from evaluators.errors import InputError
-from studies import toml
+from studies import toml, workload_toml
 from studies.objectives import BOUNDABLE, OBJECTIVES
 from studies.specification import SAMPLERS
 
@@ -269,7 +269,8 @@ def test_the_reference_of_study_files_is_complete() -> None:
     known = {words(first)[0]: words(cell) for first, cell in table(page, "of")}
     assert known == {"objectives": tuple(OBJECTIVES), "sampler": SAMPLERS}
     assert keys(page, "key of `constraints`") == {*BOUNDABLE, "registers"}
-    assert keys(page, "key of a transformer") == set(toml._SHAPE)
+    assert keys(page, "key of a workload") == set(workload_toml.ENTRY)
+    assert keys(page, "key of a transformer") == set(workload_toml.TRANSFORMER)
 
 
 @pytest.mark.parametrize("key", ["seed", "trials", "batch", "evaluator", "accounting", "sampler"])

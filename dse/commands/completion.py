@@ -81,13 +81,14 @@ def _studies_on_disk(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
 
 
 def _models(**_: Any) -> list[str]:
-    from evaluators.workload import TRANSFORMERS  # noqa: PLC0415
+    from evaluators.workloads.catalogue import names  # noqa: PLC0415
 
-    return list(TRANSFORMERS)
+    return names()
 
 
 def _seq_lens(**_: Any) -> list[str]:
-    from evaluators.workload import SEQ_LENS, seq_len_label  # noqa: PLC0415
+    from evaluators.workloads.paper import SEQ_LENS  # noqa: PLC0415
+    from evaluators.workloads.sizes import seq_len_label  # noqa: PLC0415
 
     return [seq_len_label(each) for each in SEQ_LENS]
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from evaluators.accounting import Accounting, Correction
 from evaluators.errors import InputError
 from evaluators.protocol import METRICS
-from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 from search_spaces.domains import ATTENTION
 from search_spaces.space import space
 from studies import toml
