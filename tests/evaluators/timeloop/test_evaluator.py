@@ -72,11 +72,11 @@ def test_a_run_that_fails_is_the_evaluations_failure(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     failing = TimeloopEvaluator(Cache(tmp_path / "cache"))
     design = paper_design("binding", BERT_1K)
-    tight = design.with_columns(buffer_bytes=np.array([2**16]))
+    tight = design.with_columns({"buffer_bytes": np.array([2**16])})
     both = Designs.of(
         **{
-            name: np.concatenate([tight.columns()[name], column])
-            for name, column in design.columns().items()
+            name: np.concatenate([tight.columns[name], column])
+            for name, column in design.columns.items()
         }
     )
     result = failing.evaluate("binding", BERT_1K, both, PUBLISHED)
@@ -96,7 +96,7 @@ def test_a_design_that_does_not_fit_is_infeasible_without_a_run(monkeypatch, tmp
         file.write_text("#!/bin/sh\nexit 1\n", encoding="ascii")
         file.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    tight = paper_design("binding", BERT_1K).with_columns(buffer_bytes=np.array([2**16]))
+    tight = paper_design("binding", BERT_1K).with_columns({"buffer_bytes": np.array([2**16])})
     timeloop = TimeloopEvaluator(Cache(tmp_path / "cache"))
     result = timeloop.evaluate("binding", BERT_1K, tight, PUBLISHED)
     assert not result.feasible[0]
