@@ -32,7 +32,7 @@ def agree(theirs, ours):
 @pytest.mark.parametrize("accounting", [PUBLISHED, CORRECTED], ids=lambda each: each.name)
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_the_papers_design_has_the_analytical_metrics(tools, cache, name, accounting):
-    arguments = (name, BERT_1K, paper_design(name, BERT_1K), accounting)
+    arguments = (name, BERT_1K, paper_design(name, BERT_1K, accounting), accounting)
     ours = ANALYTICAL.evaluate(*arguments, breakdown=True)
     agree(TimeloopEvaluator(cache).evaluate(*arguments, breakdown=True), ours)
     again = TimeloopEvaluator(Cache(cache.folder))
