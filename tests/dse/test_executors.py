@@ -243,7 +243,7 @@ def test_no_jobs_give_no_results(each: Executor) -> None:
 def test_infeasible_designs_are_results(each: Executor) -> None:
     small = job("binding", 5)
     no_buffer = np.full(5, 2048, dtype=np.int64)
-    small = replace(small, designs=small.designs.with_columns(buffer_bytes=no_buffer))
+    small = replace(small, designs=small.designs.with_columns({"buffer_bytes": no_buffer}))
     (result,) = each.evaluate([small])
     assert not result.feasible.any()
     assert np.isnan(result.metrics["latency_s"]).all()
@@ -278,7 +278,8 @@ def test_bad_input_passes_unchanged(each: Executor, wrong: Job, sentence: str) -
 
 def test_another_exception_says_what_was_evaluated(each: Executor) -> None:
     torn = job("binding", 9)
-    torn = replace(torn, designs=torn.designs.with_columns(array_cols=torn.designs.array_cols[:-1]))
+    short = {"array_cols": torn.designs.columns["array_cols"][:-1]}
+    torn = replace(torn, designs=torn.designs.with_columns(short))
     with pytest.raises(
         EvaluationError, match=r"^9 designs of binding on BERT at 256K tokens: ValueError: "
     ) as caught:

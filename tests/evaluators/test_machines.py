@@ -14,7 +14,7 @@ from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
 from evaluators.describe.catalogue import described
 from evaluators.describe.machine import Machine
 from evaluators.describe.reading import MACHINES, machine, shipped
-from evaluators.design import LACKED, Designs
+from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.engine.needs import registers_short
 from evaluators.protocol import Evaluations
@@ -34,11 +34,7 @@ def sizes(chip: Machine) -> dict[str, float]:
 
 
 def defaults(chip: Machine, **changed: int) -> Designs:
-    own = {
-        name: int(chip.parameters[name].default or 0) if name in chip.parameters else lacked
-        for name, lacked in LACKED.items()
-    }
-    return Designs.of(**(own | changed))
+    return Designs.of(**changed).only(chip.parameters)
 
 
 def workload(chip: str) -> Workload:

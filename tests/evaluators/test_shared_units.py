@@ -53,7 +53,7 @@ def evaluate(name: str, lanes: int = 256, **binding: object) -> Evaluations:
         buffer_bytes=2**24,
         pe_registers=12,
         lane_registers=32,
-        binding=binding,  # type: ignore[arg-type]
+        **binding,  # type: ignore[arg-type]
     )
     return AnalyticalEvaluator().evaluate(name, BERT, designs, PUBLISHED, breakdown=True)
 

@@ -56,7 +56,7 @@ def evaluate(
     **sizes: object,
 ) -> Evaluations:
     defaults = {"array_rows": 256, "array_cols": 256, "vector_lanes": 256, "buffer_bytes": 16 * MIB}
-    designs = Designs.of(**(defaults | sizes), binding=binding)  # type: ignore[arg-type]
+    designs = Designs.of(**(defaults | sizes | (binding or {})))  # type: ignore[arg-type]
     return AnalyticalEvaluator().evaluate(name, workload, designs, accounting, breakdown=True)
 
 

@@ -48,7 +48,7 @@ def machine(rows: int, cols: int, buffer_bytes: int, binding: dict | None = None
         array_cols=cols,
         vector_lanes=8,
         buffer_bytes=buffer_bytes,
-        binding=binding,
+        **(binding or {}),
     )
 
 
@@ -115,7 +115,7 @@ def test_every_linear_layer_moves_the_least_words_that_the_buffer_allows():
         }
         for name, (n, k) in LAYERS.items():
             m1, n1 = (
-                int(evaluations.designs.binding[f"{name}_{tile}"][i]) for tile in ("m1", "n1")
+                int(evaluations.designs.columns[f"{name}_{tile}"][i]) for tile in ("m1", "n1")
             )
             moved_words = words_moved(tokens, n, k, m1=m1, n1=n1, rows=rows, cols=cols)
             tile = k * (cols * m1 + rows * n1)
@@ -219,7 +219,7 @@ def test_an_unfused_mapping_is_the_best_of_all_that_fit(einsum, mapped, given, w
             "unfused", workload, machine(*each, columns(every)), given, breakdown=True
         )
         assert forced.feasible.all()
-        assert {name: int(found.designs.binding[name][i]) for name in choices[0]} in choices
+        assert {name: int(found.designs.columns[name][i]) for name in choices[0]} in choices
         least_cost = least(costs_of_einsum(forced, einsum))
         assert costs_of_einsum(found, einsum)[i] == pytest.approx(least_cost, rel=1e-9)
 
@@ -290,10 +290,10 @@ def test_flats_binding_is_the_best_of_all_that_divide(accounting, widths, seq_le
         forced = ENGINE.evaluate("flat", workload, machine(*each, columns(choices)), accounting)
         assert forced.feasible.tolist() == valid
         allowed = [choice for choice, ok in zip(choices, valid, strict=True) if ok]
-        assert {name: int(found.designs.binding[name][i]) for name in choices[0]} in allowed
+        assert {name: int(found.designs.columns[name][i]) for name in choices[0]} in allowed
         costs = [cost for cost, ok in zip(costs_of_design(forced), valid, strict=True) if ok]
         assert costs_of_design(found)[i] == pytest.approx(least(costs), rel=1e-9)
         first = next(
             choice for choice, cost in zip(allowed, costs, strict=True) if ties(cost, least(costs))
         )
-        assert {name: int(found.designs.binding[name][i]) for name in choices[0]} == first
+        assert {name: int(found.designs.columns[name][i]) for name in choices[0]} == first

@@ -67,14 +67,12 @@ def table_designs(row: dict[str, str]) -> Designs:
         array_cols=side,
         vector_lanes=side,
         buffer_bytes=buffer_bytes,
-        binding={
-            "query_rows": int(row["L"] if whole else row["P1"]),
-            "qk_stationarity": STATIONARITIES.index(row["QK_stationarity"]),
-            "av_stationarity": STATIONARITIES.index(row["AV_stationarity"]),
-            **{
-                f"keeps_{tensor}": int(row[f"{column}_loc"] == "onchip")
-                for tensor, column in locations.items()
-            },
+        query_rows=int(row["L"] if whole else row["P1"]),
+        qk_stationarity=STATIONARITIES.index(row["QK_stationarity"]),
+        av_stationarity=STATIONARITIES.index(row["AV_stationarity"]),
+        **{
+            f"keeps_{tensor}": int(row[f"{column}_loc"] == "onchip")
+            for tensor, column in locations.items()
         },
     )
 

@@ -68,7 +68,7 @@ def test_what_overflowed_in_timeloop_is_put_right_where_the_correction_asks_for_
         overflows += printed(exact) != printed(lossy)
         return TimeloopCounts(mapping, printed(lossy), exact)
 
-    arguments = (name, workload, paper_design(name, workload), CORRECTED)
+    arguments = (name, workload, paper_design(name, workload, CORRECTED), CORRECTED)
     ours = AnalyticalEvaluator().evaluate(*arguments)
     theirs = AnalyticalEvaluator(lambda nests: Batch(nests.recounted(count)), chunk=1).evaluate(
         *arguments

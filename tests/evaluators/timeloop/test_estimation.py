@@ -63,7 +63,7 @@ def test_what_is_no_estimate_is_named(text):
 @pytest.mark.parametrize("name", ["unfused", "cascade", "linear_fusemax"])
 def test_accelergy_estimates_the_energy_of_the_accounting(tools, cache, name):
     for accounting in (PUBLISHED, CORRECTED):
-        arguments = (name, BERT_1K, paper_design(name, BERT_1K), accounting)
+        arguments = (name, BERT_1K, paper_design(name, BERT_1K, accounting), accounting)
         audited = TimeloopEvaluator(cache, audits=True).evaluate(*arguments).whole()
         estimate, exact = (
             float(audited.metrics[each][0]) for each in (audit.ESTIMATED_PJ, audit.EXACT_PJ)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from evaluators.accounting import CORRECTED, PUBLISHED
+from evaluators.describe.catalogue import described
 from evaluators.design import Designs
 from evaluators.protocol import EINSUM_METRICS, METRICS, Runs, evaluator
 from evaluators.timeloop.cache import Cache
@@ -34,7 +35,7 @@ def agree(theirs, ours):
 @pytest.mark.parametrize("accounting", [PUBLISHED, CORRECTED], ids=lambda each: each.name)
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_the_papers_design_has_the_analytical_metrics(tools, cache, name, accounting):
-    arguments = (name, BERT_1K, paper_design(name, BERT_1K), accounting)
+    arguments = (name, BERT_1K, paper_design(name, BERT_1K, accounting), accounting)
     ours = ANALYTICAL.evaluate(*arguments, breakdown=True)
     agree(TimeloopEvaluator(cache).evaluate(*arguments, breakdown=True), ours)
     again = TimeloopEvaluator(Cache(cache.folder))
@@ -52,6 +53,7 @@ def test_any_design_has_the_analytical_metrics(tools, cache, name):
         pe_registers=[1, 3, 5],
         lane_registers=[1, 7, 9],
     )
+    designs = designs.only(described(name).all_parameters)
     arguments = (name, SMALL, designs, PUBLISHED)
     ours = ANALYTICAL.evaluate(*arguments)
     assert ours.feasible.tolist() == [True, True, False]
@@ -74,11 +76,11 @@ def test_a_run_that_fails_is_the_evaluations_failure(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     failing = TimeloopEvaluator(Cache(tmp_path / "cache"))
     design = paper_design("binding", BERT_1K)
-    tight = design.with_columns(buffer_bytes=np.array([2**16]))
+    tight = design.with_columns({"buffer_bytes": np.array([2**16])})
     both = Designs.of(
         **{
-            name: np.concatenate([tight.columns()[name], column])
-            for name, column in design.columns().items()
+            name: np.concatenate([tight.columns[name], column])
+            for name, column in design.columns.items()
         }
     )
     result = failing.evaluate("binding", BERT_1K, both, PUBLISHED)
@@ -98,7 +100,7 @@ def test_a_design_that_does_not_fit_is_infeasible_without_a_run(monkeypatch, tmp
         file.write_text("#!/bin/sh\nexit 1\n", encoding="ascii")
         file.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    tight = paper_design("binding", BERT_1K).with_columns(buffer_bytes=np.array([2**16]))
+    tight = paper_design("binding", BERT_1K).with_columns({"buffer_bytes": np.array([2**16])})
     timeloop = TimeloopEvaluator(Cache(tmp_path / "cache"))
     result = timeloop.evaluate("binding", BERT_1K, tight, PUBLISHED)
     assert not result.feasible[0]

@@ -99,7 +99,7 @@ def test_the_recorded_mappings_count_as_our_optimum(linear):
         return searched(linear, request, left)["timeloop-mapper.map.yaml"]
 
     chosen = mapper.searched(linear.nests, search)
-    assert chosen.keys() == linear.design.binding.keys()
+    assert chosen.keys() <= linear.design.columns.keys()
     found, best = Costs(linear.nests.with_values(chosen)), Costs(linear.nests)
     for quantity in ("traffic_bytes", "energy_pj", "compute_s"):
         assert getattr(found, quantity) == getattr(best, quantity)

@@ -28,7 +28,7 @@ def flat(seq_len: int, side: int, **binding: int) -> tuple[Workload, Designs]:
         array_cols=side,
         vector_lanes=side,
         buffer_bytes=2**20,
-        binding=chosen | binding,
+        **(chosen | binding),
     )
     return Workload(TRANSFORMERS["BERT"], seq_len), design
 
