@@ -8,10 +8,16 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluators.accounting import PUBLISHED
 from evaluators.describe.cascade import Einsum, Tensor
 from evaluators.describe.catalogue import described
+from evaluators.design import Designs
+from evaluators.engine.evaluator import nests_of
 from evaluators.errors import InputError
 from evaluators.timeloop import expressible, front_end, inputs
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 
 QK_OF_BINDING = """
 - {factors: [B=64, E=1, H=12, M=4, N=1, P=1], permutation: [E, N, M, P, H, B],
@@ -133,3 +139,24 @@ def test_what_timeloop_cannot_express_is_one_sentence():
             expressible.check_expressible(refused(*stores))
         assert "\n" not in str(told.value)
         assert str(told.value).startswith("binding: machine fusemax: ")
+
+
+def of_a_workload(workload):
+    designs = Designs.of(array_rows=64, array_cols=64, vector_lanes=64, query_tiles=1)
+    return nests_of("binding", workload, designs, PUBLISHED)
+
+
+def test_a_mask_is_refused_in_one_sentence():
+    causal = of_a_workload(Workload(TRANSFORMERS["BERT"], 4096, causal=True))
+    with pytest.raises(
+        InputError, match="causal: Timeloop counts loop nests without a mask"
+    ):
+        inputs.requests(causal)
+
+
+def test_queries_grouped_heads_and_padding_are_loop_nests_like_any():
+    """200 rows of 4 heads on 8 heads of 1000 keys each: 4 steps of 50 and 16 of 63."""
+    shape = Transformer("grouped", 2, 256, 64, 64, 32, 1024, kv_heads=8)
+    (qk, *_) = inputs.requests(of_a_workload(Workload(shape, 50, 1000, padded=True)))
+    extents = inputs.problem(qk)["instance"]
+    assert extents == {"B": 2, "H": 8, "P": 4 * 50, "M": 16, "N": 63, "E": 64}
