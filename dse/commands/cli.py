@@ -542,10 +542,19 @@ def _front(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _command(
         commands,
         "front",
-        "show a study's front, how good it is, and how the paper's points stand",
+        "show studies' fronts, how good they are, and how the paper's points stand",
         "dse front binding-bert",
     )
-    parser.add_argument("study", metavar="NAME", help="a study that was run, or a collection")
+    parser.add_argument(
+        "study", metavar="NAME", nargs="+", help="a study that was run, or a collection"
+    )
+    parser.add_argument(
+        "--figure",
+        type=Path,
+        metavar="FILE",
+        help="draw the fronts beside figure 12: FILE.pdf, .png or .svg (default: a collection's "
+        "alone, in its folder)",
+    )
     _out(parser)
     _json(parser)
 
