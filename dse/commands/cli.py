@@ -354,10 +354,16 @@ def _parameters(parser: _Parser, arguments: Sequence[str]) -> None:
         name = finder.parse_known_args(arguments)[0].configuration
     except argparse.ArgumentError:  # it has no value: the parser will say so
         return
+    try:
+        declared = described(name).all_parameters
+    except InputError:
+        if completion.typed():  # a name that is being typed
+            return
+        raise
     group = parser.add_argument_group(f"parameters of {shown(name)}")
-    parser.has = f"{shown(name)} has {', '.join(described(name).all_parameters)}"
+    parser.has = f"{shown(name)} has {', '.join(declared)}"
     parser.set_defaults(parameters={})
-    for each in described(name).all_parameters.values():
+    for each in declared.values():
         group.add_argument(
             f"--{each.name.replace('_', '-')}",
             action=_Set,
@@ -588,10 +594,19 @@ def _front(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _command(
         commands,
         "front",
-        "show a study's front, how good it is, and how the paper's points stand",
+        "show studies' fronts, how good they are, and how the paper's points stand",
         "dse front binding-bert",
     )
-    parser.add_argument("study", metavar="NAME", help="a study that was run, or a collection")
+    parser.add_argument(
+        "study", metavar="NAME", nargs="+", help="a study that was run, or a collection"
+    )
+    parser.add_argument(
+        "--figure",
+        type=Path,
+        metavar="FILE",
+        help="draw the fronts beside figure 12: FILE.pdf, .png or .svg (default: a collection's "
+        "alone, in its folder)",
+    )
     _out(parser)
     _json(parser)
 
@@ -609,9 +624,11 @@ def _confirm(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--designs",
         type=Path,
         metavar="FILE",
-        help="instead of NAME: a table of designs, as `dse evaluate --designs` reads it",
+        help="instead of NAME: a table as of `dse evaluate --designs` (default: none)",
     )
-    parser.add_argument("--limit", type=_positive, metavar="N", help="the first N designs alone")
+    parser.add_argument(
+        "--limit", type=_positive, metavar="N", help="the first N designs alone (default: all)"
+    )
     parser.set_defaults(evaluator="timeloop")
     _mapping(parser)
     _workers(parser)

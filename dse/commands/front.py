@@ -34,6 +34,7 @@ from evaluators.describe.catalogue import described
 from evaluators.describe.parameters import LargestThatFits
 from evaluators.design import AUTOMATIC
 from evaluators.engine.rules import one_chip
+from evaluators.errors import InputError
 from evaluators.workloads.paper import TRANSFORMERS
 from evaluators.workloads.reading import options_of
 from evaluators.workloads.sizes import seq_len_label
@@ -85,25 +86,38 @@ class Searched:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Report a study, or all of a collection and its figure 12; 1 if one has no feasible trial."""
-    searched = [_searched(options.out / name) for name in _names(options.study, options.out)]
+    """Report studies, of a collection with its figure 12; 1 if one has no feasible trial."""
+    names = [each for name in options.study for each in _names(name, options.out)]
+    searched = [_searched(options.out / name) for name in dict.fromkeys(names)]
     barren = [each.study.name for each in searched if each.front.empty]
     if barren:
         print(f"dse front: no trial of {', '.join(barren)} is feasible", file=sys.stderr)
         return 1
     reports = [report(each) for each in searched]
-    collected: dict[str, Any] = {"studies": reports}
-    if len(searched) > 1:
-        collected["figures"] = [
-            str(path) for path in _draw(searched, reports, options.out / options.study)
-        ]
+    collected: dict[str, Any] = {"studies": reports, "figures": []}
+    if files := _figures(options, searched):
+        draw_fronts(_points(searched, reports), files)
+        collected["figures"] = [str(each) for each in files]
     if options.json:
         print(json.dumps(collected if len(searched) > 1 else reports[0], indent=1))
         return 0
     print("\n\n".join(front_text.text(each, options.out) for each in reports))
-    for path in collected.get("figures", []):
+    for path in collected["figures"]:
         print(f"\nfigure 12 is in {path}")
     return 0
+
+
+def _figures(options: argparse.Namespace, searched: list[Searched]) -> list[Path]:
+    """Return where a figure goes: a collection's beside its studies, any other where asked for."""
+    drawn = all(set(each.study.objectives) == _PLOTTED for each in searched)
+    if options.figure is not None:
+        if not drawn:
+            raise InputError("--figure draws latency against area; a study has other objectives")
+        return [options.figure]
+    if options.study[0] not in COLLECTIONS or len(searched) == 1 or not drawn:
+        return []
+    folder = options.out / options.study[0] / "figures"
+    return [folder / "fig12.pdf", folder / "fig12.png"]
 
 
 def _names(name: str, out: Path) -> tuple[str, ...]:
@@ -300,16 +314,16 @@ def _figure_12(paper_points: list[dict[str, Any]], on_front: bool) -> pd.DataFra
     return pd.DataFrame(rows, columns=["area_um2", "latency_s"])
 
 
-def _draw(searched: list[Searched], reports: list[dict[str, Any]], folder: Path) -> list[Path]:
-    """Draw figure 12 from the fronts of a collection, where they are fronts of area and latency."""
-    if any(set(each.study.objectives) != _PLOTTED for each in searched):
-        return []
+def _points(searched: list[Searched], reports: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return fronts of area and latency as lines of a figure: by model, where those differ."""
+    models = [each.study.workloads[0].transformer.name for each in searched]
+    alike = len(set(models)) < len(models)
     points = []
-    for each, told in zip(searched, reports, strict=True):
-        model = each.study.workloads[0].transformer.name
+    for each, model, told in zip(searched, models, reports, strict=True):
+        line = each.study.name if alike else model
         for series, kept in ((PAPER, True), (DOMINATED, False)):
-            points.append(figure_points(model, series, _figure_12(told["paper_points"], kept)))
-        points.append(figure_points(model, SEARCHED, each.front))
+            points.append(figure_points(line, series, _figure_12(told["paper_points"], kept)))
+        points.append(figure_points(line, SEARCHED, each.front))
         if each.true_front is not None:
-            points.append(figure_points(model, TRUE, each.true_front))
-    return draw_fronts(pd.concat(points, ignore_index=True), folder / "figures")
+            points.append(figure_points(line, TRUE, each.true_front))
+    return pd.concat(points, ignore_index=True)

@@ -193,8 +193,8 @@ class DesignTable:
         replaced = {*self.schema.names, *_OF_STUDIES}
         own = [name for name in names if name not in self._wanted | replaced]
         for name in own:
-            if not name.strip():
-                raise InputError(f"{table}: unknown column '{shown(name)}'; give it a name")
+            if not name.strip() or not name.isprintable():
+                raise InputError(f"{table}: unknown column '{shown(name)}'; give it another name")
             if meant := did_you_mean(name, self._wanted, _LIKE):
                 raise InputError(
                     f"{table}: unknown column {listed([name])}; {meant}designs have {known}"

@@ -137,7 +137,10 @@ class Parameter:
         if self.labels:
             value = self.labels.index(text) if text in self.labels else None
         elif self.unit and not _DIGITS.fullmatch(text):
-            value = parse_value(text, self.unit, real=self.real)
+            try:
+                value = parse_value(text, self.unit, real=self.real)
+            except InputError as error:
+                raise InputError(f"{self.name}: {error}") from None
         elif self.real:
             value = float(text) if _REAL.fullmatch(text) else None
         else:

@@ -474,7 +474,7 @@ def _machine(files: tuple[_File, ...]) -> Machine:
         name=layers.get(("name",), str, "a name", required=True),
         title=layers.get(("title",), str, "what people call it", default=""),
         source=layers.get(("source",), str, "where it is published", default=""),
-        parameters={WORD_BITS: _WORD} | _parameters(layers),
+        parameters={**(own := _parameters(layers)), WORD_BITS: own.get(WORD_BITS, _WORD)},
         stores=stores,
         arrays=arrays,
         paper_names={name: names.get(name, str, "an array") for name in names.values},

@@ -30,7 +30,7 @@ def test_default_design_is_the_papers_binding_point(dse: Run) -> None:
 def test_json_has_the_columns_of_the_results_and_the_breakdown(dse: Run) -> None:
     _, out, _ = dse("evaluate", "--configuration", "flat", "--seq-len", "1K", "--json")
     result = json.loads(out)
-    plain = {"feasible", "failed", "reason", "violations"}
+    plain = {"feasible", "failed", "reason", "violations", "next_larger_bytes"}
     assert set(schema_of(["flat"]).names) - plain == set(result) - {"warnings"}
     assert [part["einsum"] for part in result["breakdown"]] == ["QK", "M", "SN", "SD", "A", "AV"]
     assert {field.name for field in EINSUM} == set(result["breakdown"][0])
@@ -103,7 +103,10 @@ def test_a_shape_of_ones_own_is_the_paper_model_of_the_same_shape(dse: Run) -> N
         (["--shape", f"{10**400},768,64,64,12,3072"], "is too large; sizes are below 2^63"),
         (["--designs", "d.csv"], "--designs FILE and --out FILE go together"),
         (["--out", "d.csv"], "--designs FILE and --out FILE go together"),
-        (["--colour", "red"], "unknown argument '--colour'; binding has array_rows"),
+        (
+            ["--colour", "red"],
+            "unknown argument '--colour'; did you mean --out? binding has array_rows",
+        ),
         (["red"], "unknown argument 'red'"),
     ],
 )

@@ -115,6 +115,19 @@ def test_a_joint_study_searches_files_beside_the_papers(dse: Run, mine: Path) ->
     }
 
 
+def test_a_front_of_ones_own_is_drawn_beside_another_and_the_papers(dse: Run, mine: Path) -> None:
+    for name, configuration in (("own", "mine.toml"), ("papers", "binding")):
+        Path(f"{name}.toml").write_text(STUDY.format(name=name, configuration=configuration))
+        code, _, errors = dse("study", "run", f"{name}.toml", "--executor", "serial", "--quiet")
+        assert code == 0, errors
+    code, out, errors = dse("front", "own", "papers", "--figure", "fronts.svg")
+    assert (code, errors) == (0, "")
+    assert out.endswith("figure 12 is in fronts.svg\n")
+    assert Path("fronts.svg").read_text().startswith("<?xml")
+    code, _, errors = dse("front", "own", "--figure", "fronts.doc")
+    assert (code, errors) == (2, "dse front: fronts.doc: figures are .pdf, .png, .svg\n")
+
+
 def test_reals_are_searched_resumed_and_exported(dse: Run, mine: Path) -> None:
     text = STUDY.format(name="fast", configuration="mine.toml")
     bandwidths = [5e10, 1e11, 4.29e11, 800.5e9]

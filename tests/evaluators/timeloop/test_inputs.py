@@ -148,9 +148,7 @@ def of_a_workload(workload):
 
 def test_a_mask_is_refused_in_one_sentence():
     causal = of_a_workload(Workload(TRANSFORMERS["BERT"], 4096, causal=True))
-    with pytest.raises(
-        InputError, match="causal: Timeloop counts loop nests without a mask"
-    ):
+    with pytest.raises(InputError, match="causal: Timeloop counts loop nests without a mask"):
         inputs.requests(causal)
 
 
