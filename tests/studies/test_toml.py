@@ -180,7 +180,7 @@ def test_any_study_comes_back_as_it_was_written(study: Specification) -> None:
             '["own", "BERT"]',
             '["GPT"]',
             3,
-            "models: 'GPT' is unknown; did you mean gpt2? known are BERT",
+            "models: 'GPT' is unknown; did you mean gpt2? known",
         ),
         ('["own", "BERT"]', '["BERT", "BERT"]', 3, "models: give each one once"),
         ('["4K", 1024]', '["4Q"]', 4, "seq_lens: sequence length '4Q': write tokens, as"),
