@@ -156,8 +156,7 @@ def test_a_shell_completes_commands_options_and_names(dse: Run, tmp_path: Path) 
     assert completions("dse evaluate --configuration m", tmp_path) == ["mine.toml"]
     assert completions("dse evaluate --model T", tmp_path) == ["T5", "TrXL"]
     assert completions("dse evaluate --fit ", tmp_path) == ["pad", "strict"]
-    assert completions("dse workload show whisper-large-v3", tmp_path) == [
-        "whisper-large-v3",
+    assert completions("dse workload show whisper-large-v3#", tmp_path) == [
         "whisper-large-v3#cross",
         "whisper-large-v3#decoder",
     ]
