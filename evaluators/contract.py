@@ -32,7 +32,8 @@ from evaluators.timeloop.expressible import check_expressible, letters
 from evaluators.workload import TRANSFORMERS, Workload
 
 _SEED = 0
-_WHOLE = 1 + 1e-12
+_CLOSE = 1e-12
+_WHOLE = 1 + _CLOSE
 """A share of a time that is all of it, rounded."""
 
 
@@ -78,7 +79,7 @@ class AcceleratorContract:
             assert computed == points, f"{run.row.einsum} on {run.row.array}"
 
     def test_no_array_is_busy_for_longer_than_it_takes(self) -> None:
-        """Utilisations are 0 to 1, and busy times no longer than the latency."""
+        """Utilisations are 0 to 1, busy times no longer than the latency and all Einsums' own."""
         results = self._evaluated
         feasible = results.feasible
         latency_s = results.metrics["latency_s"][feasible]
@@ -86,6 +87,9 @@ class AcceleratorContract:
             util = results.util[array][feasible]
             assert ((util >= 0) & (util <= _WHOLE)).all(), array
             assert (results.busy_s[array][feasible] <= latency_s * _WHOLE).all(), array
+        of_einsums = [part.busy_s[feasible] for part in results.einsums.values()]
+        of_arrays = [busy[feasible] for busy in results.busy_s.values()]
+        np.testing.assert_allclose(np.sum(of_einsums, axis=0), np.sum(of_arrays, axis=0), _CLOSE)
 
     def test_a_batch_is_its_designs_one_by_one(self) -> None:
         """What is evaluated at the same time changes no digit."""
@@ -167,7 +171,7 @@ class AcceleratorContract:
 
     def _evaluation(self, designs: Designs) -> Evaluations:
         return AnalyticalEvaluator().evaluate(
-            self.configuration, self.workload, designs, self.accounting
+            self.configuration, self.workload, designs, self.accounting, breakdown=True
         )
 
     def _runs(self) -> Iterator[tuple[Nests, Run]]:
