@@ -40,7 +40,7 @@ def _check(options: argparse.Namespace) -> int:
     checked = accelerator(options.file)
     found = problems(checked)
     for each in found:
-        print(f"{options.file}: {each}")
+        print(each)
     if found:
         print(f"{len(found)} problem{'s' * (len(found) > 1)}")
         return FOUND_WANTING

@@ -36,7 +36,7 @@ def described(name: str) -> Accelerator:
     if found:
         where = shown(name, 200)
         more = f" (the first of {len(found)} problems)" if len(found) > 1 else ""
-        raise InputError(f"{where}: {found[0]}{more}; dse accelerator check {where} shows all")
+        raise InputError(f"{found[0]}{more}; dse accelerator check {where} shows all")
     _KNOWN[name] = stamp, read
     return read
 

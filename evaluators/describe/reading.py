@@ -207,6 +207,7 @@ def _read(files: tuple[_File, ...]) -> Accelerator:
         counts_idle_pes=idle,
         slips=_slips(layers),
         files=tuple(file.path for file in every),
+        texts=tuple(file.text for file in every),
         bits=_expressions(layers, "bits"),
         digest=sha256("\0".join(file.text for file in every).encode()).hexdigest()[:8],
     )
