@@ -252,6 +252,28 @@ def _told(conditions: dict[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in conditions.items())
 
 
+def _handed_over(accelerator: Accelerator, at: Places) -> Problems:
+    """Tensors that one array makes and another reads, and no store holds."""
+    cascade = accelerator.cascade
+    for reader, einsum in cascade.einsums.items():
+        for operand in einsum.operands:
+            maker = cascade.previous.get(operand.name, operand.name)
+            for _, made in accelerator.rows(maker):
+                for _, read in accelerator.rows(reader):
+                    if made.array == read.array or _held(made, maker) or _held(read, operand.name):
+                        continue
+                    yield (
+                        at.row(maker),
+                        f"{maker} is made on {made.array} and read on {read.array} by {reader}, "
+                        "and is kept nowhere between them; keep it in a store or at an edge",
+                    )
+
+
+def _held(row: Row, tensor: str) -> bool:
+    """Tell whether a row keeps a tensor above the registers."""
+    return any(tensor in level.keep for level in row.resident.levels[:-1])
+
+
 def _schedule(accelerator: Accelerator, at: Places) -> Problems:
     """Einsums in no stage or two, and stages against the dependences."""
     cascade = accelerator.cascade
@@ -317,6 +339,6 @@ def _widths(accelerator: Accelerator, at: Places) -> Problems:
             )
 
 
-_STATIC = (_reserved, _names, _cascade, _mappings, _schedule, _widths)
+_STATIC = (_reserved, _names, _cascade, _mappings, _handed_over, _schedule, _widths)
 _TRIED = (factors, partial_sums, numbers)
 """Checks that need a description without other faults."""
