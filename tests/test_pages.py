@@ -126,7 +126,7 @@ def test_a_page_runs_as_it_is_written(
         elif language == "sh":
             for line in content.splitlines():
                 if line.startswith("dse "):
-                    _parser().parse_args(shlex.split(line)[1:])
+                    _parser(words := shlex.split(line)[1:]).parse_args(words)
 
 
 def test_what_a_page_shows_is_compared() -> None:
