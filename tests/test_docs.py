@@ -18,7 +18,9 @@ from evaluators.components.register_file import register_file
 from evaluators.components.sram import sram
 from evaluators.describe.catalogue import described
 from evaluators.protocol import Evaluations, evaluator
-from evaluators.workload import SEQ_LENS, SHAPE, TRANSFORMERS, Workload
+from evaluators.workloads.paper import SEQ_LENS, TRANSFORMERS
+from evaluators.workloads.transformer import SHAPE
+from evaluators.workloads.workload import Workload
 from studies.paper import paper_design
 
 ROOT = Path(__file__).parents[1]
