@@ -43,6 +43,10 @@ class Lines:
             elif entry := _ENTRY.match(line):
                 self._places.append((number, (*table, *_keys(entry[1]))))
 
+    def line_of(self, path: Path) -> int | None:
+        """Return the line of a key or of a table; None where it is not there."""
+        return next((number for number, place in self._places if place == path), None)
+
     def error(self, path: Path, sentence: str) -> InputError:
         """Return the error of a key, with the line of it or of the table that it belongs to."""
         common = [

@@ -81,14 +81,9 @@ def number(cell: str) -> float:
 
 
 def evaluate(name: str, workload: Workload, accounting: str = "published") -> Evaluations:
-    repaired = Accounting.parse(accounting)
-    return evaluator("analytical").evaluate(
-        name,
-        workload,
-        paper_design(name, workload, repaired),
-        repaired,
-        breakdown=True,
-    )
+    under = Accounting.parse(accounting)
+    design = paper_design(name, workload, under)
+    return evaluator("analytical").evaluate(name, workload, design, under, breakdown=True)
 
 
 # What they link and cite.

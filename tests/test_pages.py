@@ -8,6 +8,7 @@ What a sampler draws depends on the processor: of studies and fronts the numbers
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -87,6 +88,15 @@ def carried_out(command: str, capsys: pytest.CaptureFixture[str]) -> str:
             code = int(stop.code or 0)
         captured = capsys.readouterr()
         printed = captured.out + (captured.err if code else "")
+    elif program == "pytest":
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *arguments],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        code, printed = done.returncode, done.stdout + done.stderr
     else:
         assert program in ("cat", "rm", "ls"), command
         done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)

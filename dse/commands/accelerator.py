@@ -15,6 +15,7 @@ from evaluators.describe.checks import problems
 from evaluators.describe.padding import fitted
 from evaluators.describe.reading import (
     ACCELERATORS,
+    Misread,
     accelerator,
     is_path,
     shipped,
@@ -40,10 +41,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    checked = accelerator(options.file)
-    found = problems(checked)
+    try:
+        checked = accelerator(options.file)
+        found = problems(checked)
+    except Misread as error:
+        found = list(error.problems)
     for each in found:
-        print(f"{options.file}: {each}")
+        print(each)
     if found:
         print(f"{len(found)} problem{'s' * (len(found) > 1)}")
         return FOUND_WANTING

@@ -19,7 +19,9 @@ _BIT_READ_PJ = 0.009
 _BIT_AREA_UM2 = 5.98
 _COMPARATOR_PJ = 0.02947
 _COMPARATOR_AREA_UM2 = 71.0
-_ENERGY_EXPONENT = 0.78
+_ENERGY_SHARES = np.array([(rows / _LEAST_ROWS) ** 0.78 for rows in range(_LEAST_ROWS + 1)])
+"""Of the energy at the least depth, by real rows. A table, because numpy raises one number and an
+array to a power by two ways, whose last digits differ."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,10 @@ def register_file(depth: ArrayLike, *, scaled: bool, word_bits: ArrayLike = 16) 
     """
     depth = np.asarray(depth)
     rows = np.maximum(_LEAST_ROWS, depth)
-    share = np.minimum(depth, _LEAST_ROWS) / _LEAST_ROWS
+    real_rows = np.minimum(depth, _LEAST_ROWS).astype(np.int64)
     width = np.asarray(word_bits) / _ROW_BITS
-    energy_scale = width * share**_ENERGY_EXPONENT if scaled else 1.0
-    area_scale = width * share if scaled else 1.0
+    energy_scale = width * _ENERGY_SHARES[real_rows] if scaled else 1.0
+    area_scale = width * (real_rows / _LEAST_ROWS) if scaled else 1.0
 
     write = rows * _COMPARATOR_PJ
     read = write + _ROW_BITS * _BIT_READ_PJ

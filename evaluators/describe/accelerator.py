@@ -151,6 +151,7 @@ class Accelerator:
         counts_idle_pes: the 2D array's activity is weighted by the PEs in use.
         slips: correction -> the slip that it repairs.
         files: the file, and those that it names, each after who names it.
+        texts: what stands in them.
         digest: of the files' content.
 
     """
@@ -173,6 +174,7 @@ class Accelerator:
     counts_idle_pes: bool
     slips: Mapping[str, Slip]
     files: tuple[Path, ...]
+    texts: tuple[str, ...]
     digest: str
 
     @property

@@ -37,7 +37,7 @@ _OPERATORS: dict[type[ast.operator], str] = {
     ast.Div: "/",
     ast.FloorDiv: "//",
 }
-_ARITIES = {
+ARITIES = {
     "min": (2, 8),
     "max": (2, 8),
     "ceil": (1, 1),
@@ -175,8 +175,8 @@ def _parsed(tree: ast.expr, text: str, depth: int) -> Node:
             return Node(_OPERATORS[type(joins)], (parsed(left), parsed(right)))
         case ast.Call(func=ast.Name(id="time"), args=[ast.Name(id=einsum)], keywords=[]):
             return Node("name", name=f"time({einsum})")
-        case ast.Call(func=ast.Name(id=name), args=given, keywords=[]) if name in _ARITIES:
-            least, most = _ARITIES[name]
+        case ast.Call(func=ast.Name(id=name), args=given, keywords=[]) if name in ARITIES:
+            least, most = ARITIES[name]
             if least <= len(given) <= most and name != "time":
                 return Node(name, tuple(parsed(each) for each in given))
     part = ast.get_source_segment(text.strip(), tree) or text

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from evaluators.describe.expressions import Expression, expression
+from evaluators.describe.expressions import ARITIES, Expression, expression
 from evaluators.design import AUTOMATIC
 from evaluators.engine.columns import divisors
 from evaluators.errors import InputError, TooLarge, shown
 from evaluators.foreign import integer
+from evaluators.protocol import METRICS
 from evaluators.quantities import quantity, unit_of
 
 BEST = "best"
@@ -29,6 +30,19 @@ _DIGITS = re.compile(r"[0-9]+")
 _REAL = re.compile(r"[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,3})?")
 _MOST_VALUES = 4096
 _LARGEST_READ = 2**63 - 1
+
+RESERVED = frozenset(
+    (
+        *("study", "configuration", "model", "shape", "seq_len", "accounting", "sram"),
+        *("evaluator", *METRICS, "energy_delay_pj_s", "next_larger_bytes"),
+        *("feasible", "failed", "reason", "violations", "breakdown"),
+        *("trial", "pin", "design", "repeated", "on_front"),
+        *("help", "designs", "out", "mapping", "json"),
+        *("footprint", "resident", "divisors", *ARITIES),
+    )
+)
+"""What no parameter may be called, beside ranks: columns of tables of results and of studies,
+options of the command line, and words of expressions."""
 
 LARGEST = 2**31 - 1
 LARGEST_REAL = 1e18
@@ -114,9 +128,10 @@ class Parameter:
             return "default: the largest that fits"
         if self.rule == BEST:
             return "default: the best"
+        rule = self.rule.text if isinstance(self.rule, Expression) else self.rule
         if self.default is None:
-            return f"default: {self.rule}"
-        return f"default: {self.written(self.default)} on the paper's machine, else {self.rule}"
+            return f"default: {rule}"
+        return f"default: {self.written(self.default)} on the paper's machine, else {rule}"
 
     def __str__(self) -> str:
         """Say what it may be: 'a positive integer, or 0 for automatic, 1024 at most'."""

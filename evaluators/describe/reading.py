@@ -7,12 +7,12 @@ executed, and no other file is read than the shipped ones and those that it name
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from evaluators.describe.accelerator import (
     Accelerator,
@@ -54,6 +54,17 @@ _MOST_COPIES = 1024
 ORDERS = ("latency", "traffic", "energy", "footprint")
 
 
+T = TypeVar("T")
+
+
+class Misread(InputError):
+    """A file that cannot be read: what is wrong in its form, a sentence each."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(problems[0])
+        self.problems = problems
+
+
 def shipped(folder: Path = ACCELERATORS) -> tuple[str, ...]:
     """Return the names of the accelerators (or machines) that ship."""
     return tuple(sorted(path.stem for path in folder.glob("*.toml")))
@@ -68,7 +79,8 @@ def accelerator(name: str) -> Accelerator:
     """Read a shipped accelerator by name, or that of a user's file by path.
 
     Raises:
-        InputError: where there is none, or for the first thing that is wrong in the file's form.
+        Misread: for what is wrong in the file's form.
+        InputError: where there is none, or where it is no TOML.
 
     """
     files = _files(_located(name, ACCELERATORS, "accelerator"), ACCELERATORS, "accelerator")
@@ -141,6 +153,15 @@ class _Layers:
 
     def __init__(self, files: tuple[_File, ...]) -> None:
         self.files = files
+        self.problems: list[str] = []
+
+    def tried(self, read: Callable[[], T], otherwise: T) -> T:
+        """Return what `read` returns; where it cannot, keep the problem and go on."""
+        try:
+            return read()
+        except InputError as error:
+            self.problems.append(str(error))
+            return otherwise
 
     def holding(self, *path: str) -> _File:
         """Return the nearest file that has a key, the nearest of all where none has."""
@@ -171,9 +192,55 @@ _MACHINE = ("name", "title", "source", "base", "parameters", "stores", "arrays",
 
 
 def _read(files: tuple[_File, ...]) -> Accelerator:
-    for file in files:
-        file.top.only(_TOP, "an accelerator")
     layers = _Layers(files)
+    for file in files:
+        layers.tried(partial(file.top.only, _TOP, "an accelerator"), None)
+    try:
+        chip, parts = _chip(layers)
+    except InputError as error:
+        raise Misread(*layers.problems, str(error)) from None
+    every = (*files, *parts)
+    no_cascade = Cascade({}, {}, "", {}, "own")
+    cascade = layers.tried(lambda: _cascade(layers), no_cascade)
+    unscheduled: tuple[tuple[Stage, ...], bool] = (), False
+    stages, overlapped = layers.tried(lambda: _schedule(layers), unscheduled)
+    read = Accelerator(
+        name=layers.tried(lambda: layers.get(("name",), str, "a name", required=True), ""),
+        title=layers.tried(
+            lambda: layers.get(("title",), str, "what people call it", default=""), ""
+        )
+        or files[0].path.stem,
+        machine=chip,
+        cascade=cascade,
+        ranks=layers.tried(lambda: _expressions(layers, "ranks"), {}),
+        parameters=layers.tried(lambda: _parameters(layers), {}),
+        tables=() if cascade is no_cascade else _tables(layers, chip, cascade),
+        keeps=layers.tried(lambda: _keeps(layers), {}),
+        stages=stages,
+        overlapped_memory=overlapped,
+        requires=layers.tried(lambda: _requires(layers), ()),
+        footprint=layers.tried(lambda: _footprint(layers), Footprint()),
+        spills=layers.tried(lambda: tuple(_spills(layers)), ()),
+        choices=layers.tried(lambda: tuple(_choices(layers)), ()),
+        counts_idle_pes=layers.tried(
+            lambda: layers.get(
+                ("schedule", "counts_idle_pes"), bool, "true or false", default=False
+            ),
+            False,
+        ),
+        slips=layers.tried(lambda: _slips(layers), {}),
+        files=tuple(file.path for file in every),
+        texts=tuple(file.text for file in every),
+        bits=layers.tried(lambda: _expressions(layers, "bits"), {}),
+        digest=sha256("\0".join(file.text for file in every).encode()).hexdigest()[:8],
+    )
+    if layers.problems:
+        raise Misread(*dict.fromkeys(layers.problems))
+    return read
+
+
+def _chip(layers: _Layers) -> tuple[Machine, tuple[_File, ...]]:
+    """Read the machine, and return its files too."""
     on = layers.holding("machine")
     named = on.top.get("machine", str, "the name or the file of a machine", required=True)
     beside = on.path.parent
@@ -181,35 +248,14 @@ def _read(files: tuple[_File, ...]) -> Accelerator:
         "machine",
         lambda: _files(_located(named, MACHINES, "machine", beside), MACHINES, "machine"),
     )
-    chip = on.top.checked("machine", lambda: _machine(parts))
-    every = (*files, *parts)
-    cascade = _cascade(layers)
-    stages, overlapped = _schedule(layers)
-    idle = layers.get(("schedule", "counts_idle_pes"), bool, "true or false", default=False)
-    return Accelerator(
-        name=layers.get(("name",), str, "a name", required=True),
-        title=layers.get(("title",), str, "what people call it", default="") or files[0].path.stem,
-        machine=chip,
-        cascade=cascade,
-        ranks=_expressions(layers, "ranks"),
-        parameters=_parameters(layers),
-        tables=_tables(layers, chip, cascade),
-        keeps={
-            name: file.section("keeps").get(name, str, "a parameter")
-            for name, file in layers.names("keeps").items()
-        },
-        stages=stages,
-        overlapped_memory=overlapped,
-        requires=_requires(layers),
-        footprint=_footprint(layers),
-        spills=tuple(_spills(layers)),
-        choices=tuple(_choices(layers)),
-        counts_idle_pes=idle,
-        slips=_slips(layers),
-        files=tuple(file.path for file in every),
-        bits=_expressions(layers, "bits"),
-        digest=sha256("\0".join(file.text for file in every).encode()).hexdigest()[:8],
-    )
+    return on.top.checked("machine", lambda: _machine(parts)), parts
+
+
+def _keeps(layers: _Layers) -> dict[str, str]:
+    return {
+        name: file.section("keeps").get(name, str, "a parameter")
+        for name, file in layers.names("keeps").items()
+    }
 
 
 def _expression(section: Section, key: str, *, real: bool = False) -> Expression:
@@ -311,31 +357,47 @@ def _tables(layers: _Layers, chip: Machine, cascade: Cascade) -> tuple[Table, ..
     placed: set[str] = set()
     for file in layers.files:
         own: set[str] = set()
-        for place, section in enumerate(_entries(file, "mapping")):
-            section.only(("array", "factors", "table"), "a mapping")
-            array = section.get("array", str, "an array of the machine", required=True)
-            text = section.get("table", str, "a table of loop nests", required=True)
-            named = einsums_of(text)
-            if named and named <= placed:
-                continue
-            section.one_of("array", array, tuple(chip.arrays))
-            factors = section.table("factors", "a table of factors")
-            try:
-                rows = parse_table(text, chip.arrays[array], chip, cascade)
-            except LineError as error:
-                raise file.top.lines.error_within(
-                    ("mapping", "table"), error.line, str(error), occurrence=place
-                ) from None
-            kept = tuple(row for row in rows if row.einsum not in placed)
-            own |= {row.einsum for row in kept}
-            if kept:
-                tables.append(
-                    Table(
-                        array, {name: _expression(factors, name) for name in factors.values}, kept
-                    )
-                )
+        none: list[Section] = []
+        entries = layers.tried(partial(_entries, file, "mapping"), none)
+        for place, section in enumerate(entries):
+            table = layers.tried(
+                partial(_table, file, place, section, frozenset(placed), chip, cascade), None
+            )
+            if table is not None and table.rows:
+                tables.append(table)
+                own |= {row.einsum for row in table.rows}
         placed |= own
     return tuple(tables)
+
+
+def _table(
+    file: _File,
+    place: int,
+    section: Section,
+    placed: frozenset[str],
+    chip: Machine,
+    cascade: Cascade,
+) -> Table | None:
+    """Read the table of mappings of that place in a file, without the Einsums placed already."""
+    section.only(("array", "factors", "table"), "a mapping")
+    array = section.get("array", str, "an array of the machine", required=True)
+    text = section.get("table", str, "a table of loop nests", required=True)
+    named = einsums_of(text)
+    if named and named <= placed:
+        return None
+    section.one_of("array", array, tuple(chip.arrays))
+    factors = section.table("factors", "a table of factors")
+    try:
+        rows = parse_table(text, chip.arrays[array], chip, cascade)
+    except LineError as error:
+        raise file.top.lines.error_within(
+            ("mapping", "table"), error.line, str(error), occurrence=place
+        ) from None
+    return Table(
+        array,
+        {name: _expression(factors, name) for name in factors.values},
+        tuple(row for row in rows if row.einsum not in placed),
+    )
 
 
 def _entries(file: _File, key: str) -> list[Section]:

@@ -19,14 +19,14 @@ from evaluators.components import ENERGY_DECIMALS
 from evaluators.components.arithmetic import DIVIDE_XIA, Unit
 from evaluators.components.register_file import RegisterFile
 from evaluators.components.sram import Sram
-from evaluators.describe.machine import REGISTERS, Array, Machine
+from evaluators.describe.machine import REGISTERS, WORD_BITS, Array, Machine
 from evaluators.engine.costs import Prices, sram_size
 from evaluators.engine.nests import Nests
 from evaluators.errors import EvaluationError
 from evaluators.timeloop import nodes
 from evaluators.timeloop.chip import containers
 from evaluators.timeloop.compounds import compound_components
-from evaluators.timeloop.nodes import WORD_BITS, Node
+from evaluators.timeloop.nodes import Node
 from evaluators.timeloop.text import as_yaml
 
 INPUT = "input.yaml"
@@ -155,14 +155,16 @@ def with_memories(machine: Machine) -> str:
 
 def _memories(nests: Nests) -> list[Node]:
     dram, *buffers = nests.accelerator.machine.stores
+    word_bits = int(nests.values[WORD_BITS])
     sizes = [sram_size(each, nests.values) for each in buffers]
     return [
-        nodes.dram(dram.name, "HBM2", shared_bandwidth=215),
+        nodes.dram(dram.name, "HBM2", word_bits, shared_bandwidth=215),
         *(
             nodes.storage(
                 each.name,
                 "smartbuffer_SRAM",
                 (1, 1),
+                word_bits,
                 depth=int(rows),
                 width=int(row_bits),
                 n_banks=32,
@@ -177,18 +179,20 @@ def _array(array: Array, values: Table[str, Any]) -> list[Node]:
     """Return the fan-outs of an array, the register file and the units of a PE or lane."""
     cols, *others = (int(side(values)) for side in array.sides)
     mesh = (cols, others[0] if others else 1)
+    word_bits = int(values[WORD_BITS])
     return [
         *nodes.fanouts(containers(len(array.sides)), mesh),
         nodes.storage(
             REGISTERS,
             "smartbuffer_RF",
             mesh,
+            word_bits,
             depth=int(array.registers(values)),
-            width=WORD_BITS,
+            width=word_bits,
             update_fifo_depth=2,
         ),
         *(
-            nodes.unit(name, class_, mesh, **dict.fromkeys(widths, WORD_BITS))
+            nodes.unit(name, class_, mesh, **dict.fromkeys(widths, word_bits))
             for name, class_, widths in (UNITS[unit] for unit in _units_of(array))
         ),
     ]

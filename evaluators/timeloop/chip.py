@@ -11,11 +11,11 @@ from collections.abc import Mapping as Table
 from dataclasses import dataclass
 from typing import Any
 
-from evaluators.describe.machine import REGISTERS, Array, Machine, Store
+from evaluators.describe.machine import REGISTERS, WORD_BITS, Array, Machine, Store
 from evaluators.engine.costs import sram_size
 from evaluators.engine.nests import Run
 from evaluators.timeloop import nodes
-from evaluators.timeloop.nodes import WORD_BITS, Node
+from evaluators.timeloop.nodes import Node
 
 MOST_ROWS = 2**31 - 1
 """Timeloop keeps a depth, and the bits of a row, in 32 bits."""
@@ -34,7 +34,7 @@ class Level:
 
     name: str
     rows: int
-    row_bits: int = WORD_BITS
+    row_bits: int
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Chip:
         buffers: levels of one instance each, outermost first.
         edge: the register file above the array, None where the Einsum does not use it.
         registers: the register file of a PE or lane.
+        word_bits: the bits of a word.
 
     """
 
@@ -55,6 +56,7 @@ class Chip:
     buffers: tuple[Level, ...]
     edge: Level | None
     registers: Level
+    word_bits: int
 
     @property
     def mesh(self) -> tuple[int, int]:
@@ -82,6 +84,7 @@ def chip(machine: Machine, values: Table[str, Any], run: Run) -> Chip:
 
     """
     array = machine.arrays[run.row.array]
+    word_bits = int(values[WORD_BITS])
     levels = {level.name: level for level in run.streamed.mapping.levels}
     words = {
         name: sum(int(run.streamed.size(name, tensor)) for tensor in level.keep)
@@ -94,8 +97,15 @@ def chip(machine: Machine, values: Table[str, Any], run: Run) -> Chip:
         buffers=tuple(_buffer(each, values, words[each.name]) for each in machine.stores[1:]),
         edge=None
         if edge is None
-        else _registers(edge.name, _files(machine.arrays[edge.like], values), words[edge.name]),
-        registers=_registers(REGISTERS, int(array.registers(values)), words[REGISTERS]),
+        else Level(
+            edge.name,
+            _deep(_files(machine.arrays[edge.like], values), words[edge.name]),
+            word_bits,
+        ),
+        registers=Level(
+            REGISTERS, _deep(int(array.registers(values)), words[REGISTERS]), word_bits
+        ),
+        word_bits=word_bits,
     )
 
 
@@ -114,24 +124,25 @@ def _buffer(store: Store, values: Table[str, Any], words: int) -> Level:
     One of more rows than Timeloop can read has wider ones; no count depends on them.
     """
     rows, row_bits = (int(size) for size in sram_size(store, values))
-    while (deep := max(rows, -(-words * WORD_BITS // row_bits))) > MOST_ROWS:
+    while (deep := max(rows, -(-words * int(values[WORD_BITS]) // row_bits))) > MOST_ROWS:
         rows, row_bits = -(-rows // 2), 2 * row_bits
     return Level(store.name, deep, row_bits)
 
 
-def _registers(name: str, rows: int, words: int) -> Level:
-    """Return a register file; above the rows that Timeloop can read, more hold no more."""
-    return Level(name, max(min(rows, MOST_ROWS), words))
+def _deep(rows: int, words: int) -> int:
+    """Return the rows of a register file; above those that Timeloop can read, more hold no more."""
+    return max(min(rows, MOST_ROWS), words)
 
 
 def architecture(chip: Chip) -> Node:
     """Print a chip as Timeloop's architecture; its 16 nm technology prices nothing here."""
-    local = [nodes.dram(chip.dram, "LPDDR4")]
+    local = [nodes.dram(chip.dram, "LPDDR4", chip.word_bits)]
     local += [
         nodes.storage(
             each.name,
             "smartbuffer_SRAM",
             (1, 1),
+            chip.word_bits,
             depth=each.rows,
             width=each.row_bits,
             n_banks=32,
@@ -142,11 +153,17 @@ def architecture(chip: Chip) -> Node:
         local.append(_register_file(chip.edge, (1, 1)))
     local += nodes.fanouts(chip.containers, chip.mesh)
     local.append(_register_file(chip.registers, chip.mesh))
-    local.append(nodes.unit("mac", "intmac", chip.mesh, multiplier_width=16, adder_width=16))
+    widths = dict.fromkeys(("multiplier_width", "adder_width"), chip.word_bits)
+    local.append(nodes.unit("mac", "intmac", chip.mesh, **widths))
     return nodes.architecture("16nm", local)
 
 
 def _register_file(level: Level, mesh: tuple[int, int]) -> Node:
     return nodes.storage(
-        level.name, "storage/aladdin_register", mesh, depth=level.rows, width=level.row_bits
+        level.name,
+        "storage/aladdin_register",
+        mesh,
+        level.row_bits,
+        depth=level.rows,
+        width=level.row_bits,
     )

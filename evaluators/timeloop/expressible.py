@@ -6,7 +6,7 @@ from functools import lru_cache
 from string import ascii_uppercase
 
 from evaluators.describe.accelerator import Accelerator
-from evaluators.describe.machine import REGISTERS
+from evaluators.describe.machine import REGISTERS, WORD_BITS
 from evaluators.errors import InputError
 from evaluators.timeloop.chip import containers
 from evaluators.workloads.workload import Workload
@@ -47,7 +47,15 @@ def _from_outside(accelerator: Accelerator) -> list[str]:
 
 @lru_cache(maxsize=256)
 def check_expressible(accelerator: Accelerator) -> None:
-    """Raise `InputError` for the first store or level that Timeloop cannot express."""
+    """Raise `InputError` for the first width, store or level that Timeloop cannot express.
+
+    What units take and share is no part of a loop nest: the accounting has it.
+    """
+    for name in accelerator.bits:
+        raise InputError(
+            f"{accelerator.name}: bits.{name}: a level of Timeloop's has words of one width, "
+            f"{WORD_BITS}; leave out [bits], or take the evaluator 'analytical'"
+        )
     machine = accelerator.machine
     first, *others = machine.stores
     where = f"{accelerator.name}: machine {machine.name}"

@@ -59,6 +59,12 @@ def test_register_files_of_their_real_size(depth: int, read_pj: float, write_pj:
     assert file.write_pj == pytest.approx(write_pj, abs=5e-7)
 
 
+def test_a_register_file_alone_is_one_of_a_column_to_the_last_bit() -> None:
+    column = register_file(np.arange(1, 100), scaled=True)
+    for depth in range(1, 100):
+        assert register_file(depth, scaled=True).read_pj == column.read_pj[depth - 1]
+
+
 def test_area_of_a_register_file_of_its_real_size() -> None:
     assert register_file(12, scaled=True).area_um2 == pytest.approx(1620.7, abs=0.05)
 

@@ -60,6 +60,22 @@ def test_any_design_has_the_analytical_metrics(tools, cache, name):
     agree(TimeloopEvaluator(cache).evaluate(*arguments), ours)
 
 
+def test_words_of_any_width_have_the_analytical_metrics(tools, cache):
+    designs = Designs.of(
+        array_rows=64,
+        array_cols=128,
+        vector_lanes=32,
+        buffer_bytes=2**20,
+        word_bits=[8, 32],
+    )
+    arguments = ("binding", SMALL, designs, PUBLISHED)
+    ours = ANALYTICAL.evaluate(*arguments)
+    assert ours.feasible.all()
+    theirs = TimeloopEvaluator(cache).evaluate(*arguments)
+    for name in METRICS:
+        np.testing.assert_array_equal(theirs.metrics[name], ours.metrics[name])
+
+
 def test_without_the_programs_one_sentence_says_where_they_are(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(TimeloopMissing, match=r"timeloop\.csail\.mit\.edu"):

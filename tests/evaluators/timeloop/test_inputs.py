@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from evaluators.accounting import PUBLISHED
 from evaluators.describe.cascade import Einsum, Tensor
 from evaluators.describe.catalogue import described
+from evaluators.describe.expressions import expression
 from evaluators.design import Designs
 from evaluators.engine.evaluator import nests_of
 from evaluators.errors import InputError
@@ -18,6 +20,9 @@ from evaluators.timeloop import expressible, front_end, inputs
 from evaluators.workloads.paper import TRANSFORMERS
 from evaluators.workloads.transformer import Transformer
 from evaluators.workloads.workload import Workload
+from studies.paper import paper_design
+
+WORKLOAD = Workload(TRANSFORMERS["BERT"], 1024)
 
 QK_OF_BINDING = """
 - {factors: [B=64, E=1, H=12, M=4, N=1, P=1], permutation: [E, N, M, P, H, B],
@@ -139,6 +144,36 @@ def test_what_timeloop_cannot_express_is_one_sentence():
             expressible.check_expressible(refused(*stores))
         assert "\n" not in str(told.value)
         assert str(told.value).startswith("binding: machine fusemax: ")
+
+
+def test_tensors_of_their_own_bits_are_refused():
+    accelerator = replace(described("binding"), bits={"K": expression("8")})
+    with pytest.raises(
+        InputError, match=r"^binding: bits\.K: a level of Timeloop's has words of one"
+    ):
+        expressible.check_expressible(accelerator)
+
+
+@pytest.mark.parametrize("bits", [8, 16, 32])
+def test_every_level_that_holds_tensors_has_words_of_the_machines_width(bits):
+    design = paper_design("binding", WORKLOAD).with_columns(
+        {"word_bits": np.array([bits]), "query_tiles": np.array([4])}
+    )
+    for request in inputs.requests(nests_of("binding", WORKLOAD, design, PUBLISHED)):
+        flat = yaml.safe_load(inputs.flat_input(request))
+        *levels, mac = flat["architecture"]["subtree"][0]["local"]
+        sizes = {
+            node["name"].partition("[")[0]: (
+                node["attributes"]["datawidth"],
+                node["attributes"]["width"],
+            )
+            for node in levels
+            if node["class"] != "dummy_storage"
+        }
+        assert sizes.pop("DRAM") == (bits, 64)
+        assert sizes.pop("L3") == (bits, 256 * bits)
+        assert set(sizes.values()) == {(bits, bits)}
+        assert mac["attributes"]["adder_width"] == bits
 
 
 def of_a_workload(workload):
