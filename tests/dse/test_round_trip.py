@@ -29,7 +29,7 @@ def test_columns_of_designs_come_back(tmp_path: Path, name: str, suffix: str) ->
     frame = pd.DataFrame(
         {
             "configuration": name,
-            "seq_len": Drawn.workload.seq_len,
+            "seq_len": Drawn.workload.keys,
             **parameter_columns(name, designs),
         }
     )
