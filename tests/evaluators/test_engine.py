@@ -257,7 +257,7 @@ def test_an_unknown_evaluator_is_named() -> None:
         ({"array_rows": -1}, "array_rows -1: it must be a positive integer, 65536 at most"),
         (
             {"array_row": 8},
-            "array_row: binding has no array row to set; it has word_bits, array_rows",
+            "array_row: binding has no array row to set; it has array_rows",
         ),
         ({"clock_hz": -1.0}, "clock_hz -1.0: it must be a positive number"),
         ({"query_tiles": -1}, "query_tiles -1: it must be a positive integer, or 0 for automatic"),
