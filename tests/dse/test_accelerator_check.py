@@ -14,8 +14,8 @@ from evaluators.accounting import CORRECTED, PUBLISHED
 from evaluators.contract import AcceleratorContract
 from evaluators.describe.accelerator import WORKLOAD_RANKS
 from evaluators.describe.catalogue import described
+from evaluators.describe.layers import ACCELERATORS, shipped
 from evaluators.describe.parameters import RESERVED
-from evaluators.describe.reading import ACCELERATORS, shipped
 from evaluators.protocol import evaluator
 from studies.objectives import UNITS
 

@@ -11,7 +11,7 @@ import pytest
 from analysis.results import parameter_columns
 from dse.results.design_tables import DesignTable
 from evaluators.contract import AcceleratorContract
-from evaluators.describe.reading import shipped
+from evaluators.describe.layers import shipped
 from evaluators.protocol import evaluator
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

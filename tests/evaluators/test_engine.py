@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
 from evaluators.describe.catalogue import described
-from evaluators.describe.reading import shipped
+from evaluators.describe.layers import shipped
 from evaluators.design import Designs
 from evaluators.engine.evaluator import CHUNK
 from evaluators.errors import InputError
