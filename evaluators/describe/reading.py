@@ -207,6 +207,11 @@ def _read(files: tuple[_File, ...]) -> Accelerator:
     )
 
 
+def cascade(path: Path) -> Cascade:
+    """Return the cascade of a file that holds one, of an accelerator's or alone."""
+    return _cascade(_Layers(_files(path, ACCELERATORS, "accelerator")))
+
+
 def _expression(section: Section, key: str, *, real: bool = False) -> Expression:
     given = section.get(key, (str, int, float), "an expression, as 'M / M0'", required=True)
     return section.checked(key, lambda: expression(str(given), real=real))

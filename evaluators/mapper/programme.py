@@ -1,0 +1,257 @@
+"""The dynamic programme over the Einsums of one group, for many shared loops at once.
+
+A label is a partial binding: its busy cycles, words off chip, energy and words in the buffer. Of the
+labels of one state and one configuration of the shared loops only the best are kept
+(docs/model/open-bindings.md, section 7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluators.mapper.loops import Flags, Integers, Shared
+from evaluators.mapper.moves import Freedom, Move, Moves, State
+from evaluators.mapper.pareto import SLACK, best
+from evaluators.mapper.resources import PE, WORD_BYTES, Resources
+from evaluators.mapper.structure import Group
+from evaluators.mapper.uses import Uses
+
+Reals = NDArray[np.float64]
+
+Hopeless = Callable[[int, "Labels"], Flags]
+"""Tells which labels before a place cannot end on the front."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Partial bindings, a row each.
+
+    Attributes:
+        row: of the configurations of the shared loops.
+        state: its number.
+        pe, lanes: busy cycles of the arrays.
+        words: off chip.
+        energy_pj: spent.
+        tiles: words in the buffer.
+        parent, move: the label before, and the move from it.
+
+    """
+
+    row: Integers
+    state: Integers
+    pe: Integers
+    lanes: Integers
+    words: Integers
+    energy_pj: Reals
+    tiles: Integers
+    parent: Integers
+    move: Integers
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, rows: Any) -> Labels:
+        """Return some of the labels."""
+        return Labels(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+class Programme:
+    """The programme of one group under shared loops of one shape.
+
+    Args:
+        uses: the costs, over all configurations.
+        group: the Einsums.
+        rows: the configurations, all of one shape.
+        freedom: what bindings may choose.
+
+    """
+
+    def __init__(self, uses: Uses, group: Group, rows: Integers, freedom: Freedom) -> None:
+        self.uses, self.group, self.rows = uses, group, rows
+        shared: Shared = uses.shared
+        names, bits = shared.shape
+        holds = dict(zip(names, bits[rows[0]].astype(bool).tolist(), strict=True))
+        self.moves = Moves(
+            shared.structure, group, shared.resources, holds, shared.inside, freedom
+        )
+        self._resources: Resources = shared.resources
+        self._states: dict[State, int] = {State(): 0}
+        self._state_list: list[State] = [State()]
+        self.kinds: list[list[Move]] = []
+        self.history: list[Labels] = []
+        self.counted = 0
+
+    def run(self, rows: Integers, hopeless: Hopeless) -> Labels:
+        """Return the labels of whole groups; `rows` are places in `self.rows`."""
+        n = len(rows)
+        zero = np.zeros(n, np.int64)
+        labels = Labels(
+            rows, zero, zero, zero, zero, np.zeros(n), zero, zero - 1, zero - 1
+        )
+        self.kinds, self.history = [], [labels]
+        for place in self.group:
+            labels = self._step(place, labels, hopeless)
+            self.history.append(labels)
+            self.counted += len(labels)
+        return labels
+
+    def _step(self, place: int, labels: Labels, hopeless: Hopeless) -> Labels:
+        moves: list[Move] = []
+        spans = np.zeros((len(self._state_list), 2), np.int64)
+        for number in np.unique(labels.state).tolist():
+            state = self._state_list[number]
+            first = len(moves)
+            moves += [
+                move
+                for move in self.moves.at(place, state)
+                if self.moves.keeps_states(place, move, state)
+            ]
+            spans[number] = first, len(moves) - first
+        self.kinds.append(moves)
+        if not moves or not len(labels):
+            return labels.take(slice(0, 0))
+        cost = self._costs(place, moves)
+        after = np.array([self._number(move.after) for move in moves])
+
+        counts = spans[labels.state, 1]
+        parent = np.repeat(np.arange(len(labels)), counts)
+        ends = np.cumsum(counts)
+        move = np.arange(ends[-1]) - np.repeat(ends - counts, counts)
+        move += spans[labels.state[parent], 0]
+        row = labels.row[parent]
+        tiles = labels.tiles[parent] + cost.tiles[move, row]
+        fits = cost.fits[move, row] & (tiles * WORD_BYTES <= self._resources.buffer_bytes)
+        parent, move, row, tiles = parent[fits], move[fits], row[fits], tiles[fits]
+        found = Labels(
+            row,
+            after[move],
+            labels.pe[parent] + cost.pe[move, row],
+            labels.lanes[parent] + cost.lanes[move, row],
+            labels.words[parent] + cost.words[move, row],
+            labels.energy_pj[parent] + cost.energy_pj[move, row],
+            tiles,
+            parent,
+            move,
+        )
+        found = found.take(~hopeless(place + 1, found))
+        if not len(found):
+            return found
+        keys = found.row * len(self._state_list) + found.state
+        kept = best(
+            keys,
+            [
+                _rounded(found.energy_pj),
+                found.pe.astype(float),
+                found.lanes.astype(float),
+                found.words.astype(float),
+                found.tiles.astype(float),
+            ],
+        )
+        return found.take(kept)
+
+    def _number(self, state: State) -> int:
+        number = self._states.get(state)
+        if number is None:
+            number = self._states[state] = len(self._state_list)
+            self._state_list.append(state)
+        return number
+
+    def _costs(self, place: int, moves: list[Move]) -> _Costs:
+        """Return what moves cost, a row a move, a column a configuration."""
+        shared, rows = self.uses.shared, self.rows
+        einsum = shared.structure.einsums[place]
+        n = len(rows)
+        tables: dict[Any, int] = {}
+        words: list[Integers] = []
+        energy: list[Reals] = []
+        works: dict[Any, int] = {}
+        cycles: list[Integers] = []
+        units: list[Reals] = []
+        needs: dict[Any, int] = {}
+        held: list[Integers] = []
+        index = np.zeros((len(moves), len(einsum.tensors)), np.int64)
+        work = np.zeros(len(moves), np.int64)
+        tiles = np.zeros((len(moves), n), np.int64)
+        on_pe = np.array([move.placement.array == PE for move in moves])
+        load = np.zeros(len(moves), np.int64)
+        for k, move in enumerate(moves):
+            placement = move.placement
+            for t, tensor in enumerate(einsum.tensors):
+                key = (placement, tensor.name, move.keep[tensor.name])
+                if key not in tables:
+                    cost = self.uses.cost(place, *key)
+                    tables[key] = len(words)
+                    words.append(cost.words[rows])
+                    energy.append(cost.energy_pj[rows])
+                index[k, t] = tables[key]
+            key = placement.array, placement.sides
+            if key not in works:
+                both = self.uses.work(place, placement)
+                works[key] = len(cycles)
+                cycles.append(both[0][rows])
+                units.append(both[1][rows])
+            work[k] = works[key]
+            key = placement.array, move.load
+            if key not in needs:
+                needs[key] = len(held)
+                held.append(self._held(move))
+            load[k] = needs[key]
+            for tensor_name in move.tiles:
+                tiles[k] += self._tile(tensor_name, place)
+        busy = np.array(cycles)[work]
+        limit = np.where(on_pe, self._resources.pe_registers, self._resources.lane_registers)
+        return _Costs(
+            pe=busy * on_pe[:, None],
+            lanes=busy * ~on_pe[:, None],
+            words=np.array(words)[index].sum(axis=1),
+            energy_pj=np.array(energy)[index].sum(axis=1) + np.array(units)[work],
+            tiles=tiles,
+            fits=np.array(held)[load] <= limit[:, None],
+        )
+
+    def _held(self, move: Move) -> Integers:
+        shared, rows = self.uses.shared, self.rows
+        total = np.zeros(len(rows), np.int64)
+        for pair in move.load:
+            amounts = []
+            for factors in pair:
+                amount = np.ones(len(rows), np.int64)
+                for rank, side in factors:
+                    amount = amount * shared.step(rank, side)[rows]
+                amounts.append(amount)
+            total = total + np.maximum(*amounts)
+        return total
+
+    def _tile(self, tensor: str, place: int) -> Integers:
+        """Return the words of a tensor's tile; a state's is kept for every query tile inside."""
+        shared = self.uses.shared
+        einsum = shared.structure.einsums[place]
+        ranks = next(each.ranks for each in einsum.tensors if each.name == tensor)
+        tile = shared.tile(ranks)
+        if tensor in shared.structure.previous_of:
+            tile = tile * shared.inner
+        return np.asarray(tile[self.rows])
+
+
+@dataclass(frozen=True)
+class _Costs:
+    """Of moves: a row a move, a column a configuration."""
+
+    pe: Integers
+    lanes: Integers
+    words: Integers
+    energy_pj: Reals
+    tiles: Integers
+    fits: Flags
+
+
+def _rounded(energy_pj: Reals) -> Reals:
+    """Drop the digits that the order of a sum decides, so that they do not keep twins apart."""
+    with np.errstate(divide="ignore"):
+        scale = 2.0 ** np.floor(np.log2(np.maximum(energy_pj, 1e-300)))
+    return np.round(energy_pj / scale / SLACK) * scale * SLACK

@@ -1,0 +1,198 @@
+"""Transfers between Einsums without the buffer: through registers, and through the edge register.
+
+A transfer is promised by the Einsum that has the tensor and kept by one that reads it; what lies
+between must not break it (docs/model/open-bindings.md, section 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+from evaluators.mapper.placement import Placement
+from evaluators.mapper.resources import COLUMNS, LANES, PE, ROWS, SIDE, SIDES
+from evaluators.mapper.structure import Group, Structure
+
+Factor = tuple[str, str | None]
+"""A trip count: of a rank, on a side of its array or on none."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A tensor that waits in the registers of an array.
+
+    Attributes:
+        tensor: which.
+        target: the place of the Einsum that takes it.
+        array: where it waits.
+        sides: the rank on each side where it is one of the tensor's.
+        spare: the rank on each side where it is not: that side holds copies.
+        prefix: the outermost loops that both ends and all between them run together.
+        words: the trip counts whose product is the words held in each register file.
+
+    """
+
+    tensor: str
+    target: int
+    array: str
+    sides: tuple[str | None, ...]
+    spare: tuple[str | None, ...]
+    prefix: tuple[str, ...]
+    words: tuple[Factor, ...]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A tensor that goes from one array to the other through the edge register.
+
+    Attributes:
+        tensor: which.
+        target: the place of the Einsum that takes it.
+        array: the one that it goes to.
+        rank: what the columns and the lanes carry.
+        loops: the loops over its ranks at the Einsum that sends it, outermost first.
+        after: whether it is taken after the loop over the keys.
+
+    """
+
+    tensor: str
+    target: int
+    array: str
+    rank: str
+    loops: tuple[str, ...]
+    after: bool
+
+
+Transfer = Held | Sent
+
+
+@dataclass(frozen=True, eq=False)
+class Transfers:
+    """The rules of transfers in one group under one shape of the shared loops."""
+
+    structure: Structure
+    group: Group
+    holds: Mapping[tuple[str, ...], bool]
+
+    def _waits(self, source: int, target: int) -> bool:
+        """Tell whether the reader runs after a loop over the keys that the source is in."""
+        return (
+            self.holds["cut",]
+            and self.structure.has_keys(source)
+            and not self.structure.has_keys(target)
+        )
+
+    def ranks(self, tensor: str, place: int) -> tuple[str, ...]:
+        """Return a tensor's ranks as an Einsum has them."""
+        einsum = self.structure.einsums[place]
+        return next(each.ranks for each in einsum.tensors if each.name == tensor)
+
+    def held(self, tensor: str, place: int, placement: Placement, target: int) -> Iterator[Held]:
+        """Yield the ways to hold a tensor in the registers of an Einsum for a later one."""
+        ranks = self.ranks(tensor, place)
+        produced = self.structure.place.get(tensor) == place
+        own = tuple(rank if rank in ranks else None for rank in placement.sides)
+        spare = tuple(None if rank in ranks else rank for rank in placement.sides)
+        if produced and any(spare):
+            return
+        leading: tuple[str, ...] = ()
+        if not self._waits(place, target):
+            leading = placement.leading(ranks)
+        if not produced and self.structure.on_path(place, target):
+            leading = _until(leading, self.structure.einsums[place].reduced)
+        steps = placement.loops_over(ranks)
+        for length in range(len(leading) + 1):
+            words = tuple(sorted((rank, placement.side_of.get(rank)) for rank in steps[length:]))
+            yield Held(
+                tensor, target, placement.array, own, spare, leading[:length],
+                words,  # type: ignore[arg-type]
+            )  # fmt: skip
+
+    def sent(self, tensor: str, place: int, placement: Placement, target: int) -> Sent | None:
+        """Return the transfer of a result to a reader on the other array; None if there is none."""
+        if self.structure.place.get(tensor) != place:
+            return None
+        ranks = self.ranks(tensor, place)
+        rank = placement.sides[SIDES[placement.array].index(
+            COLUMNS if placement.array == PE else SIDE
+        )]
+        if rank is None or rank not in ranks:
+            return None
+        if placement.array == PE and placement.sides[0] in ranks:
+            return None
+        loops = placement.loops_over(ranks)
+        after = self._waits(place, target)
+        if placement.leading(ranks) != loops or (after and loops):
+            return None
+        other = LANES if placement.array == PE else PE
+        return Sent(tensor, target, other, rank, loops, after)
+
+    def takes(self, transfer: Transfer, placement: Placement) -> bool:
+        """Tell whether the target of a transfer, so placed, may take it."""
+        if transfer.array != placement.array:
+            return False
+        ranks = self.ranks(transfer.tensor, transfer.target)
+        if isinstance(transfer, Sent):
+            side = COLUMNS if transfer.array == PE else SIDE
+            if placement.side_of.get(transfer.rank) != side:
+                return False
+            if transfer.array == PE and placement.sides[0] in ranks:
+                return False
+            if transfer.after and placement.loops_over(ranks):
+                return False
+            return _same_loops(placement, ranks, transfer.loops)
+        for side, own, spare, rank in zip(
+            SIDES[transfer.array], transfer.sides, transfer.spare, placement.sides, strict=True
+        ):
+            if own is not None or rank in ranks:
+                if own != rank:
+                    return False
+            elif rank is not None and (spare is None or not self._covers(spare, rank, side)):
+                return False
+        return placement.order[: len(transfer.prefix)] == transfer.prefix
+
+    def passes(self, transfer: Transfer, place: int, placement: Placement, source: int) -> bool:
+        """Tell whether a transfer survives an Einsum between its ends."""
+        structure = self.structure
+        einsum = structure.einsums[place]
+        if isinstance(transfer, Held) and placement.array == transfer.array:
+            if transfer.tensor in (each.name for each in einsum.tensors):
+                return False
+        if place not in structure.on_path(source, transfer.target):
+            return True
+        if isinstance(transfer, Sent):
+            ranks = self.ranks(transfer.tensor, transfer.target)
+            return not set(transfer.loops) & set(einsum.reduced) and _same_loops(
+                placement, ranks, transfer.loops
+            )
+        return not set(transfer.prefix) & set(einsum.reduced) and (
+            placement.order[: len(transfer.prefix)] == transfer.prefix
+        )
+
+    def _covers(self, spare: str, wanted: str, side: str) -> bool:
+        return spare == wanted or self.holds["covers", spare, wanted, side]
+
+
+def _until(ranks: tuple[str, ...], reduced: tuple[str, ...]) -> tuple[str, ...]:
+    for length, rank in enumerate(ranks):
+        if rank in reduced:
+            return ranks[:length]
+    return ranks
+
+
+def _same_loops(placement: Placement, ranks: tuple[str, ...], loops: tuple[str, ...]) -> bool:
+    """Tell whether a tensor's loops are outermost, in the same order where both ends have them."""
+    own = placement.loops_over(ranks)
+    if placement.leading(ranks) != own:
+        return False
+    return [r for r in own if r in loops] == [r for r in loops if r in own]
+
+
+def subsets(places: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Yield all subsets."""
+    for size in range(len(places) + 1):
+        yield from combinations(places, size)
+
+
+_ = ROWS
