@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from evaluators.mapper.placement import ARRAYS, Placement, placements
+from evaluators.mapper.placement import ARRAYS, Placement
 from evaluators.mapper.resources import LANES, PE, Resources
 from evaluators.mapper.structure import Group, Structure
 from evaluators.mapper.transfers import Factor, Held, Sent, Transfer, Transfers, subsets
@@ -68,6 +68,15 @@ class Freedom:
     transfers: bool = True
 
 
+def arrays_of(
+    structure: Structure, resources: Resources, freedom: Freedom, place: int
+) -> tuple[str, ...]:
+    """Return the arrays that an Einsum may run on."""
+    operations = structure.operations(place)
+    allowed = freedom.arrays.get(structure.einsums[place].name, ARRAYS)
+    return tuple(array for array in allowed if resources.work(operations, array) is not None)
+
+
 class Moves:
     """The legal moves of a group under one shape of the shared loops."""
 
@@ -77,7 +86,7 @@ class Moves:
         group: Group,
         resources: Resources,
         holds: Mapping[tuple[str, ...], bool],
-        inside: tuple[str, ...],
+        placements: Mapping[int, tuple[Placement, ...]],
         freedom: Freedom,
     ) -> None:
         self.structure = structure
@@ -85,23 +94,10 @@ class Moves:
         self._transfers = Transfers(structure, group, holds)
         self._resources = resources
         self._freedom = freedom
-        self.placements = {
-            place: tuple(
-                placements(
-                    tuple(r for r in inside if r in structure.einsums[place].ranks),
-                    self._arrays(place),
-                    holds,
-                )
-            )
-            for place in group
-        }
+        self.placements = placements
 
     def _arrays(self, place: int) -> tuple[str, ...]:
-        operations = self.structure.operations(place)
-        allowed = self._freedom.arrays.get(self.structure.einsums[place].name, ARRAYS)
-        return tuple(
-            array for array in allowed if self._resources.work(operations, array) is not None
-        )
+        return arrays_of(self.structure, self._resources, self._freedom, place)
 
     def _inside(self, tensor: str) -> bool:
         """Tell whether a tensor is produced in the group."""

@@ -8,8 +8,11 @@ from numpy.typing import NDArray
 SLACK = 1e-13
 """Relative: energies that differ by less are one, summed in another order."""
 
-_SIEVES = 8
-_PAIRS = 4_000_000
+_SIEVES = 64
+"""Rounds in which every group drops what its least row beats, before all pairs are compared."""
+
+_FEW = 512
+_PAIRS = 1_000_000
 
 
 def best(group: NDArray[np.int64], columns: list[NDArray[np.float64]]) -> NDArray[np.int64]:
@@ -23,26 +26,20 @@ def best(group: NDArray[np.int64], columns: list[NDArray[np.float64]]) -> NDArra
     alive = np.arange(len(order))
     kept: list[NDArray[np.int64]] = []
     for _ in range(_SIEVES):
-        if not len(alive):
+        if len(alive) <= _FEW:
             break
         first = np.flatnonzero(np.diff(group[alive], prepend=-1))
         heads = alive[first]
         kept.append(heads)
         head_of = np.repeat(heads, np.diff(np.append(first, len(alive))))
-        worse = (values[:, head_of] <= values[:, alive]).all(axis=0)
+        worse = values[0, head_of] <= values[0, alive]
+        for column in values[1:]:
+            worse &= column[head_of] <= column[alive]
         alive = alive[~worse]
-    while len(alive):
+    if len(alive):
         first = np.flatnonzero(np.diff(group[alive], prepend=-1))
         sizes = np.diff(np.append(first, len(alive)))
-        if not (sizes > 1).any():
-            kept.append(alive)
-            break
-        kept.append(alive[np.repeat(sizes == 1, sizes)])
-        alive = alive[np.repeat(sizes > 1, sizes)]
-        sizes = sizes[sizes > 1]
-        survivors = _pairwise(values[:, alive], sizes)
-        kept.append(alive[survivors])
-        break
+        kept.append(alive[_pairwise(values[:, alive], sizes)])
     return np.sort(order[np.concatenate(kept)]) if kept else order[:0]
 
 
@@ -50,16 +47,16 @@ def _pairwise(values: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[
     """Compare every row with those before it in its group, blockwise."""
     keep = np.ones(values.shape[1], bool)
     starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
-    for size in np.unique(sizes).tolist():
+    for size in np.unique(sizes[sizes > 1]).tolist():
         of_size = starts[sizes == size]
+        before = np.triu(np.ones((size, size), bool), 1)
         step = max(1, _PAIRS // (size * size))
         for begin in range(0, len(of_size), step):
             rows = of_size[begin : begin + step, None] + np.arange(size)
             block = values[:, rows]
-            beats = np.ones((len(rows), size, size), bool)
+            beats = np.broadcast_to(before, (len(rows), size, size)).copy()
             for column in block:
                 beats &= column[:, :, None] <= column[:, None, :]
-            beats &= np.triu(np.ones((size, size), bool), 1)
             keep[rows] = ~beats.any(axis=1)
     return keep
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluators.mapper.bounds import Bounds
 from evaluators.mapper.loops import Flags, Integers, Shared
 from evaluators.mapper.moves import Freedom, Move, Moves, State
 from evaluators.mapper.pareto import SLACK, best
@@ -64,24 +65,31 @@ class Programme:
     """The programme of one group under shared loops of one shape.
 
     Args:
-        uses: the costs, over all configurations.
+        bounds: of the Einsums, over all configurations.
         group: the Einsums.
+        kind: the number of the shape.
         rows: the configurations, all of one shape.
         freedom: what bindings may choose.
 
     """
 
-    def __init__(self, uses: Uses, group: Group, rows: Integers, freedom: Freedom) -> None:
-        self.uses, self.group, self.rows = uses, group, rows
-        shared: Shared = uses.shared
-        names, bits = shared.shape
-        holds = dict(zip(names, bits[rows[0]].astype(bool).tolist(), strict=True))
+    def __init__(
+        self, bounds: Bounds, group: Group, kind: int, rows: Integers, freedom: Freedom
+    ) -> None:
+        self.uses, self.group, self.rows = bounds.uses, group, rows
+        shared: Shared = self.uses.shared
         self.moves = Moves(
-            shared.structure, group, shared.resources, holds, shared.inside, freedom
+            shared.structure,
+            group,
+            shared.resources,
+            bounds.holds[kind],
+            {place: bounds.placements(place, kind) for place in group},
+            freedom,
         )
         self._resources: Resources = shared.resources
         self._states: dict[State, int] = {State(): 0}
         self._state_list: list[State] = [State()]
+        self._moves_of: dict[tuple[int, int], list[Move]] = {}
         self.kinds: list[list[Move]] = []
         self.history: list[Labels] = []
         self.counted = 0
@@ -104,14 +112,9 @@ class Programme:
         moves: list[Move] = []
         spans = np.zeros((len(self._state_list), 2), np.int64)
         for number in np.unique(labels.state).tolist():
-            state = self._state_list[number]
-            first = len(moves)
-            moves += [
-                move
-                for move in self.moves.at(place, state)
-                if self.moves.keeps_states(place, move, state)
-            ]
-            spans[number] = first, len(moves) - first
+            found = self._moves(place, number)
+            spans[number] = len(moves), len(found)
+            moves += found
         self.kinds.append(moves)
         if not moves or not len(labels):
             return labels.take(slice(0, 0))
@@ -127,7 +130,7 @@ class Programme:
         tiles = labels.tiles[parent] + cost.tiles[move, row]
         fits = cost.fits[move, row] & (tiles * WORD_BYTES <= self._resources.buffer_bytes)
         parent, move, row, tiles = parent[fits], move[fits], row[fits], tiles[fits]
-        found = Labels(
+        labelled = Labels(
             row,
             after[move],
             labels.pe[parent] + cost.pe[move, row],
@@ -138,21 +141,32 @@ class Programme:
             parent,
             move,
         )
-        found = found.take(~hopeless(place + 1, found))
-        if not len(found):
-            return found
-        keys = found.row * len(self._state_list) + found.state
+        labelled = labelled.take(~hopeless(place + 1, labelled))
+        if not len(labelled):
+            return labelled
+        keys = labelled.row * len(self._state_list) + labelled.state
         kept = best(
             keys,
             [
-                _rounded(found.energy_pj),
-                found.pe.astype(float),
-                found.lanes.astype(float),
-                found.words.astype(float),
-                found.tiles.astype(float),
+                _rounded(labelled.energy_pj),
+                labelled.pe.astype(float),
+                labelled.lanes.astype(float),
+                labelled.words.astype(float),
+                labelled.tiles.astype(float),
             ],
         )
-        return found.take(kept)
+        return labelled.take(kept)
+
+    def _moves(self, place: int, number: int) -> list[Move]:
+        known = self._moves_of.get((place, number))
+        if known is None:
+            state = self._state_list[number]
+            known = self._moves_of[place, number] = [
+                move
+                for move in self.moves.at(place, state)
+                if self.moves.keeps_states(place, move, state)
+            ]
+        return known
 
     def _number(self, state: State) -> int:
         number = self._states.get(state)

@@ -1,0 +1,249 @@
+"""The search: the exact front of latency and energy over cascades, cuts, shared loops and bindings.
+
+docs/model/open-bindings.md, section 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluators.mapper.bounds import Bound, Bounds
+from evaluators.mapper.loops import Flags, Integers, Shared
+from evaluators.mapper.moves import Freedom
+from evaluators.mapper.pareto import Front, front
+from evaluators.mapper.programme import Labels, Programme
+from evaluators.mapper.resources import WORD_BYTES, Resources
+from evaluators.mapper.structure import Group, Structure
+from evaluators.mapper.uses import Uses
+
+Reals = NDArray[np.float64]
+
+_FIRST = 8
+"""Configurations of a batch at first; every batch is twice as large as the one before."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is searched.
+
+    Attributes:
+        chunks: keys in a chunk; None for every divisor.
+        cuts: whether the cascade may be cut into groups.
+        freedom: what bindings may choose.
+
+    """
+
+    chunks: tuple[int, ...] | None = None
+    cuts: bool = True
+    freedom: Freedom = field(default_factory=lambda: Freedom({}))
+
+
+@dataclass(frozen=True)
+class Part:
+    """The best of one group and one chunk: pairs of latency and energy, and where each is from."""
+
+    latency_s: Reals
+    energy_pj: Reals
+    source: Integers
+
+
+@dataclass
+class _Task:
+    """The configurations of one group that have one shape."""
+
+    programme: Programme
+    rows: Integers
+    latency_s: Reals
+    energy_pj: Reals
+    done: Flags
+
+
+class Search:
+    """One cascade on one machine and workload, against a front that all cascades share."""
+
+    def __init__(
+        self,
+        structure: Structure,
+        resources: Resources,
+        extents: Mapping[str, int],
+        limits: Limits,
+        front: Front,
+    ) -> None:
+        self.structure, self.resources, self.limits = structure, resources, limits
+        self.shared = Shared.all_of(structure, resources, extents, limits.chunks)
+        self.uses = Uses(self.shared)
+        self.bounds = Bounds(self.uses, limits.freedom)
+        self.front = front
+        self.groups = structure.groups if limits.cuts else (structure.whole,)
+        self.counted = 0
+        self.searched = 0
+        self._parts: dict[tuple[Group, int], list[NDArray[np.float64]]] = {}
+        self._after = {group: self.bounds.after(group) for group in self.groups}
+        self._rows = {group: np.flatnonzero(self.legal(group)) for group in self.groups}
+        self._chunks = np.unique(self.shared.chunk)
+        self._tasks: dict[Group, list[_Task]] = {}
+        self._least: dict[tuple[Group, int], tuple[float, float]] = {}
+        for group in self.groups:
+            rows = self._rows[group]
+            total = self._after[group][0]
+            latency, energy = self.bounds.latency_s(total)[rows], total.energy_pj[rows]
+            for chunk in self._chunks.tolist():
+                own = self.shared.chunk[rows] == chunk
+                if own.any():
+                    self._least[group, chunk] = latency[own].min(), energy[own].min()
+
+    def legal(self, group: Group) -> Flags:
+        """Return which configurations of the shared loops a group may have."""
+        shared, structure = self.shared, self.structure
+        with_keys = [structure.has_keys(place) for place in group]
+        legal = np.ones(len(shared), bool)
+        if not all(with_keys):
+            legal &= shared.inner == 1
+        if not any(with_keys) and not structure.cascade.along:
+            legal &= shared.keys == 1
+        if not structure.complete(group):
+            legal &= shared.keys == 1
+        return legal
+
+    def rest(self, group: Group) -> tuple[Reals, Reals]:
+        """Return the least latency and energy of all other groups, a configuration's each."""
+        latency = np.zeros(len(self.shared))
+        energy = np.zeros(len(self.shared))
+        for chunk in self._chunks.tolist():
+            rows = self.shared.chunk == chunk
+            before = self._chain(chunk, 0, group.start)
+            behind = self._chain(chunk, group.stop, len(self.structure.einsums))
+            latency[rows] = before[0] + behind[0]
+            energy[rows] = before[1] + behind[1]
+        return latency, energy
+
+    def _chain(self, chunk: int, start: int, stop: int) -> tuple[float, float]:
+        least = {start: (0.0, 0.0)}
+        for group in sorted(self.groups, key=lambda each: (each.stop, each.start)):
+            if group.stop > stop or group.start not in least:
+                continue
+            own = self._least.get((group, chunk), (np.inf, np.inf))
+            both = tuple(a + b for a, b in zip(least[group.start], own, strict=True))
+            known = least.get(group.stop, (np.inf, np.inf))
+            least[group.stop] = min(known[0], both[0]), min(known[1], both[1])
+        return least.get(stop, (np.inf, np.inf))
+
+    def group(self, group: Group) -> Iterator[int]:
+        """Search a group; yield the configurations that are left after every batch."""
+        latency, energy = self.rest(group)
+        total = self._after[group][0]
+        least_s = self.bounds.latency_s(total) + latency
+        least_pj = total.energy_pj + energy
+        rows = self._rows[group]
+        rows = rows[np.isfinite(least_s[rows]) & np.isfinite(least_pj[rows])]
+        programmes: dict[int, Programme] = {}
+        batch = _FIRST
+        while True:
+            rows = rows[~self.front.beats(least_s[rows], least_pj[rows])]
+            if not len(rows):
+                return
+            rows = rows[np.argsort(least_s[rows] * least_pj[rows], kind="stable")]
+            now, rows = rows[:batch], rows[batch:]
+            batch *= 2
+            for kind in np.unique(self.bounds.kind[now]).tolist():
+                if kind not in programmes:
+                    own = self._rows[group]
+                    own = own[self.bounds.kind[own] == kind]
+                    programmes[kind] = Programme(
+                        self.bounds, group, kind, own, self.limits.freedom
+                    )
+                self._run(programmes[kind], now[self.bounds.kind[now] == kind], latency, energy)
+            yield len(rows)
+
+    def _run(self, programme: Programme, rows: Integers, latency: Reals, energy: Reals) -> None:
+        own = np.searchsorted(programme.rows, rows)
+        group = programme.group
+        after = [
+            Bound(each.words[programme.rows], each.energy_pj[programme.rows],
+                  each.busy[:, programme.rows])
+            for each in self._after[group]
+        ]  # fmt: skip
+        rest_s, rest_pj = latency[programme.rows], energy[programme.rows]
+
+        def hopeless(place: int, labels: Labels) -> Flags:
+            bound = after[place - group.start]
+            return self.front.beats(
+                self._latency_s(labels, bound) + rest_s[labels.row],
+                labels.energy_pj + bound.energy_pj[labels.row] + rest_pj[labels.row],
+            )
+
+        before = programme.counted
+        labels = programme.run(own, hopeless)
+        self.counted += programme.counted - before
+        self.searched += len(rows)
+        if not len(labels):
+            return
+        found_s = self._latency_s(labels, after[-1])
+        source = programme.rows[labels.row]
+        chunk = self.shared.chunk[source]
+        for each in np.unique(chunk).tolist():
+            own = np.flatnonzero(chunk == each)
+            own = own[front(found_s[own], labels.energy_pj[own])]
+            part = np.stack([found_s[own], labels.energy_pj[own], source[own].astype(float)])
+            self._parts.setdefault((group, each), []).append(part)
+        if group == self.structure.whole:
+            self.front.add(found_s, labels.energy_pj)
+
+    def _latency_s(self, labels: Labels, rest: Bound) -> Reals:
+        row, resources = labels.row, self.resources
+        busy = np.zeros(len(labels))
+        from evaluators.mapper.bounds import WEIGHTS
+        for weight, left in zip(WEIGHTS, rest.busy, strict=True):
+            own = weight * labels.pe + (1 - weight) * labels.lanes + left[row]
+            np.maximum(busy, own, out=busy)
+        words = labels.words + rest.words[row]
+        return np.maximum(
+            words * (WORD_BYTES / resources.dram_bytes_per_s), busy / resources.clock_hz
+        )
+
+    def chains(self) -> list[tuple[int, NDArray[np.float64]]]:
+        """Return the front of every chunk: latency, energy, over all cuts."""
+        found = []
+        stop = len(self.structure.einsums)
+        for chunk in self._chunks.tolist():
+            at = {0: np.zeros((2, 1))}
+            for end in sorted({each.stop for each in self.groups}):
+                joined = []
+                for group in self.groups:
+                    if group.stop == end and group.start in at and (group, chunk) in self._parts:
+                        part = np.concatenate(self._parts[group, chunk], axis=1)[:2]
+                        part = part[:, front(*part)]
+                        both = at[group.start][:, :, None] + part[:, None, :]
+                        joined.append(both.reshape(2, -1))
+                if joined:
+                    pairs = np.concatenate(joined, axis=1)
+                    at[end] = pairs[:, front(*pairs)]
+            if stop in at:
+                found.append((chunk, at[stop]))
+        return found
+
+
+def search(
+    cascades: Sequence[Structure],
+    resources: Resources,
+    extents: Mapping[str, int],
+    limits: Limits,
+) -> tuple[Front, list[Search]]:
+    """Return the front of all cascades."""
+    shared = Front()
+    searches = [Search(each, resources, extents, limits, shared) for each in cascades]
+    whole = [each.group(each.structure.whole) for each in searches]
+    while whole:
+        whole = [each for each in whole if next(each, None) is not None]
+    for each in searches:
+        others = [g for g in each.groups if g != each.structure.whole]
+        for group in others:
+            for _ in each.group(group):
+                pass
+        for _, pairs in each.chains():
+            shared.add(*pairs)
+    return shared, searches
