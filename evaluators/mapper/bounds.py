@@ -7,6 +7,7 @@ in depends only on what the group's cuts force off chip (docs/model/open-binding
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,7 @@ class Bounds:
         self.kind = self.kind.ravel()
         self.holds = [dict(zip(names, row.astype(bool).tolist(), strict=True)) for row in kinds]
         self._placements: dict[tuple[int, int], tuple[Placement, ...]] = {}
+        self._placed: dict[Any, tuple[Integers, Reals, Integers]] = {}
         self._known: dict[tuple[int, tuple[tuple[str, ...], ...]], Bound] = {}
 
     def placements(self, place: int, kind: int) -> tuple[Placement, ...]:
@@ -69,10 +71,31 @@ class Bounds:
 
     def einsum(self, place: int, group: Group) -> Bound:
         """Return the bound of one Einsum in a group."""
-        keeps = tuple(self._keeps(each.name, place, group) for each in self._tensors(place))
+        keeps = self.keeps(place, group)
         known = self._known.get((place, keeps))
         if known is None:
             known = self._known[place, keeps] = self._least(place, keeps)
+        return known
+
+    def keeps(self, place: int, group: Group) -> tuple[tuple[str, ...], ...]:
+        """Return the cheapest ways to keep each tensor of an Einsum."""
+        return tuple(self._keeps(each.name, place, group) for each in self._tensors(place))
+
+    def placed(
+        self, place: int, placement: Placement, keeps: tuple[tuple[str, ...], ...]
+    ) -> tuple[Integers, Reals, Integers]:
+        """Return words and energy of a placement at least, and its cycles."""
+        trailing = tuple(placement.trailing(each.ranks) for each in self._tensors(place))
+        key = place, placement.array, placement.sides, trailing, keeps
+        known = self._placed.get(key)
+        if known is None:
+            cycles, spent = self.uses.work(place, placement)
+            words = np.zeros(len(self.shared), np.int64)
+            for tensor, levels in zip(self._tensors(place), keeps, strict=True):
+                costs = [self.uses.cost(place, placement, tensor.name, k) for k in levels]
+                spent = spent + np.min([each.energy_pj for each in costs], axis=0)
+                words = words + np.min([each.words for each in costs], axis=0)
+            known = self._placed[key] = words, spent, cycles
         return known
 
     def after(self, group: Group) -> list[Bound]:
@@ -123,20 +146,15 @@ class Bounds:
         words = np.full(n, np.iinfo(np.int64).max)
         energy = np.full(n, np.inf)
         busy = np.full((len(WEIGHTS), n), np.inf)
-        tensors = self._tensors(place)
         weights = np.array(WEIGHTS)[:, None]
         for kind in range(len(self.holds)):
             rows = np.flatnonzero(self.kind == kind)
             for placement in self.placements(place, kind):
-                cycles, work = self.uses.work(place, placement)
-                spent = work[rows]
-                moved = np.zeros(len(rows), np.int64)
-                for tensor, levels in zip(tensors, keeps, strict=True):
-                    costs = [self.uses.cost(place, placement, tensor.name, k) for k in levels]
-                    spent = spent + np.min([each.energy_pj[rows] for each in costs], axis=0)
-                    moved = moved + np.min([each.words[rows] for each in costs], axis=0)
+                moved, spent, cycles = (
+                    each[rows] for each in self.placed(place, placement, keeps)
+                )
                 words[rows] = np.minimum(words[rows], moved)
                 energy[rows] = np.minimum(energy[rows], spent)
                 share = weights if placement.array == PE else 1 - weights
-                busy[:, rows] = np.minimum(busy[:, rows], share * cycles[rows])
+                busy[:, rows] = np.minimum(busy[:, rows], share * cycles)
         return Bound(words, energy, busy)

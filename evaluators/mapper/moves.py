@@ -107,6 +107,27 @@ class Moves:
         readers = self.structure.readers[tensor]
         return tuple(each for each in readers if place < each < self.group.stop)
 
+    def alive(self, place: int) -> tuple[str, ...]:
+        """Return the tensors that an Einsum before a place has, in the group, and one after reads."""
+        start = self.group.start
+        own = self.structure.cascade.previous
+        return tuple(
+            tensor
+            for tensor, readers in self.structure.readers.items()
+            if any(place <= each < self.group.stop for each in readers)
+            and (
+                start <= self.structure.place.get(tensor, self.group.stop) < place
+                or (
+                    own.get(tensor) is not None
+                    and start <= self.structure.place[own[tensor]] < place
+                )
+            )
+        )
+
+    def takes(self, transfer: Transfer, placement: Placement) -> bool:
+        """Tell whether the target of a transfer, so placed, may take it."""
+        return self._transfers.takes(transfer, placement)
+
     def at(self, place: int, state: State) -> Iterator[Move]:
         """Yield the moves at an Einsum."""
         for placement in self.placements[place]:

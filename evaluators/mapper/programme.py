@@ -14,18 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.mapper.bounds import Bounds
+from evaluators.mapper.bounds import Bound, Bounds
 from evaluators.mapper.loops import Flags, Integers, Shared
 from evaluators.mapper.moves import Freedom, Move, Moves, State
-from evaluators.mapper.pareto import SLACK, best
+from evaluators.mapper.outlook import Outlook
+from evaluators.mapper.pareto import SLACK, Front, best
 from evaluators.mapper.resources import PE, WORD_BYTES, Resources
 from evaluators.mapper.structure import Group
 from evaluators.mapper.uses import Uses
 
 Reals = NDArray[np.float64]
 
-Hopeless = Callable[[int, "Labels"], Flags]
-"""Tells which labels before a place cannot end on the front."""
+Least = Callable[["Labels", Bound], tuple[Reals, Reals]]
+"""The latency and the energy that labels end with at least, given what is left, a label each."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ class Programme:
             freedom,
         )
         self._resources: Resources = shared.resources
+        self._outlook = Outlook(bounds, self.moves, kind, rows)
+        self._behind: dict[tuple[int, int], Bound] = {}
         self._states: dict[State, int] = {State(): 0}
         self._state_list: list[State] = [State()]
         self._moves_of: dict[tuple[int, int], list[Move]] = {}
@@ -94,8 +97,16 @@ class Programme:
         self.history: list[Labels] = []
         self.counted = 0
 
-    def run(self, rows: Integers, hopeless: Hopeless) -> Labels:
-        """Return the labels of whole groups; `rows` are places in `self.rows`."""
+    def run(self, rows: Integers, least: Least, front: Front, beam: int = 0) -> Labels:
+        """Return the labels of whole groups.
+
+        Args:
+            rows: places in `self.rows`.
+            least: what labels end with at least.
+            front: those that end no better than its points are dropped.
+            beam: keep as many labels of each configuration alone, the most promising; 0: all.
+
+        """
         n = len(rows)
         zero = np.zeros(n, np.int64)
         labels = Labels(
@@ -103,12 +114,15 @@ class Programme:
         )
         self.kinds, self.history = [], [labels]
         for place in self.group:
-            labels = self._step(place, labels, hopeless)
+            labels = self._step(place, labels, least, front)
+            if beam:
+                ends = least(labels, self._left(place + 1, labels))
+                labels = labels.take(_promising(labels.row, *ends, beam))
             self.history.append(labels)
             self.counted += len(labels)
         return labels
 
-    def _step(self, place: int, labels: Labels, hopeless: Hopeless) -> Labels:
+    def _step(self, place: int, labels: Labels, least: Least, front: Front) -> Labels:
         moves: list[Move] = []
         spans = np.zeros((len(self._state_list), 2), np.int64)
         for number in np.unique(labels.state).tolist():
@@ -141,7 +155,8 @@ class Programme:
             parent,
             move,
         )
-        labelled = labelled.take(~hopeless(place + 1, labelled))
+        left = self._left(place + 1, labelled)
+        labelled = labelled.take(~front.beats(*least(labelled, left)))
         if not len(labelled):
             return labelled
         keys = labelled.row * len(self._state_list) + labelled.state
@@ -156,6 +171,22 @@ class Programme:
             ],
         )
         return labelled.take(kept)
+
+    def _left(self, place: int, labels: Labels) -> Bound:
+        """Return what is left for each label at least."""
+        numbers, at = np.unique(labels.state, return_inverse=True)
+        behind = []
+        for number in numbers.tolist():
+            known = self._behind.get((place, number))
+            if known is None:
+                known = self._outlook.behind(place, self._state_list[number])
+                self._behind[place, number] = known
+            behind.append(known)
+        return Bound(
+            np.array([each.words for each in behind])[at, labels.row],
+            np.array([each.energy_pj for each in behind])[at, labels.row],
+            np.array([each.busy for each in behind])[at, :, labels.row].T,
+        )
 
     def _moves(self, place: int, number: int) -> list[Move]:
         known = self._moves_of.get((place, number))
@@ -269,3 +300,19 @@ def _rounded(energy_pj: Reals) -> Reals:
     with np.errstate(divide="ignore"):
         scale = 2.0 ** np.floor(np.log2(np.maximum(energy_pj, 1e-300)))
     return np.round(energy_pj / scale / SLACK) * scale * SLACK
+
+
+def _promising(row: Integers, latency_s: Reals, energy_pj: Reals, beam: int) -> Integers:
+    """Return the labels of each row that are among the first by latency, energy or both."""
+    chosen = []
+    for first, second in (
+        (latency_s, energy_pj),
+        (energy_pj, latency_s),
+        (latency_s * energy_pj, energy_pj),
+    ):
+        order = np.lexsort((second, first, row))
+        starts = np.flatnonzero(np.diff(row[order], prepend=-1))
+        sizes = np.diff(np.append(starts, len(order)))
+        rank = np.arange(len(order)) - np.repeat(starts, sizes)
+        chosen.append(order[rank < beam])
+    return np.unique(np.concatenate(chosen))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.mapper.bounds import Bound, Bounds
+from evaluators.mapper.bounds import WEIGHTS, Bound, Bounds
 from evaluators.mapper.loops import Flags, Integers, Shared
 from evaluators.mapper.moves import Freedom
 from evaluators.mapper.pareto import Front, front
@@ -21,6 +21,9 @@ from evaluators.mapper.structure import Group, Structure
 from evaluators.mapper.uses import Uses
 
 Reals = NDArray[np.float64]
+
+_BEAM = 16
+"""Labels that a first, greedy run of the programme keeps, to have a front to prune with."""
 
 _FIRST = 8
 """Configurations of a batch at first; every batch is twice as large as the one before."""
@@ -156,33 +159,31 @@ class Search:
                     programmes[kind] = Programme(
                         self.bounds, group, kind, own, self.limits.freedom
                     )
-                self._run(programmes[kind], now[self.bounds.kind[now] == kind], latency, energy)
+                mine = now[self.bounds.kind[now] == kind]
+                for beam in (_BEAM, 0) if group == self.structure.whole else (0,):
+                    self._run(programmes[kind], mine, latency, energy, beam)
             yield len(rows)
 
-    def _run(self, programme: Programme, rows: Integers, latency: Reals, energy: Reals) -> None:
+    def _run(
+        self, programme: Programme, rows: Integers, latency: Reals, energy: Reals, beam: int
+    ) -> None:
         own = np.searchsorted(programme.rows, rows)
         group = programme.group
-        after = [
-            Bound(each.words[programme.rows], each.energy_pj[programme.rows],
-                  each.busy[:, programme.rows])
-            for each in self._after[group]
-        ]  # fmt: skip
         rest_s, rest_pj = latency[programme.rows], energy[programme.rows]
 
-        def hopeless(place: int, labels: Labels) -> Flags:
-            bound = after[place - group.start]
-            return self.front.beats(
-                self._latency_s(labels, bound) + rest_s[labels.row],
-                labels.energy_pj + bound.energy_pj[labels.row] + rest_pj[labels.row],
+        def least(labels: Labels, left: Bound) -> tuple[Reals, Reals]:
+            return (
+                self._latency_s(labels, left) + rest_s[labels.row],
+                labels.energy_pj + left.energy_pj + rest_pj[labels.row],
             )
 
         before = programme.counted
-        labels = programme.run(own, hopeless)
+        labels = programme.run(own, least, self.front, beam)
         self.counted += programme.counted - before
         self.searched += len(rows)
         if not len(labels):
             return
-        found_s = self._latency_s(labels, after[-1])
+        found_s = self._latency_s(labels)
         source = programme.rows[labels.row]
         chunk = self.shared.chunk[source]
         for each in np.unique(chunk).tolist():
@@ -193,14 +194,15 @@ class Search:
         if group == self.structure.whole:
             self.front.add(found_s, labels.energy_pj)
 
-    def _latency_s(self, labels: Labels, rest: Bound) -> Reals:
-        row, resources = labels.row, self.resources
-        busy = np.zeros(len(labels))
-        from evaluators.mapper.bounds import WEIGHTS
-        for weight, left in zip(WEIGHTS, rest.busy, strict=True):
-            own = weight * labels.pe + (1 - weight) * labels.lanes + left[row]
-            np.maximum(busy, own, out=busy)
-        words = labels.words + rest.words[row]
+    def _latency_s(self, labels: Labels, left: Bound | None = None) -> Reals:
+        """Return the latency of labels, at least, with what is left of their group."""
+        resources = self.resources
+        if left is None:
+            words, busy = labels.words, np.maximum(labels.pe, labels.lanes)
+        else:
+            words = labels.words + left.words
+            share = np.array(WEIGHTS)[:, None]
+            busy = (share * labels.pe + (1 - share) * labels.lanes + left.busy).max(axis=0)
         return np.maximum(
             words * (WORD_BYTES / resources.dram_bytes_per_s), busy / resources.clock_hz
         )
