@@ -7,15 +7,26 @@ be continued in the same ways; that is why only the best of each state are kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from evaluators.mapper.placement import ARRAYS, Placement
 from evaluators.mapper.resources import LANES, PE, Resources
 from evaluators.mapper.structure import Group, Structure
-from evaluators.mapper.transfers import Factor, Held, Sent, Transfer, Transfers, subsets
+from evaluators.mapper.transfers import Factor, Held, Sent, Transfer, Transfers
 from evaluators.mapper.uses import BUFFER, EDGE, LAST, OFF_CHIP
+
+
+Load = tuple[tuple[frozenset[Factor], frozenset[Factor]], ...]
+"""What registers hold while an Einsum runs: of every tensor, before and after it."""
+
+Fits = Callable[[str, Load], "NDArray[np.bool_]"]
+"""Tells for every configuration whether a load fits the registers of an array."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,7 @@ class Move:
         keep: tensor -> the levels that keep it.
         tiles: tensors whose tile the buffer holds from here on.
         load: pairs of register needs: the larger of each pair, added up, must fit the registers.
+        unless: loads of moves that hold more; where one of them fits, this move is not needed.
         after: the state behind it.
 
     """
@@ -50,7 +62,8 @@ class Move:
     placement: Placement
     keep: Mapping[str, str]
     tiles: tuple[str, ...]
-    load: tuple[tuple[tuple[Factor, ...], tuple[Factor, ...]], ...]
+    load: Load
+    unless: tuple[Load, ...]
     after: State
 
 
@@ -88,6 +101,7 @@ class Moves:
         holds: Mapping[tuple[str, ...], bool],
         placements: Mapping[int, tuple[Placement, ...]],
         freedom: Freedom,
+        fits: Fits,
     ) -> None:
         self.structure = structure
         self.group = group
@@ -95,6 +109,7 @@ class Moves:
         self._resources = resources
         self._freedom = freedom
         self.placements = placements
+        self._fits = fits
 
     def _arrays(self, place: int) -> tuple[str, ...]:
         return arrays_of(self.structure, self._resources, self._freedom, place)
@@ -131,66 +146,154 @@ class Moves:
     def at(self, place: int, state: State) -> Iterator[Move]:
         """Yield the moves at an Einsum."""
         for placement in self.placements[place]:
-            taken: dict[str, Transfer] = {}
+            offers: dict[str, list[Transfer]] = {}
             kept: list[tuple[Transfer, int]] = []
             for transfer, source in state.transfers:
                 if transfer.target == place:
-                    if not self._transfers.takes(transfer, placement):
-                        break
-                    if transfer.tensor in taken:
-                        break
-                    taken[transfer.tensor] = transfer
-                elif self._transfers.passes(transfer, place, placement, source):
-                    kept.append((transfer, source))
-                else:
-                    break
-            else:
-                yield from self._placed(place, placement, state, taken, kept)
+                    if self._transfers.takes(transfer, placement):
+                        offers.setdefault(transfer.tensor, []).append(transfer)
+                    continue
+                left = self._transfers.passed(transfer, place, placement, source)
+                if left is not None:
+                    kept.append((left, source))
+            for edge in (False, True):
+                yield from self._placed(place, placement, state, offers, kept, edge=edge)
 
     def _placed(
         self,
         place: int,
         placement: Placement,
         state: State,
-        taken: Mapping[str, Transfer],
+        offers: Mapping[str, list[Transfer]],
         kept: list[tuple[Transfer, int]],
+        *,
+        edge: bool,
     ) -> Iterator[Move]:
+        """Yield the moves of one placement, with its result in the edge register or not."""
         einsum = self.structure.einsums[place]
         output = einsum.output.name
-        reads = [
-            self._reads(each.name, place, state, taken.get(each.name)) for each in einsum.operands
+        sent = self._sent(output, place, placement)
+        on_pe = placement.array == PE
+        if edge and not (on_pe and sent):
+            return
+        if on_pe and not edge:
+            sent = ()
+        out = {each.name: self._held(each.name, place, placement) for each in einsum.tensors}
+        own = {
+            name: next((each for each in some if isinstance(each, Held)), None)
+            for name, some in offers.items()
+        }
+        waiting = [
+            (each, source)
+            for each, source in kept
+            if isinstance(each, Held) and each.array == placement.array
         ]
-        promises = [
-            tuple(self._promises(each.name, place, placement)) for each in einsum.tensors
-        ]
-        names = [each.name for each in einsum.tensors]
-        for promised in product(*promises):
-            sends = [each for each in promised[-1] if isinstance(each, Sent)]
-            edge = EDGE if placement.array == PE and sends else ""
-            writes = [
-                (keep + edge, tile) for keep, tile in self._writes(output, place, state,
-                                                                   bool(promised[-1]))
+        others = [each for each in kept if each not in waiting]
+        for choice, load, unless in self._reservations(placement, own, out, waiting):
+            incoming, outgoing, passing = choice
+            reads = [
+                self._reads(each.name, place, state, offers.get(each.name, []), incoming)
+                for each in einsum.operands
             ]
-            load = self._load(names, placement, taken, promised, kept)
+            promised = [each for some in outgoing.values() for each in some]
+            writes = self._writes(output, place, bool(outgoing[output]) or bool(sent))
             transfers = frozenset(
-                [*kept, *((each, place) for some in promised for each in some)]
+                [*others, *passing, *((each, place) for each in (*promised, *sent))]
             )
-            for choice in product(*reads, writes):
-                keep = {name: each[0] for name, each in zip(names, choice, strict=True)}
-                tiles = tuple(each[1] for each in choice if each[1])
-                yield Move(
-                    placement, keep, tiles, load, self._after(place, state, keep, tiles, transfers)
+            names = [each.name for each in einsum.tensors]
+            for picked in product(*reads, writes):
+                keep = {name: each[0] for name, each in zip(names, picked, strict=True)}
+                if edge:
+                    keep[output] += EDGE
+                tiles = tuple(each[1] for each in picked if each[1])
+                after = self._after(place, state, keep, tiles, transfers)
+                yield Move(placement, keep, tiles, load, unless, after)
+
+    def _reservations(self, placement, own, out, waiting):  # type: ignore[no-untyped-def]
+        """Yield what the registers hold while an Einsum runs.
+
+        All that may be of use, as long as it fits; where it does not, every way to hold less,
+        each only where none that holds more fits.
+        """
+        names = list(out)
+        rest = sorted({each.tensor for each, _ in waiting} - set(names))
+        scales = []
+        for name in names:
+            before = own.get(name)
+            top = len(before.run) - before.level + 2 if before is not None else 1
+            scales.append(range(top))
+            scales.append(range(max((len(each.run) for each in out[name]), default=-1) + 2))
+        for name in rest:
+            some = [each for each, _ in waiting if each.tensor == name]
+            scales.append(range(max(len(each.run) for each in some) - some[0].level + 2))
+
+        def reserved(levels):  # type: ignore[no-untyped-def]
+            incoming, outgoing, passing, pairs = {}, {}, [], []
+            for k, name in enumerate(names):
+                down, up = levels[2 * k], levels[2 * k + 1]
+                before = own.get(name)
+                taken = before.at_level(before.level + down) if before is not None else None
+                incoming[name] = taken
+                outgoing[name] = [
+                    each for some in out[name] if (each := some.at_level(up)) is not None
+                ]
+                pairs.append(
+                    (
+                        taken.words if taken is not None else frozenset(),
+                        outgoing[name][0].words if outgoing[name] else frozenset(),
+                    )
                 )
+            for k, name in enumerate(rest):
+                some = [each for each in waiting if each[0].tensor == name]
+                left = [
+                    (lower, source)
+                    for each, source in some
+                    if (lower := each.at_level(each.level + levels[2 * len(names) + k]))
+                ]
+                passing += left
+                if left:
+                    pairs.append((left[0][0].words, left[0][0].words))
+            return (incoming, outgoing, passing), tuple(sorted(pairs, key=_pair_key))
+
+        full = tuple(0 for _ in scales)
+        choice, load = reserved(full)
+        if self._fits(placement.array, load).all():
+            yield choice, load, ()
+            return
+        seen: dict[tuple[int, ...], tuple[Any, Any]] = {}
+        for levels in product(*scales):
+            seen[levels] = reserved(levels)
+        for levels, (choice, load) in seen.items():
+            if not self._fits(placement.array, load).any():
+                continue
+            more = tuple(
+                seen[(*levels[:k], levels[k] - 1, *levels[k + 1 :])][1]
+                for k in range(len(levels))
+                if levels[k]
+            )
+            yield choice, load, more
 
     def _reads(
-        self, tensor: str, place: int, state: State, taken: Transfer | None
+        self,
+        tensor: str,
+        place: int,
+        state: State,
+        offers: list[Transfer],
+        incoming: Mapping[str, Held | None],
     ) -> list[tuple[str, str]]:
-        """Return where an operand may be read from, and the tile that this puts in the buffer."""
-        if isinstance(taken, Held):
-            return [("", "")]
-        if isinstance(taken, Sent):
-            return [(EDGE if taken.array == PE else "", "")]
-        return self._stored(tensor, place, state)
+        """Return where an operand may be read from, and the tile that this puts in the buffer.
+
+        What is at hand in the array costs least; a store is read beside it only to fill the buffer
+        for a later reader.
+        """
+        stored = self._stored(tensor, place, state)
+        sent = any(isinstance(each, Sent) for each in offers)
+        held = incoming.get(tensor) is not None
+        to_pe = any(isinstance(each, Sent) and each.array == PE for each in offers)
+        if held or (sent and not to_pe):
+            later = self._later(tensor, place)
+            return [("", ""), *(each for each in stored if each[1] and later)]
+        return [(EDGE, ""), *stored] if to_pe else stored
 
     def _stored(self, tensor: str, place: int, state: State) -> list[tuple[str, str]]:
         """Return the stores that an operand may be read from."""
@@ -233,13 +336,10 @@ class Moves:
                 found.append((OFF_CHIP + BUFFER, tensor))
         return found
 
-    def _writes(
-        self, tensor: str, place: int, state: State, promised: bool
-    ) -> list[tuple[str, str]]:
+    def _writes(self, tensor: str, place: int, promised: bool) -> list[tuple[str, str]]:
         """Return where a result may be kept."""
         outside = self.structure.leaves(tensor, self.group)
         along = self.structure.cascade.along
-        later = self._later(tensor, place)
         if tensor in self.structure.previous_of:
             last = bool(outside) and all(along not in each.ranks for each in outside)
             both = OFF_CHIP + BUFFER + (LAST if last else "")
@@ -250,59 +350,30 @@ class Moves:
         if outside:
             return [(OFF_CHIP, ""), (OFF_CHIP + BUFFER, tensor)]
         found = [(OFF_CHIP, ""), (BUFFER, tensor)]
-        if promised:
-            found.append(("", ""))
-        return found if later or promised else [("", "")]
+        return [*found, ("", "")] if promised else found
 
-    def _promises(
-        self, tensor: str, place: int, placement: Placement
-    ) -> Iterator[tuple[Transfer, ...]]:
-        """Yield what may be promised of a tensor: to one later Einsum of the same array through
-        registers, to any of the other array through the edge register.
-        """
-        later = self._later(tensor, place)
-        if not later or not self._freedom.transfers:
-            yield ()
-            return
-        held: list[Held | None] = [None]
-        for target in later:
-            if placement.array in self._arrays(target):
-                held += self._transfers.held(tensor, place, placement, target)
-        other = LANES if placement.array == PE else PE
-        sent = {
-            target: found
-            for target in later
-            if other in self._arrays(target)
-            and (found := self._transfers.sent(tensor, place, placement, target))
-        }
-        for some in subsets(tuple(sent)):
-            for each in held:
-                if each is not None and each.target in some:
-                    continue
-                own = () if each is None else (each,)
-                yield (*own, *(sent[target] for target in some))
-
-    def _load(
-        self,
-        names: list[str],
-        placement: Placement,
-        taken: Mapping[str, Transfer],
-        promised: tuple[tuple[Transfer, ...], ...],
-        kept: list[tuple[Transfer, int]],
-    ) -> tuple[tuple[tuple[Factor, ...], tuple[Factor, ...]], ...]:
-        """Return the words that the registers hold while an Einsum runs."""
-        pairs = []
-        for name, some in zip(names, promised, strict=True):
-            before = taken.get(name)
-            first = before.words if isinstance(before, Held) else ()
-            second = next((each.words for each in some if isinstance(each, Held)), ())
-            pairs.append((first, second))
-        pairs += [
-            (each.words, each.words)
-            for each, _ in kept
-            if isinstance(each, Held) and each.array == placement.array
+    def _held(self, tensor: str, place: int, placement: Placement) -> list[Held]:
+        """Return how the registers may hold a tensor for later Einsums of the same array."""
+        if not self._freedom.transfers:
+            return []
+        return [
+            found
+            for target in self._later(tensor, place)
+            if placement.array in self._arrays(target)
+            and (found := self._transfers.held(tensor, place, placement, target)) is not None
         ]
-        return tuple(pairs)
+
+    def _sent(self, tensor: str, place: int, placement: Placement) -> tuple[Sent, ...]:
+        """Return how a result may reach later Einsums of the other array."""
+        if not self._freedom.transfers:
+            return ()
+        other = LANES if placement.array == PE else PE
+        return tuple(
+            found
+            for target in self._later(tensor, place)
+            if other in self._arrays(target)
+            and (found := self._transfers.sent(tensor, place, placement, target)) is not None
+        )
 
     def _after(
         self,
@@ -348,3 +419,7 @@ class Moves:
         if LAST in levels:
             return where <= {BUFFER}
         return all(level in levels for level in where)
+
+
+def _pair_key(pair: tuple[frozenset[Factor], frozenset[Factor]]) -> tuple[str, str]:
+    return str(sorted(map(str, pair[0]))), str(sorted(map(str, pair[1])))

@@ -12,11 +12,13 @@ import numpy as np
 from evaluators.mapper.bounds import WEIGHTS, Bound, Bounds
 from evaluators.mapper.loops import Integers
 from evaluators.mapper.moves import Moves, State
+from evaluators.mapper.placement import Placement
 from evaluators.mapper.resources import PE
 from evaluators.mapper.transfers import Held, Transfer
 from evaluators.mapper.uses import BUFFER, EDGE, OFF_CHIP
 
-Keeps = tuple[tuple[str, ...], ...]
+Known = tuple[tuple[str, tuple[tuple[str, ...], frozenset[Transfer]]], ...]
+"""Of the operands that a state has decided on: the stores that hold them, and transfers."""
 
 
 class Outlook:
@@ -32,7 +34,7 @@ class Outlook:
 
     def __init__(self, bounds: Bounds, moves: Moves, kind: int, rows: Integers) -> None:
         self._bounds, self._moves, self._kind, self._rows = bounds, moves, kind, rows
-        self._known: dict[tuple[int, Keeps, frozenset[Transfer]], Bound] = {}
+        self._known: dict[tuple[int, Known], Bound] = {}
         n = len(rows)
         self.nothing = Bound(np.zeros(n, np.int64), np.zeros(n), np.zeros((len(WEIGHTS), n)))
         self._suffix: dict[int, Bound] = {}
@@ -40,36 +42,25 @@ class Outlook:
         total = self.nothing
         self._suffix[group.stop] = total
         for place in reversed(list(group)):
-            total = self._least(place, self._keeps(place), frozenset()) + total
+            total = self._least(place, ()) + total
             self._suffix[place] = total
-
-    def _keeps(self, place: int) -> Keeps:
-        return self._bounds.keeps(place, self._moves.group)
 
     def behind(self, place: int, state: State) -> Bound:
         """Return what a group costs at least from a place on, in a state."""
         total = self._suffix[place]
         structure = self._moves.structure
-        fixed: dict[int, dict[str, tuple[str, ...]]] = {}
-        taken: dict[int, set[Transfer]] = {}
-        promised = set()
-        for transfer, _ in state.transfers:
-            taken.setdefault(transfer.target, set()).add(transfer)
-            promised.add((transfer.tensor, transfer.target))
-            keep = "" if isinstance(transfer, Held) or transfer.array != PE else EDGE
-            fixed.setdefault(transfer.target, {})[transfer.tensor] = (keep,)
+        fixed: dict[int, dict[str, tuple[tuple[str, ...], frozenset[Transfer]]]] = {}
         for tensor in self._moves.alive(place):
             reader = next(each for each in structure.readers[tensor] if each >= place)
-            if (tensor, reader) not in promised:
-                fixed.setdefault(reader, {})[tensor] = self._stored(tensor, state)
-        for at, known in fixed.items():
-            default = self._keeps(at)
-            names = [each.name for each in structure.einsums[at].tensors]
-            keeps = tuple(
-                known.get(name, own) for name, own in zip(names, default, strict=True)
+            offers = frozenset(
+                each
+                for each, _ in state.transfers
+                if each.tensor == tensor and each.target == reader
             )
-            mine = self._least(at, keeps, frozenset(taken.get(at, ())))
-            usual = self._least(at, default, frozenset())
+            fixed.setdefault(reader, {})[tensor] = self._stored(tensor, state), offers
+        for at, known in fixed.items():
+            mine = self._least(at, tuple(sorted(known.items(), key=lambda each: each[0])))
+            usual = self._least(at, ())
             total = Bound(
                 total.words + (mine.words - usual.words),
                 total.energy_pj + (mine.energy_pj - usual.energy_pj),
@@ -88,29 +79,40 @@ class Outlook:
             found += [OFF_CHIP, OFF_CHIP + BUFFER]
         return tuple(found)
 
-    def _least(self, place: int, keeps: Keeps, taken: frozenset[Transfer]) -> Bound:
-        known = self._known.get((place, keeps, taken))
-        if known is None:
-            known = self._known[place, keeps, taken] = self._computed(place, keeps, taken)
-        return known
+    def _least(self, place: int, known: Known) -> Bound:
+        found = self._known.get((place, known))
+        if found is None:
+            found = self._known[place, known] = self._computed(place, known)
+        return found
 
-    def _computed(self, place: int, keeps: Keeps, taken: frozenset[Transfer]) -> Bound:
+    def _computed(self, place: int, known: Known) -> Bound:
         n = len(self._rows)
-        never = Bound(
-            np.zeros(n, np.int64), np.full(n, np.inf), np.zeros((len(WEIGHTS), n))
-        )
-        if not all(keeps):
-            return never
+        default = self._bounds.keeps(place, self._moves.group)
+        names = [each.name for each in self._moves.structure.einsums[place].tensors]
+        fixed = dict(known)
         energies, words, busy = [], [], []
         for placement in self._bounds.placements(place, self._kind):
-            if all(self._moves.takes(each, placement) for each in taken):
+            keeps = tuple(
+                self._options(*fixed[name], placement) if name in fixed else own
+                for name, own in zip(names, default, strict=True)
+            )
+            if all(keeps):
                 costs = self._bounds.placed(place, placement, keeps)
                 words.append(costs[0][self._rows])
                 energies.append(costs[1][self._rows])
-                cycles = costs[2][self._rows]
                 share = np.array(WEIGHTS)[:, None]
-                busy.append((share if placement.array == PE else 1 - share) * cycles)
+                share = share if placement.array == PE else 1 - share
+                busy.append(share * costs[2][self._rows])
         if not energies:
-            return never
+            nothing = np.zeros(n, np.int64), np.full(n, np.inf), np.zeros((len(WEIGHTS), n))
+            return Bound(*nothing)
         return Bound(np.min(words, axis=0), np.min(energies, axis=0), np.min(busy, axis=0))
 
+    def _options(
+        self, stored: tuple[str, ...], offers: frozenset[Transfer], placement: Placement
+    ) -> tuple[str, ...]:
+        """Return where a placement may read a tensor from."""
+        taken = [each for each in offers if self._moves.takes(each, placement)]
+        if any(isinstance(each, Held) or each.array != PE for each in taken):
+            return ("", *stored)
+        return (EDGE, *stored) if taken else stored

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from evaluators.mapper.bounds import Bound, Bounds
 from evaluators.mapper.loops import Flags, Integers, Shared
-from evaluators.mapper.moves import Freedom, Move, Moves, State
+from evaluators.mapper.moves import Freedom, Load, Move, Moves, State
 from evaluators.mapper.outlook import Outlook
 from evaluators.mapper.pareto import SLACK, Front, best
 from evaluators.mapper.resources import PE, WORD_BYTES, Resources
 from evaluators.mapper.structure import Group
+from evaluators.mapper.transfers import Factor
 from evaluators.mapper.uses import Uses
 
 Reals = NDArray[np.float64]
@@ -79,6 +80,8 @@ class Programme:
     ) -> None:
         self.uses, self.group, self.rows = bounds.uses, group, rows
         shared: Shared = self.uses.shared
+        self._products: dict[frozenset[Factor], Integers] = {}
+        self._loads: dict[tuple[str, Load], Flags] = {}
         self.moves = Moves(
             shared.structure,
             group,
@@ -86,6 +89,7 @@ class Programme:
             bounds.holds[kind],
             {place: bounds.placements(place, kind) for place in group},
             freedom,
+            self._fits,
         )
         self._resources: Resources = shared.resources
         self._outlook = Outlook(bounds, self.moves, kind, rows)
@@ -115,6 +119,8 @@ class Programme:
         self.kinds, self.history = [], [labels]
         for place in self.group:
             labels = self._step(place, labels, least, front)
+            if not len(labels):
+                return labels
             if beam:
                 ends = least(labels, self._left(place + 1, labels))
                 labels = labels.take(_promising(labels.row, *ends, beam))
@@ -155,6 +161,8 @@ class Programme:
             parent,
             move,
         )
+        if not len(labelled):
+            return labelled
         left = self._left(place + 1, labelled)
         labelled = labelled.take(~front.beats(*least(labelled, left)))
         if not len(labelled):
@@ -218,7 +226,7 @@ class Programme:
         cycles: list[Integers] = []
         units: list[Reals] = []
         needs: dict[Any, int] = {}
-        held: list[Integers] = []
+        held: list[Flags] = []
         index = np.zeros((len(moves), len(einsum.tensors)), np.int64)
         work = np.zeros(len(moves), np.int64)
         tiles = np.zeros((len(moves), n), np.int64)
@@ -241,36 +249,43 @@ class Programme:
                 cycles.append(both[0][rows])
                 units.append(both[1][rows])
             work[k] = works[key]
-            key = placement.array, move.load
+            key = placement.array, move.load, move.unless
             if key not in needs:
                 needs[key] = len(held)
-                held.append(self._held(move))
+                fits = self._fits(placement.array, move.load)
+                for more in move.unless:
+                    fits = fits & ~self._fits(placement.array, more)
+                held.append(fits)
             load[k] = needs[key]
             for tensor_name in move.tiles:
                 tiles[k] += self._tile(tensor_name, place)
         busy = np.array(cycles)[work]
-        limit = np.where(on_pe, self._resources.pe_registers, self._resources.lane_registers)
         return _Costs(
             pe=busy * on_pe[:, None],
             lanes=busy * ~on_pe[:, None],
             words=np.array(words)[index].sum(axis=1),
             energy_pj=np.array(energy)[index].sum(axis=1) + np.array(units)[work],
             tiles=tiles,
-            fits=np.array(held)[load] <= limit[:, None],
+            fits=np.array(held)[load],
         )
 
-    def _held(self, move: Move) -> Integers:
-        shared, rows = self.uses.shared, self.rows
-        total = np.zeros(len(rows), np.int64)
-        for pair in move.load:
-            amounts = []
-            for factors in pair:
-                amount = np.ones(len(rows), np.int64)
-                for rank, side in factors:
-                    amount = amount * shared.step(rank, side)[rows]
-                amounts.append(amount)
-            total = total + np.maximum(*amounts)
-        return total
+    def _product(self, factors: frozenset[Factor]) -> Integers:
+        known = self._products.get(factors)
+        if known is None:
+            known = np.ones(len(self.rows), np.int64)
+            for rank, side in factors:
+                known = known * self.uses.shared.step(rank, side)[self.rows]
+            self._products[factors] = known
+        return known
+
+    def _fits(self, array: str, load: Load) -> Flags:
+        """Tell for every configuration whether registers hold a load."""
+        known = self._loads.get((array, load))
+        if known is None:
+            words = sum(np.maximum(self._product(a), self._product(b)) for a, b in load)
+            known = np.asarray(words <= self._resources.registers(array))
+            self._loads[array, load] = known
+        return known
 
     def _tile(self, tensor: str, place: int) -> Integers:
         """Return the words of a tensor's tile; a state's is kept for every query tile inside."""

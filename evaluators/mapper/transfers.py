@@ -6,12 +6,11 @@ between must not break it (docs/model/open-bindings.md, section 5).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import combinations
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from evaluators.mapper.placement import Placement
-from evaluators.mapper.resources import COLUMNS, LANES, PE, ROWS, SIDE, SIDES
+from evaluators.mapper.resources import COLUMNS, LANES, PE, SIDE, SIDES
 from evaluators.mapper.structure import Group, Structure
 
 Factor = tuple[str, str | None]
@@ -20,16 +19,17 @@ Factor = tuple[str, str | None]
 
 @dataclass(frozen=True)
 class Held:
-    """A tensor that waits in the registers of an array.
+    """A tensor that waits in the registers of an array for a later Einsum there.
 
     Attributes:
         tensor: which.
-        target: the place of the Einsum that takes it.
+        target: the place of the Einsum that may take it.
         array: where it waits.
         sides: the rank on each side where it is one of the tensor's.
         spare: the rank on each side where it is not: that side holds copies.
-        prefix: the outermost loops that both ends and all between them run together.
-        words: the trip counts whose product is the words held in each register file.
+        run: the outermost loops that all Einsums from its source on run together.
+        level: how many of them the registers count on; the words held are those of the others.
+        steps: the trip counts of all its loops.
 
     """
 
@@ -38,8 +38,21 @@ class Held:
     array: str
     sides: tuple[str | None, ...]
     spare: tuple[str | None, ...]
-    prefix: tuple[str, ...]
-    words: tuple[Factor, ...]
+    run: tuple[str, ...]
+    level: int
+    steps: frozenset[Factor]
+
+    @property
+    def words(self) -> frozenset[Factor]:
+        """Return the trip counts whose product is the words held in each register file."""
+        shared = self.run[: self.level]
+        return frozenset(each for each in self.steps if each[0] not in shared)
+
+    def at_level(self, level: int) -> Held | None:
+        """Return the same with more loops counted on; None where they are not run together."""
+        if level > len(self.run):
+            return None
+        return replace(self, level=level) if level != self.level else self
 
 
 @dataclass(frozen=True)
@@ -88,26 +101,23 @@ class Transfers:
         einsum = self.structure.einsums[place]
         return next(each.ranks for each in einsum.tensors if each.name == tensor)
 
-    def held(self, tensor: str, place: int, placement: Placement, target: int) -> Iterator[Held]:
-        """Yield the ways to hold a tensor in the registers of an Einsum for a later one."""
+    def held(self, tensor: str, place: int, placement: Placement, target: int) -> Held | None:
+        """Return how registers hold a tensor for a later Einsum, at first all its words."""
         ranks = self.ranks(tensor, place)
         produced = self.structure.place.get(tensor) == place
         own = tuple(rank if rank in ranks else None for rank in placement.sides)
         spare = tuple(None if rank in ranks else rank for rank in placement.sides)
         if produced and any(spare):
-            return
-        leading: tuple[str, ...] = ()
+            return None
+        run: tuple[str, ...] = ()
         if not self._waits(place, target):
-            leading = placement.leading(ranks)
+            run = placement.leading(ranks)
         if not produced and self.structure.on_path(place, target):
-            leading = _until(leading, self.structure.einsums[place].reduced)
-        steps = placement.loops_over(ranks)
-        for length in range(len(leading) + 1):
-            words = tuple(sorted((rank, placement.side_of.get(rank)) for rank in steps[length:]))
-            yield Held(
-                tensor, target, placement.array, own, spare, leading[:length],
-                words,  # type: ignore[arg-type]
-            )  # fmt: skip
+            run = _until(run, self.structure.einsums[place].reduced)
+        steps = frozenset(
+            (rank, placement.side_of.get(rank)) for rank in placement.loops_over(ranks)
+        )
+        return Held(tensor, target, placement.array, own, spare, run, 0, steps)
 
     def sent(self, tensor: str, place: int, placement: Placement, target: int) -> Sent | None:
         """Return the transfer of a result to a reader on the other array; None if there is none."""
@@ -150,25 +160,31 @@ class Transfers:
                     return False
             elif rank is not None and (spare is None or not self._covers(spare, rank, side)):
                 return False
-        return placement.order[: len(transfer.prefix)] == transfer.prefix
+        return placement.order[: transfer.level] == transfer.run[: transfer.level]
 
-    def passes(self, transfer: Transfer, place: int, placement: Placement, source: int) -> bool:
-        """Tell whether a transfer survives an Einsum between its ends."""
+    def passed(
+        self, transfer: Transfer, place: int, placement: Placement, source: int
+    ) -> Transfer | None:
+        """Return what an Einsum between the ends leaves of a transfer; None where it breaks it."""
         structure = self.structure
         einsum = structure.einsums[place]
-        if isinstance(transfer, Held) and placement.array == transfer.array:
-            if transfer.tensor in (each.name for each in einsum.tensors):
-                return False
+        if (
+            isinstance(transfer, Held)
+            and placement.array == transfer.array
+            and transfer.tensor in (each.name for each in einsum.tensors)
+        ):
+            return None
         if place not in structure.on_path(source, transfer.target):
-            return True
+            return transfer
         if isinstance(transfer, Sent):
             ranks = self.ranks(transfer.tensor, transfer.target)
-            return not set(transfer.loops) & set(einsum.reduced) and _same_loops(
-                placement, ranks, transfer.loops
-            )
-        return not set(transfer.prefix) & set(einsum.reduced) and (
-            placement.order[: len(transfer.prefix)] == transfer.prefix
-        )
+            if set(transfer.loops) & set(einsum.reduced):
+                return None
+            return transfer if _same_loops(placement, ranks, transfer.loops) else None
+        run = _until(transfer.run, einsum.reduced)
+        while run != placement.order[: len(run)]:
+            run = run[:-1]
+        return replace(transfer, run=run) if len(run) >= transfer.level else None
 
     def _covers(self, spare: str, wanted: str, side: str) -> bool:
         return spare == wanted or self.holds["covers", spare, wanted, side]
@@ -187,12 +203,3 @@ def _same_loops(placement: Placement, ranks: tuple[str, ...], loops: tuple[str, 
     if placement.leading(ranks) != own:
         return False
     return [r for r in own if r in loops] == [r for r in loops if r in own]
-
-
-def subsets(places: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    """Yield all subsets."""
-    for size in range(len(places) + 1):
-        yield from combinations(places, size)
-
-
-_ = ROWS
