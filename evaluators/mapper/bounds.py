@@ -150,9 +150,7 @@ class Bounds:
         for kind in range(len(self.holds)):
             rows = np.flatnonzero(self.kind == kind)
             for placement in self.placements(place, kind):
-                moved, spent, cycles = (
-                    each[rows] for each in self.placed(place, placement, keeps)
-                )
+                moved, spent, cycles = (each[rows] for each in self.placed(place, placement, keeps))
                 words[rows] = np.minimum(words[rows], moved)
                 energy[rows] = np.minimum(energy[rows], spent)
                 share = weights if placement.array == PE else 1 - weights

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -20,7 +21,6 @@ from evaluators.mapper.resources import LANES, PE, Resources
 from evaluators.mapper.structure import Group, Structure
 from evaluators.mapper.transfers import Factor, Held, Sent, Transfer, Transfers
 from evaluators.mapper.uses import BUFFER, EDGE, LAST, OFF_CHIP
-
 
 Load = tuple[tuple[frozenset[Factor], frozenset[Factor]], ...]
 """What registers hold while an Einsum runs: of every tensor, before and after it."""
@@ -43,6 +43,13 @@ class State:
     stored: frozenset[tuple[str, str]] = frozenset()
     needed: frozenset[tuple[str, str]] = frozenset()
     transfers: frozenset[tuple[Transfer, int]] = frozenset()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.stored, self.needed, self.transfers))
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,11 @@ class Moves:
         self._freedom = freedom
         self.placements = placements
         self._fits = fits
+        self._alive: dict[int, tuple[tuple[str, int], ...]] = {}
+        self._takes: dict[tuple[Transfer, Placement], bool] = {}
+        self._passes: dict[Any, Transfer | None] = {}
+        self._holds: dict[Any, list[Held]] = {}
+        self._sends: dict[Any, tuple[Sent, ...]] = {}
 
     def _arrays(self, place: int) -> tuple[str, ...]:
         return arrays_of(self.structure, self._resources, self._freedom, place)
@@ -122,38 +134,47 @@ class Moves:
         readers = self.structure.readers[tensor]
         return tuple(each for each in readers if place < each < self.group.stop)
 
-    def alive(self, place: int) -> tuple[str, ...]:
-        """Return the tensors that an Einsum before a place has, in the group, and one after reads."""
-        start = self.group.start
-        own = self.structure.cascade.previous
-        return tuple(
-            tensor
-            for tensor, readers in self.structure.readers.items()
-            if any(place <= each < self.group.stop for each in readers)
-            and (
-                start <= self.structure.place.get(tensor, self.group.stop) < place
-                or (
-                    own.get(tensor) is not None
-                    and start <= self.structure.place[own[tensor]] < place
-                )
+    def alive(self, place: int) -> tuple[tuple[str, int], ...]:
+        """Return the tensors of the group that an Einsum before a place has, and their next reader."""
+        known = self._alive.get(place)
+        if known is None:
+            start, stop = self.group.start, self.group.stop
+            own, made = self.structure.cascade.previous, self.structure.place
+            known = self._alive[place] = tuple(
+                (tensor, next(each for each in readers if each >= place))
+                for tensor, readers in self.structure.readers.items()
+                if any(place <= each < stop for each in readers)
+                and start <= made.get(own.get(tensor, tensor), stop) < place
             )
-        )
+        return known
 
     def takes(self, transfer: Transfer, placement: Placement) -> bool:
         """Tell whether the target of a transfer, so placed, may take it."""
-        return self._transfers.takes(transfer, placement)
+        known = self._takes.get((transfer, placement))
+        if known is None:
+            known = self._transfers.takes(transfer, placement)
+            self._takes[transfer, placement] = known
+        return known
 
-    def at(self, place: int, state: State) -> Iterator[Move]:
-        """Yield the moves at an Einsum."""
-        for placement in self.placements[place]:
+    def _passed(
+        self, transfer: Transfer, place: int, placement: Placement, source: int
+    ) -> Transfer | None:
+        key = transfer, place, placement, source
+        if key not in self._passes:
+            self._passes[key] = self._transfers.passed(*key)
+        return self._passes[key]
+
+    def at(self, place: int, state: State, placement: Placement) -> Iterator[Move]:
+        """Yield the moves of an Einsum so placed."""
+        if True:
             offers: dict[str, list[Transfer]] = {}
             kept: list[tuple[Transfer, int]] = []
             for transfer, source in state.transfers:
                 if transfer.target == place:
-                    if self._transfers.takes(transfer, placement):
+                    if self.takes(transfer, placement):
                         offers.setdefault(transfer.tensor, []).append(transfer)
                     continue
-                left = self._transfers.passed(transfer, place, placement, source)
+                left = self._passed(transfer, place, placement, source)
                 if left is not None:
                     kept.append((left, source))
             for edge in (False, True):
@@ -343,9 +364,9 @@ class Moves:
         if tensor in self.structure.previous_of:
             last = bool(outside) and all(along not in each.ranks for each in outside)
             both = OFF_CHIP + BUFFER + (LAST if last else "")
-            found = [(both, tensor), (OFF_CHIP, "")] if outside else [
-                (BUFFER, tensor), (OFF_CHIP, "")
-            ]
+            found = (
+                [(both, tensor), (OFF_CHIP, "")] if outside else [(BUFFER, tensor), (OFF_CHIP, "")]
+            )
             return found
         if outside:
             return [(OFF_CHIP, ""), (OFF_CHIP + BUFFER, tensor)]
@@ -356,6 +377,12 @@ class Moves:
         """Return how the registers may hold a tensor for later Einsums of the same array."""
         if not self._freedom.transfers:
             return []
+        key = tensor, place, placement
+        if key not in self._holds:
+            self._holds[key] = self._all_held(tensor, place, placement)
+        return self._holds[key]
+
+    def _all_held(self, tensor: str, place: int, placement: Placement) -> list[Held]:
         return [
             found
             for target in self._later(tensor, place)
@@ -367,6 +394,12 @@ class Moves:
         """Return how a result may reach later Einsums of the other array."""
         if not self._freedom.transfers:
             return ()
+        key = tensor, place, placement
+        if key not in self._sends:
+            self._sends[key] = self._all_sent(tensor, place, placement)
+        return self._sends[key]
+
+    def _all_sent(self, tensor: str, place: int, placement: Placement) -> tuple[Sent, ...]:
         other = LANES if placement.array == PE else PE
         return tuple(
             found

@@ -7,7 +7,11 @@ none reads it from a store.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluators.mapper.bounds import WEIGHTS, Bound, Bounds
 from evaluators.mapper.loops import Integers
@@ -17,8 +21,22 @@ from evaluators.mapper.resources import PE
 from evaluators.mapper.transfers import Held, Transfer
 from evaluators.mapper.uses import BUFFER, EDGE, OFF_CHIP
 
+Reals = NDArray[np.float64]
+
 Known = tuple[tuple[str, tuple[tuple[str, ...], frozenset[Transfer]]], ...]
 """Of the operands that a state has decided on: the stores that hold them, and transfers."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """At least, for every placement and configuration: words, energy, busy cycles by `WEIGHTS`.
+
+    Shapes (placements, configurations), the last with an axis for the weights between.
+    """
+
+    words: Integers
+    energy_pj: Reals
+    busy: Reals
 
 
 class Outlook:
@@ -35,6 +53,7 @@ class Outlook:
     def __init__(self, bounds: Bounds, moves: Moves, kind: int, rows: Integers) -> None:
         self._bounds, self._moves, self._kind, self._rows = bounds, moves, kind, rows
         self._known: dict[tuple[int, Known], Bound] = {}
+        self._placements: dict[tuple[int, Known], Placed] = {}
         n = len(rows)
         self.nothing = Bound(np.zeros(n, np.int64), np.zeros(n), np.zeros((len(WEIGHTS), n)))
         self._suffix: dict[int, Bound] = {}
@@ -47,26 +66,35 @@ class Outlook:
 
     def behind(self, place: int, state: State) -> Bound:
         """Return what a group costs at least from a place on, in a state."""
-        total = self._suffix[place]
-        structure = self._moves.structure
-        fixed: dict[int, dict[str, tuple[tuple[str, ...], frozenset[Transfer]]]] = {}
-        for tensor in self._moves.alive(place):
-            reader = next(each for each in structure.readers[tensor] if each >= place)
-            offers = frozenset(
-                each
-                for each, _ in state.transfers
-                if each.tensor == tensor and each.target == reader
-            )
-            fixed.setdefault(reader, {})[tensor] = self._stored(tensor, state), offers
-        for at, known in fixed.items():
-            mine = self._least(at, tuple(sorted(known.items(), key=lambda each: each[0])))
-            usual = self._least(at, ())
+        return self._changed(self._suffix[place], self._decided(place, state))
+
+    def here(self, place: int, state: State) -> tuple[Placed, Bound]:
+        """Return what every placement of an Einsum costs at least in a state, and all behind it."""
+        decided = self._decided(place, state)
+        own = decided.pop(place, ())
+        return self._placed(place, own), self._changed(self._suffix[place + 1], decided)
+
+    def _changed(self, total: Bound, decided: Mapping[int, Known]) -> Bound:
+        for at, known in decided.items():
+            mine, usual = self._least(at, known), self._least(at, ())
             total = Bound(
                 total.words + (mine.words - usual.words),
                 total.energy_pj + (mine.energy_pj - usual.energy_pj),
                 total.busy + (mine.busy - usual.busy),
             )
         return total
+
+    def _decided(self, place: int, state: State) -> dict[int, Known]:
+        """Return what a state has decided of the next reader of every tensor."""
+        fixed: dict[int, list[tuple[str, tuple[tuple[str, ...], frozenset[Transfer]]]]] = {}
+        for tensor, reader in self._moves.alive(place):
+            offers = frozenset(
+                each
+                for each, _ in state.transfers
+                if each.target == reader and each.tensor == tensor
+            )
+            fixed.setdefault(reader, []).append((tensor, (self._stored(tensor, state), offers)))
+        return {at: tuple(known) for at, known in fixed.items()}
 
     def _stored(self, tensor: str, state: State) -> tuple[str, ...]:
         """Return the stores that hold a tensor; () where none does."""
@@ -86,6 +114,18 @@ class Outlook:
         return found
 
     def _computed(self, place: int, known: Known) -> Bound:
+        placed = self._placed(place, known)
+        return Bound(
+            placed.words.min(axis=0), placed.energy_pj.min(axis=0), placed.busy.min(axis=0)
+        )
+
+    def _placed(self, place: int, known: Known) -> Placed:
+        found = self._placements.get((place, known))
+        if found is None:
+            found = self._placements[place, known] = self._each(place, known)
+        return found
+
+    def _each(self, place: int, known: Known) -> Placed:
         n = len(self._rows)
         default = self._bounds.keeps(place, self._moves.group)
         names = [each.name for each in self._moves.structure.einsums[place].tensors]
@@ -96,17 +136,15 @@ class Outlook:
                 self._options(*fixed[name], placement) if name in fixed else own
                 for name, own in zip(names, default, strict=True)
             )
-            if all(keeps):
-                costs = self._bounds.placed(place, placement, keeps)
-                words.append(costs[0][self._rows])
-                energies.append(costs[1][self._rows])
-                share = np.array(WEIGHTS)[:, None]
-                share = share if placement.array == PE else 1 - share
-                busy.append(share * costs[2][self._rows])
-        if not energies:
-            nothing = np.zeros(n, np.int64), np.full(n, np.inf), np.zeros((len(WEIGHTS), n))
-            return Bound(*nothing)
-        return Bound(np.min(words, axis=0), np.min(energies, axis=0), np.min(busy, axis=0))
+            legal = all(keeps)
+            usual = keeps if legal else default
+            costs = self._bounds.placed(place, placement, usual)
+            words.append(costs[0][self._rows])
+            energies.append(costs[1][self._rows] if legal else np.full(n, np.inf))
+            share = np.array(WEIGHTS)[:, None]
+            share = share if placement.array == PE else 1 - share
+            busy.append(share * costs[2][self._rows])
+        return Placed(np.array(words), np.array(energies), np.array(busy))
 
     def _options(
         self, stored: tuple[str, ...], offers: frozenset[Transfer], placement: Placement

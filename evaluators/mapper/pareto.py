@@ -68,7 +68,9 @@ class Front:
         self.latency_s = np.zeros(0)
         self.energy_pj = np.zeros(0)
 
-    def beats(self, latency_s: NDArray[np.float64], energy_pj: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def beats(
+        self, latency_s: NDArray[np.float64], energy_pj: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
         """Tell which pairs are no better than a point of the front."""
         if not len(self.latency_s):
             return np.zeros(len(latency_s), bool)

@@ -28,6 +28,13 @@ class Placement:
     sides: tuple[str | None, ...]
     order: tuple[str, ...]
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.array, self.sides, self.order))
+
     @cached_property
     def side_of(self) -> Mapping[str, str]:
         """Rank -> the side that carries it."""

@@ -22,7 +22,6 @@ from evaluators.mapper.pareto import SLACK, Front, best
 from evaluators.mapper.resources import PE, WORD_BYTES, Resources
 from evaluators.mapper.structure import Group
 from evaluators.mapper.transfers import Factor
-from evaluators.mapper.uses import Uses
 
 Reals = NDArray[np.float64]
 
@@ -96,7 +95,7 @@ class Programme:
         self._behind: dict[tuple[int, int], Bound] = {}
         self._states: dict[State, int] = {State(): 0}
         self._state_list: list[State] = [State()]
-        self._moves_of: dict[tuple[int, int], list[Move]] = {}
+        self._moves_of: dict[tuple[int, int, int], list[Move]] = {}
         self.kinds: list[list[Move]] = []
         self.history: list[Labels] = []
         self.counted = 0
@@ -113,9 +112,7 @@ class Programme:
         """
         n = len(rows)
         zero = np.zeros(n, np.int64)
-        labels = Labels(
-            rows, zero, zero, zero, zero, np.zeros(n), zero, zero - 1, zero - 1
-        )
+        labels = Labels(rows, zero, zero, zero, zero, np.zeros(n), zero, zero - 1, zero - 1)
         self.kinds, self.history = [], [labels]
         for place in self.group:
             labels = self._step(place, labels, least, front)
@@ -129,12 +126,17 @@ class Programme:
         return labels
 
     def _step(self, place: int, labels: Labels, least: Least, front: Front) -> Labels:
+        if not len(labels):
+            self.kinds.append([])
+            return labels
         moves: list[Move] = []
         spans = np.zeros((len(self._state_list), 2), np.int64)
+        useful = self._useful(place, labels, least, front)
         for number in np.unique(labels.state).tolist():
-            found = self._moves(place, number)
-            spans[number] = len(moves), len(found)
-            moves += found
+            first = len(moves)
+            for which in np.flatnonzero(useful[labels.state == number].any(axis=0)).tolist():
+                moves += self._moves(place, number, which)
+            spans[number] = first, len(moves) - first
         self.kinds.append(moves)
         if not moves or not len(labels):
             return labels.take(slice(0, 0))
@@ -196,13 +198,29 @@ class Programme:
             np.array([each.busy for each in behind])[at, :, labels.row].T,
         )
 
-    def _moves(self, place: int, number: int) -> list[Move]:
-        known = self._moves_of.get((place, number))
+    def _useful(self, place: int, labels: Labels, least: Least, front: Front) -> Flags:
+        """Tell which placements of an Einsum may lead labels to the front: (labels, placements)."""
+        numbers, at = np.unique(labels.state, return_inverse=True)
+        here = [self._outlook.here(place, self._state_list[each]) for each in numbers.tolist()]
+        words = np.array([own.words + rest.words for own, rest in here])
+        energy = np.array([own.energy_pj + rest.energy_pj for own, rest in here])
+        busy = np.array([own.busy + rest.busy for own, rest in here])
+        count = words.shape[1]
+        label = np.repeat(np.arange(len(labels)), count)
+        which = np.tile(np.arange(count), len(labels))
+        pick = at[label], which, labels.row[label]
+        bound = Bound(words[pick], energy[pick], busy[pick[0], which, :, pick[2]].T)
+        good = ~front.beats(*least(labels.take(label), bound)) & np.isfinite(bound.energy_pj)
+        return good.reshape(len(labels), count)
+
+    def _moves(self, place: int, number: int, which: int) -> list[Move]:
+        known = self._moves_of.get((place, number, which))
         if known is None:
             state = self._state_list[number]
-            known = self._moves_of[place, number] = [
+            placement = self.moves.placements[place][which]
+            known = self._moves_of[place, number, which] = [
                 move
-                for move in self.moves.at(place, state)
+                for move in self.moves.at(place, state, placement)
                 if self.moves.keeps_states(place, move, state)
             ]
         return known

@@ -95,9 +95,7 @@ class Resources:
         buffer = sram.sram(depth, width)
         if not float(buffer.area_um2) > 0:
             raise InputError(sram.missing(depth, width))
-        files = {
-            array: register_file(self.registers(array), scaled=True) for array in (PE, LANES)
-        }
+        files = {array: register_file(self.registers(array), scaled=True) for array in (PE, LANES)}
         return Prices(
             dram.ENERGY_PJ / dram.ACCESS_WORDS,
             float(buffer.read_pj) / row_words,

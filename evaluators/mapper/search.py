@@ -156,9 +156,7 @@ class Search:
                 if kind not in programmes:
                     own = self._rows[group]
                     own = own[self.bounds.kind[own] == kind]
-                    programmes[kind] = Programme(
-                        self.bounds, group, kind, own, self.limits.freedom
-                    )
+                    programmes[kind] = Programme(self.bounds, group, kind, own, self.limits.freedom)
                 mine = now[self.bounds.kind[now] == kind]
                 for beam in (_BEAM, 0) if group == self.structure.whole else (0,):
                     self._run(programmes[kind], mine, latency, energy, beam)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from evaluators.mapper.placement import Placement
 from evaluators.mapper.resources import COLUMNS, LANES, PE, SIDE, SIDES
@@ -42,6 +43,24 @@ class Held:
     level: int
     steps: frozenset[Factor]
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(
+            (
+                self.tensor,
+                self.target,
+                self.array,
+                self.sides,
+                self.spare,
+                self.run,
+                self.level,
+                self.steps,
+            )
+        )
+
     @property
     def words(self) -> frozenset[Factor]:
         """Return the trip counts whose product is the words held in each register file."""
@@ -75,6 +94,13 @@ class Sent:
     rank: str
     loops: tuple[str, ...]
     after: bool
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.tensor, self.target, self.array, self.rank, self.loops, self.after))
 
 
 Transfer = Held | Sent
@@ -124,9 +150,9 @@ class Transfers:
         if self.structure.place.get(tensor) != place:
             return None
         ranks = self.ranks(tensor, place)
-        rank = placement.sides[SIDES[placement.array].index(
-            COLUMNS if placement.array == PE else SIDE
-        )]
+        rank = placement.sides[
+            SIDES[placement.array].index(COLUMNS if placement.array == PE else SIDE)
+        ]
         if rank is None or rank not in ranks:
             return None
         if placement.array == PE and placement.sides[0] in ranks:
