@@ -18,6 +18,7 @@ from evaluators.mapper.loops import Integers
 from evaluators.mapper.moves import Moves, State
 from evaluators.mapper.placement import Placement
 from evaluators.mapper.resources import PE
+from evaluators.mapper.tails import Tails, cls_of
 from evaluators.mapper.transfers import Held, Transfer
 from evaluators.mapper.uses import BUFFER, EDGE, OFF_CHIP
 
@@ -53,6 +54,8 @@ class Outlook:
     def __init__(self, bounds: Bounds, moves: Moves, kind: int, rows: Integers) -> None:
         self._bounds, self._moves, self._kind, self._rows = bounds, moves, kind, rows
         self._known: dict[tuple[int, Known], Bound] = {}
+        self._extra: dict[tuple[int, Known], Reals] = {}
+        self._tails: dict[int, Tails] = {}
         self._placements: dict[tuple[int, Known], Placed] = {}
         n = len(rows)
         self.nothing = Bound(np.zeros(n, np.int64), np.zeros(n), np.zeros((len(WEIGHTS), n)))
@@ -73,6 +76,42 @@ class Outlook:
         decided = self._decided(place, state)
         own = decided.pop(place, ())
         return self._placed(place, own), self._changed(self._suffix[place + 1], decided)
+
+    def more_pj(self, place: int, state: State) -> Reals:
+        """Return the energy by which a state is dearer than the tails behind a place, at least."""
+        return self._more(self._decided(place, state))
+
+    def more_here_pj(self, place: int, state: State) -> Reals:
+        """Return the same behind the Einsum at a place."""
+        decided = self._decided(place, state)
+        decided.pop(place, None)
+        return self._more(decided)
+
+    def _more(self, decided: Mapping[int, Known]) -> Reals:
+        total = np.zeros(len(self._rows))
+        for at, known in decided.items():
+            found = self._extra.get((at, known))
+            if found is None:
+                more = self._placed(at, known).energy_pj - self._placed(at, ()).energy_pj
+                found = self._extra[at, known] = more.min(axis=0)
+            total = total + found
+        return total
+
+    def tails(self, place: int) -> Tails:
+        """Return what is behind a place, in any state."""
+        known = self._tails.get(place)
+        if known is None:
+            if place == self._moves.group.stop:
+                known = Tails.none(len(self._rows))
+            else:
+                own = self._placed(place, ())
+                weights = np.array(WEIGHTS)
+                pe, lanes = weights == 1.0, weights == 0.0
+                mine = cls_of(np.stack([own.busy[:, pe][:, 0], own.busy[:, lanes][:, 0],
+                                        own.energy_pj]))  # fmt: skip
+                known = mine.behind(self.tails(place + 1))
+            self._tails[place] = known
+        return known
 
     def _changed(self, total: Bound, decided: Mapping[int, Known]) -> Bound:
         for at, known in decided.items():

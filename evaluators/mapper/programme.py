@@ -8,13 +8,13 @@ labels of one state and one configuration of the shared loops only the best are 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.mapper.bounds import Bound, Bounds
+from evaluators.mapper.bounds import WEIGHTS, Bound, Bounds
 from evaluators.mapper.loops import Flags, Integers, Shared
 from evaluators.mapper.moves import Freedom, Load, Move, Moves, State
 from evaluators.mapper.outlook import Outlook
@@ -25,8 +25,9 @@ from evaluators.mapper.transfers import Factor
 
 Reals = NDArray[np.float64]
 
-Least = Callable[["Labels", Bound], tuple[Reals, Reals]]
-"""The latency and the energy that labels end with at least, given what is left, a label each."""
+Least = Callable[[Integers, Reals, Reals, Reals], tuple[Reals, Reals]]
+"""Latency and energy of whole cascades at least, from configurations, and words, busy cycles and
+energy of a group."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class Programme:
             if not len(labels):
                 return labels
             if beam:
-                ends = least(labels, self._left(place + 1, labels))
+                ends = self._ends(labels, self._left(place + 1, labels), least)
                 labels = labels.take(_promising(labels.row, *ends, beam))
             self.history.append(labels)
             self.counted += len(labels)
@@ -166,7 +167,12 @@ class Programme:
         if not len(labelled):
             return labelled
         left = self._left(place + 1, labelled)
-        labelled = labelled.take(~front.beats(*least(labelled, left)))
+        good = np.flatnonzero(~front.beats(*self._ends(labelled, left, least)))
+        labelled, words = labelled.take(good), left.words[good]
+        if not len(labelled):
+            return labelled
+        more = self._more(place + 1, labelled)
+        labelled = labelled.take(self._on_front(place + 1, labelled, words, more, least, front))
         if not len(labelled):
             return labelled
         keys = labelled.row * len(self._state_list) + labelled.state
@@ -198,20 +204,75 @@ class Programme:
             np.array([each.busy for each in behind])[at, :, labels.row].T,
         )
 
+    def _ends(self, labels: Labels, left: Bound, least: Least) -> tuple[Reals, Reals]:
+        """Return the latency and energy that labels end with at least."""
+        share = np.array(WEIGHTS)[:, None]
+        busy = (share * labels.pe + (1 - share) * labels.lanes + left.busy).max(axis=0)
+        return least(labels.row, labels.words + left.words, busy, labels.energy_pj + left.energy_pj)
+
+    def _more(self, place: int, labels: Labels) -> Reals:
+        numbers, at = np.unique(labels.state, return_inverse=True)
+        more = [self._outlook.more_pj(place, self._state_list[each]) for each in numbers.tolist()]
+        return np.array(more).reshape(len(numbers), -1)[at, labels.row]
+
+    def _on_front(
+        self,
+        place: int,
+        labels: Labels,
+        words: Integers,
+        more: Reals,
+        least: Least,
+        front: Front,
+    ) -> Flags:
+        """Tell which labels have a tail with which they may end on the front."""
+        tails = self._outlook.tails(place)
+        found = np.zeros(len(labels), bool)
+        for pe, lanes, energy in zip(tails.pe, tails.lanes, tails.energy_pj, strict=True):
+            open_ = np.flatnonzero(~found)
+            if not len(open_):
+                break
+            row = labels.row[open_]
+            busy = np.maximum(labels.pe[open_] + pe[row], labels.lanes[open_] + lanes[row])
+            total = labels.energy_pj[open_] + energy[row] + more[open_]
+            finite = np.isfinite(total)
+            good = ~front.beats(*least(row, labels.words[open_] + words[open_], busy, total))
+            found[open_] = good & finite
+        return found
+
     def _useful(self, place: int, labels: Labels, least: Least, front: Front) -> Flags:
         """Tell which placements of an Einsum may lead labels to the front: (labels, placements)."""
         numbers, at = np.unique(labels.state, return_inverse=True)
-        here = [self._outlook.here(place, self._state_list[each]) for each in numbers.tolist()]
-        words = np.array([own.words + rest.words for own, rest in here])
-        energy = np.array([own.energy_pj + rest.energy_pj for own, rest in here])
-        busy = np.array([own.busy + rest.busy for own, rest in here])
-        count = words.shape[1]
-        label = np.repeat(np.arange(len(labels)), count)
-        which = np.tile(np.arange(count), len(labels))
-        pick = at[label], which, labels.row[label]
-        bound = Bound(words[pick], energy[pick], busy[pick[0], which, :, pick[2]].T)
-        good = ~front.beats(*least(labels.take(label), bound)) & np.isfinite(bound.energy_pj)
-        return good.reshape(len(labels), count)
+        states = [self._state_list[each] for each in numbers.tolist()]
+        here = [self._outlook.here(place, state) for state in states]
+        more = np.array([self._outlook.more_here_pj(place, state) for state in states])
+        count = len(self.moves.placements[place])
+        good = np.zeros((len(labels), count), bool)
+        for which, placement in enumerate(self.moves.placements[place]):
+            own_words = np.array([own.words[which] for own, _ in here])[at, labels.row]
+            own_energy = np.array([own.energy_pj[which] for own, _ in here])[at, labels.row]
+            own_busy = here[0][0].busy[which][:, labels.row]
+            rest = Bound(
+                np.array([each.words for _, each in here])[at, labels.row],
+                np.array([each.energy_pj for _, each in here])[at, labels.row],
+                np.array([each.busy for _, each in here])[at, :, labels.row].T,
+            )
+            left = Bound(own_words + rest.words, own_energy + rest.energy_pj, own_busy + rest.busy)
+            legal = np.isfinite(left.energy_pj)
+            open_ = np.flatnonzero(legal & ~front.beats(*self._ends(labels, left, least)))
+            some = labels.take(open_)
+            cycles = own_busy.max(axis=0)[open_]
+            on_pe = placement.array == PE
+            some = replace(
+                some,
+                pe=some.pe + cycles * on_pe,
+                lanes=some.lanes + cycles * (not on_pe),
+                energy_pj=some.energy_pj + own_energy[open_],
+            )
+            extra = more[at[open_], some.row]
+            good[open_, which] = self._on_front(
+                place + 1, some, left.words[open_], extra, least, front
+            )
+        return good
 
     def _moves(self, place: int, number: int, which: int) -> list[Move]:
         known = self._moves_of.get((place, number, which))

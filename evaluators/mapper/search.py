@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.mapper.bounds import WEIGHTS, Bound, Bounds
+from evaluators.mapper.bounds import Bounds
 from evaluators.mapper.loops import Flags, Integers, Shared
 from evaluators.mapper.moves import Freedom
 from evaluators.mapper.pareto import Front, front
-from evaluators.mapper.programme import Labels, Programme
+from evaluators.mapper.programme import Programme
 from evaluators.mapper.resources import WORD_BYTES, Resources
 from evaluators.mapper.structure import Group, Structure
 from evaluators.mapper.uses import Uses
 
 Reals = NDArray[np.float64]
 
-_BEAM = 16
+_BEAM = 100
 """Labels that a first, greedy run of the programme keeps, to have a front to prune with."""
 
 _FIRST = 8
@@ -169,11 +169,8 @@ class Search:
         group = programme.group
         rest_s, rest_pj = latency[programme.rows], energy[programme.rows]
 
-        def least(labels: Labels, left: Bound) -> tuple[Reals, Reals]:
-            return (
-                self._latency_s(labels, left) + rest_s[labels.row],
-                labels.energy_pj + left.energy_pj + rest_pj[labels.row],
-            )
+        def least(row: Integers, words: Reals, busy: Reals, energy: Reals) -> tuple[Reals, Reals]:
+            return self._latency_s(words, busy) + rest_s[row], energy + rest_pj[row]
 
         before = programme.counted
         labels = programme.run(own, least, self.front, beam)
@@ -181,7 +178,7 @@ class Search:
         self.searched += len(rows)
         if not len(labels):
             return
-        found_s = self._latency_s(labels)
+        found_s = self._latency_s(labels.words, np.maximum(labels.pe, labels.lanes))
         source = programme.rows[labels.row]
         chunk = self.shared.chunk[source]
         for each in np.unique(chunk).tolist():
@@ -192,17 +189,10 @@ class Search:
         if group == self.structure.whole:
             self.front.add(found_s, labels.energy_pj)
 
-    def _latency_s(self, labels: Labels, left: Bound | None = None) -> Reals:
-        """Return the latency of labels, at least, with what is left of their group."""
-        resources = self.resources
-        if left is None:
-            words, busy = labels.words, np.maximum(labels.pe, labels.lanes)
-        else:
-            words = labels.words + left.words
-            share = np.array(WEIGHTS)[:, None]
-            busy = (share * labels.pe + (1 - share) * labels.lanes + left.busy).max(axis=0)
+    def _latency_s(self, words: Reals, busy: Reals) -> Reals:
+        """Return the latency of a group: of its busiest resource."""
         return np.maximum(
-            words * (WORD_BYTES / resources.dram_bytes_per_s), busy / resources.clock_hz
+            words * (WORD_BYTES / self.resources.dram_bytes_per_s), busy / self.resources.clock_hz
         )
 
     def chains(self) -> list[tuple[int, NDArray[np.float64]]]:
