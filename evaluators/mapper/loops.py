@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from evaluators.engine.columns import divisors
 from evaluators.errors import InputError
-from evaluators.mapper.resources import SIDES, Resources
+from evaluators.mapper.resources import SIDES, WORD_BYTES, Resources
 from evaluators.mapper.structure import Structure
 
 Integers = NDArray[np.int64]
@@ -129,8 +129,8 @@ class Shared:
         Which ranks are left, which have inner loops on which side, whether keys are cut, and which
         of two ranks takes more of a side.
         """
-        names: list[tuple[str, ...]] = [("cut",), ("inside",)]
-        bits = [self.keys > 1, self.inner > 1]
+        names: list[tuple[str, ...]] = [("cut",), ("inside",), ("roomy",)]
+        bits = [self.keys > 1, self.inner > 1, self.roomy]
         for rank, left in self.remains.items():
             names.append(("left", rank))
             bits.append(left > 1)
@@ -144,6 +144,22 @@ class Shared:
                     names.append(("covers", rank, other, side))
                     bits.append(self.on_side[rank, side] >= self.on_side[other, side])
         return tuple(names), np.array(bits, dtype=np.int64).T
+
+    @cached_property
+    def roomy(self) -> Flags:
+        """Whether the buffer holds all tiles of the cascade at once, so that none has to make way.
+
+        Where an access of the buffer costs no more than one of DRAM, too, what a group produces for
+        itself is then never better off chip.
+        """
+        words = np.zeros(len(self), np.int64)
+        previous = self.structure.cascade.previous
+        for tensor in {t.name: t for e in self.structure.einsums for t in e.tensors}.values():
+            copies = self.inner if tensor.name in previous.values() else 1
+            words = words + self.tile(tensor.ranks) * copies
+        prices = self.resources.prices
+        cheap = max(prices.buffer_read, prices.buffer_write) <= prices.dram
+        return (words * WORD_BYTES <= self.resources.buffer_bytes) & cheap
 
     @cached_property
     def compared(self) -> tuple[tuple[str, str], ...]:

@@ -117,6 +117,7 @@ class Moves:
         self._freedom = freedom
         self.placements = placements
         self._fits = fits
+        self._roomy = holds["roomy",]
         self._alive: dict[int, tuple[tuple[str, int], ...]] = {}
         self._takes: dict[tuple[Transfer, Placement], bool] = {}
         self._passes: dict[Any, Transfer | None] = {}
@@ -361,17 +362,16 @@ class Moves:
         """Return where a result may be kept."""
         outside = self.structure.leaves(tensor, self.group)
         along = self.structure.cascade.along
+        inside = [(BUFFER, tensor)] if self._roomy else [(BUFFER, tensor), (OFF_CHIP, "")]
         if tensor in self.structure.previous_of:
-            last = bool(outside) and all(along not in each.ranks for each in outside)
+            if not outside:
+                return inside
+            last = all(along not in each.ranks for each in outside)
             both = OFF_CHIP + BUFFER + (LAST if last else "")
-            found = (
-                [(both, tensor), (OFF_CHIP, "")] if outside else [(BUFFER, tensor), (OFF_CHIP, "")]
-            )
-            return found
+            return [(both, tensor), (OFF_CHIP, "")]
         if outside:
             return [(OFF_CHIP, ""), (OFF_CHIP + BUFFER, tensor)]
-        found = [(OFF_CHIP, ""), (BUFFER, tensor)]
-        return [*found, ("", "")] if promised else found
+        return [*inside, ("", "")] if promised else inside
 
     def _held(self, tensor: str, place: int, placement: Placement) -> list[Held]:
         """Return how the registers may hold a tensor for later Einsums of the same array."""

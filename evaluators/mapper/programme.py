@@ -92,6 +92,7 @@ class Programme:
             self._fits,
         )
         self._resources: Resources = shared.resources
+        self._roomy = bounds.holds[kind]["roomy",]
         self._outlook = Outlook(bounds, self.moves, kind, rows)
         self._behind: dict[tuple[int, int], Bound] = {}
         self._states: dict[State, int] = {State(): 0}
@@ -116,23 +117,25 @@ class Programme:
         labels = Labels(rows, zero, zero, zero, zero, np.zeros(n), zero, zero - 1, zero - 1)
         self.kinds, self.history = [], [labels]
         for place in self.group:
-            labels = self._step(place, labels, least, front)
+            labels = self._step(place, labels, least, front, beam)
             if not len(labels):
                 return labels
             if beam:
-                ends = self._ends(labels, self._left(place + 1, labels), least)
-                labels = labels.take(_promising(labels.row, *ends, beam))
+                left = self._left(place + 1, labels)
+                more = self._more(place + 1, labels)
+                scores = self._scores(place + 1, labels, left.words, more, least)
+                labels = labels.take(_promising(labels.row, scores, beam))
             self.history.append(labels)
             self.counted += len(labels)
         return labels
 
-    def _step(self, place: int, labels: Labels, least: Least, front: Front) -> Labels:
+    def _step(self, place: int, labels: Labels, least: Least, front: Front, beam: int) -> Labels:
         if not len(labels):
             self.kinds.append([])
             return labels
         moves: list[Move] = []
         spans = np.zeros((len(self._state_list), 2), np.int64)
-        useful = self._useful(place, labels, least, front)
+        useful = self._useful(place, labels, least, front, beam)
         for number in np.unique(labels.state).tolist():
             first = len(moves)
             for which in np.flatnonzero(useful[labels.state == number].any(axis=0)).tolist():
@@ -239,7 +242,7 @@ class Programme:
             found[open_] = good & finite
         return found
 
-    def _useful(self, place: int, labels: Labels, least: Least, front: Front) -> Flags:
+    def _useful(self, place: int, labels: Labels, least: Least, front: Front, beam: int) -> Flags:
         """Tell which placements of an Einsum may lead labels to the front: (labels, placements)."""
         numbers, at = np.unique(labels.state, return_inverse=True)
         states = [self._state_list[each] for each in numbers.tolist()]
@@ -247,6 +250,7 @@ class Programme:
         more = np.array([self._outlook.more_here_pj(place, state) for state in states])
         count = len(self.moves.placements[place])
         good = np.zeros((len(labels), count), bool)
+        rated = np.full((len(_LEANINGS), len(labels), count), np.inf)
         for which, placement in enumerate(self.moves.placements[place]):
             own_words = np.array([own.words[which] for own, _ in here])[at, labels.row]
             own_energy = np.array([own.energy_pj[which] for own, _ in here])[at, labels.row]
@@ -269,10 +273,31 @@ class Programme:
                 energy_pj=some.energy_pj + own_energy[open_],
             )
             extra = more[at[open_], some.row]
-            good[open_, which] = self._on_front(
-                place + 1, some, left.words[open_], extra, least, front
-            )
+            words = left.words[open_]
+            good[open_, which] = self._on_front(place + 1, some, words, extra, least, front)
+            if beam:
+                rated[:, open_, which] = self._scores(place + 1, some, words, extra, least)
+        if beam:
+            pairs = _promising(np.repeat(labels.row, count), rated.reshape(len(rated), -1), beam)
+            chosen = np.zeros(good.size, bool)
+            chosen[pairs] = True
+            good &= chosen.reshape(good.shape)
         return good
+
+    def _scores(
+        self, place: int, labels: Labels, words: Integers, more: Reals, least: Least
+    ) -> Reals:
+        """Return how promising labels are under each leaning, less is better."""
+        tails = self._outlook.tails(place)
+        scores = np.full((len(_LEANINGS), len(labels)), np.inf)
+        leanings = np.array(_LEANINGS)[:, None]
+        row = labels.row
+        for pe, lanes, energy in zip(tails.pe, tails.lanes, tails.energy_pj, strict=True):
+            busy = np.maximum(labels.pe + pe[row], labels.lanes + lanes[row])
+            ends = least(row, labels.words + words, busy, labels.energy_pj + energy[row] + more)
+            latency, total = (np.log(np.maximum(each, 1e-300)) for each in ends)
+            np.minimum(scores, leanings * latency + (1 - leanings) * total, out=scores)
+        return scores
 
     def _moves(self, place: int, number: int, which: int) -> list[Move]:
         known = self._moves_of.get((place, number, which))
@@ -336,7 +361,7 @@ class Programme:
                     fits = fits & ~self._fits(placement.array, more)
                 held.append(fits)
             load[k] = needs[key]
-            for tensor_name in move.tiles:
+            for tensor_name in () if self._roomy else move.tiles:
                 tiles[k] += self._tile(tensor_name, place)
         busy = np.array(cycles)[work]
         return _Costs(
@@ -396,17 +421,17 @@ def _rounded(energy_pj: Reals) -> Reals:
     return np.round(energy_pj / scale / SLACK) * scale * SLACK
 
 
-def _promising(row: Integers, latency_s: Reals, energy_pj: Reals, beam: int) -> Integers:
-    """Return the labels of each row that are among the first by latency, energy or both."""
+_LEANINGS = (0.03, 0.2, 0.5, 0.8, 0.97)
+"""Shares of the latency, against the energy, in what a greedy run prefers."""
+
+
+def _promising(row: Integers, scores: Reals, beam: int) -> Integers:
+    """Return the labels of each row that are among the first under some leaning."""
     chosen = []
-    for first, second in (
-        (latency_s, energy_pj),
-        (energy_pj, latency_s),
-        (latency_s * energy_pj, energy_pj),
-    ):
-        order = np.lexsort((second, first, row))
+    for score in scores:
+        order = np.lexsort((score, row))
         starts = np.flatnonzero(np.diff(row[order], prepend=-1))
         sizes = np.diff(np.append(starts, len(order)))
         rank = np.arange(len(order)) - np.repeat(starts, sizes)
-        chosen.append(order[rank < beam])
+        chosen.append(order[(rank < beam) & np.isfinite(score[order])])
     return np.unique(np.concatenate(chosen))

@@ -22,8 +22,11 @@ from evaluators.mapper.uses import Uses
 
 Reals = NDArray[np.float64]
 
-_BEAM = 100
+_BEAM = 24
 """Labels that a first, greedy run of the programme keeps, to have a front to prune with."""
+
+_GREEDY = 32
+"""Configurations that are run greedily."""
 
 _FIRST = 8
 """Configurations of a batch at first; every batch is twice as large as the one before."""
@@ -144,22 +147,24 @@ class Search:
         rows = self._rows[group]
         rows = rows[np.isfinite(least_s[rows]) & np.isfinite(least_pj[rows])]
         programmes: dict[int, Programme] = {}
-        batch = _FIRST
+        beam = _BEAM if group == self.structure.whole else 0
+        batch = _GREEDY if beam else _FIRST
         while True:
             rows = rows[~self.front.beats(least_s[rows], least_pj[rows])]
             if not len(rows):
                 return
             rows = rows[np.argsort(least_s[rows] * least_pj[rows], kind="stable")]
-            now, rows = rows[:batch], rows[batch:]
-            batch *= 2
+            now = rows[:batch]
+            if not beam:
+                rows = rows[batch:]
             for kind in np.unique(self.bounds.kind[now]).tolist():
                 if kind not in programmes:
                     own = self._rows[group]
                     own = own[self.bounds.kind[own] == kind]
                     programmes[kind] = Programme(self.bounds, group, kind, own, self.limits.freedom)
                 mine = now[self.bounds.kind[now] == kind]
-                for beam in (_BEAM, 0) if group == self.structure.whole else (0,):
-                    self._run(programmes[kind], mine, latency, energy, beam)
+                self._run(programmes[kind], mine, latency, energy, beam)
+            batch, beam = (_FIRST, 0) if beam else (2 * batch, 0)
             yield len(rows)
 
     def _run(

@@ -73,8 +73,8 @@ def _joined(values: Reals) -> Reals:
     """Join neighbours, as many pairs as are needed."""
     count = values.shape[1]
     pairs = min(count // 2, count - _MOST)
-    gap = values[0, 1:] - values[0, :-1]
     with np.errstate(invalid="ignore"):
+        gap = values[0, 1:] - values[0, :-1]
         mean = np.nanmean(np.where(np.isfinite(gap), gap, np.nan), axis=1)
     first = np.argsort(np.where(np.isfinite(mean), mean, 0.0), kind="stable")
     taken = np.zeros(count, bool)
