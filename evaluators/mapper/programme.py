@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from evaluators.mapper.bounds import WEIGHTS, Bound, Bounds
 from evaluators.mapper.loops import Flags, Integers, Shared
 from evaluators.mapper.moves import Freedom, Load, Move, Moves, State
 from evaluators.mapper.outlook import Outlook
-from evaluators.mapper.pareto import SLACK, Front, best
+from evaluators.mapper.pareto import SLACK, best
 from evaluators.mapper.resources import PE, WORD_BYTES, Resources
 from evaluators.mapper.structure import Group
 from evaluators.mapper.transfers import Factor
@@ -28,6 +28,14 @@ Reals = NDArray[np.float64]
 Least = Callable[[Integers, Reals, Reals, Reals], tuple[Reals, Reals]]
 """Latency and energy of whole cascades at least, from configurations, and words, busy cycles and
 energy of a group."""
+
+
+class Beaten(Protocol):
+    """Tells which pairs of latency and energy are no use."""
+
+    def beats(self, latency_s: Reals, energy_pj: Reals) -> Flags:
+        """Return one flag a pair."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -102,7 +110,7 @@ class Programme:
         self.history: list[Labels] = []
         self.counted = 0
 
-    def run(self, rows: Integers, least: Least, front: Front, beam: int = 0) -> Labels:
+    def run(self, rows: Integers, least: Least, front: Beaten, beam: int = 0) -> Labels:
         """Return the labels of whole groups.
 
         Args:
@@ -129,7 +137,15 @@ class Programme:
             self.counted += len(labels)
         return labels
 
-    def _step(self, place: int, labels: Labels, least: Least, front: Front, beam: int) -> Labels:
+    def trace(self, label: int) -> list[Move]:
+        """Return the moves that led to a label of the last run."""
+        moves: list[Move] = []
+        for kinds, labels in zip(reversed(self.kinds), reversed(self.history), strict=False):
+            moves.append(kinds[labels.move[label]])
+            label = int(labels.parent[label])
+        return moves[::-1]
+
+    def _step(self, place: int, labels: Labels, least: Least, front: Beaten, beam: int) -> Labels:
         if not len(labels):
             self.kinds.append([])
             return labels
@@ -225,7 +241,7 @@ class Programme:
         words: Integers,
         more: Reals,
         least: Least,
-        front: Front,
+        front: Beaten,
     ) -> Flags:
         """Tell which labels have a tail with which they may end on the front."""
         tails = self._outlook.tails(place)
@@ -242,7 +258,7 @@ class Programme:
             found[open_] = good & finite
         return found
 
-    def _useful(self, place: int, labels: Labels, least: Least, front: Front, beam: int) -> Flags:
+    def _useful(self, place: int, labels: Labels, least: Least, front: Beaten, beam: int) -> Flags:
         """Tell which placements of an Einsum may lead labels to the front: (labels, placements)."""
         numbers, at = np.unique(labels.state, return_inverse=True)
         states = [self._state_list[each] for each in numbers.tolist()]

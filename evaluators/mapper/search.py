@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluators.engine.loopnest import check_mappable
+from evaluators.mapper.binding import Binding, BoundGroup, Step
 from evaluators.mapper.bounds import Bounds
 from evaluators.mapper.loops import Flags, Integers, Shared
 from evaluators.mapper.moves import Freedom
@@ -27,6 +29,9 @@ _BEAM = 24
 
 _GREEDY = 32
 """Configurations that are run greedily."""
+
+_SAME = 1e-12
+"""Relative: pairs that differ by less are one."""
 
 _FIRST = 8
 """Configurations of a batch at first; every batch is twice as large as the one before."""
@@ -50,22 +55,35 @@ class Limits:
 
 @dataclass(frozen=True)
 class Part:
-    """The best of one group and one chunk: pairs of latency and energy, and where each is from."""
+    """A best pair of one group: its latency and energy, and its configuration."""
 
-    latency_s: Reals
-    energy_pj: Reals
-    source: Integers
+    latency_s: float
+    energy_pj: float
+    group: Group
+    row: int
 
 
-@dataclass
-class _Task:
-    """The configurations of one group that have one shape."""
+@dataclass(frozen=True)
+class Point:
+    """A point of the front: of a cascade, a chunk, and groups."""
 
-    programme: Programme
-    rows: Integers
-    latency_s: Reals
-    energy_pj: Reals
-    done: Flags
+    latency_s: float
+    energy_pj: float
+    cascade: str
+    chunk: int
+    parts: tuple[Part, ...]
+
+
+class _Target:
+    """A front that only a given pair, or a better one, is not beaten by."""
+
+    def __init__(self, latency_s: float, energy_pj: float) -> None:
+        self._latency_s = latency_s * (1 + _SAME)
+        self._energy_pj = energy_pj * (1 + _SAME)
+
+    def beats(self, latency_s: Reals, energy_pj: Reals) -> Flags:
+        """Tell which pairs are worse than the target."""
+        return (latency_s > self._latency_s) | (energy_pj > self._energy_pj)
 
 
 class Search:
@@ -73,13 +91,15 @@ class Search:
 
     def __init__(
         self,
+        name: str,
         structure: Structure,
         resources: Resources,
         extents: Mapping[str, int],
         limits: Limits,
         front: Front,
     ) -> None:
-        self.structure, self.resources, self.limits = structure, resources, limits
+        self.name, self.structure = name, structure
+        self.resources, self.limits = resources, limits
         self.shared = Shared.all_of(structure, resources, extents, limits.chunks)
         self.uses = Uses(self.shared)
         self.bounds = Bounds(self.uses, limits.freedom)
@@ -87,11 +107,10 @@ class Search:
         self.groups = structure.groups if limits.cuts else (structure.whole,)
         self.counted = 0
         self.searched = 0
-        self._parts: dict[tuple[Group, int], list[NDArray[np.float64]]] = {}
+        self._parts: dict[tuple[Group, int], list[Part]] = {}
         self._after = {group: self.bounds.after(group) for group in self.groups}
         self._rows = {group: np.flatnonzero(self.legal(group)) for group in self.groups}
         self._chunks = np.unique(self.shared.chunk)
-        self._tasks: dict[Group, list[_Task]] = {}
         self._least: dict[tuple[Group, int], tuple[float, float]] = {}
         for group in self.groups:
             rows = self._rows[group]
@@ -188,9 +207,16 @@ class Search:
         chunk = self.shared.chunk[source]
         for each in np.unique(chunk).tolist():
             own = np.flatnonzero(chunk == each)
-            own = own[front(found_s[own], labels.energy_pj[own])]
-            part = np.stack([found_s[own], labels.energy_pj[own], source[own].astype(float)])
-            self._parts.setdefault((group, each), []).append(part)
+            known = self._parts.setdefault((group, each), [])
+            known += [
+                Part(float(found_s[k]), float(labels.energy_pj[k]), group, int(source[k]))
+                for k in own[front(found_s[own], labels.energy_pj[own])].tolist()
+            ]
+            rows = front(
+                np.array([part.latency_s for part in known]),
+                np.array([part.energy_pj for part in known]),
+            )
+            self._parts[group, each] = [known[k] for k in rows.tolist()]
         if group == self.structure.whole:
             self.front.add(found_s, labels.energy_pj)
 
@@ -200,45 +226,125 @@ class Search:
             words * (WORD_BYTES / self.resources.dram_bytes_per_s), busy / self.resources.clock_hz
         )
 
-    def chains(self) -> list[tuple[int, NDArray[np.float64]]]:
-        """Return the front of every chunk: latency, energy, over all cuts."""
+    def points(self) -> list[Point]:
+        """Return the front of every chunk over all cuts."""
         found = []
         stop = len(self.structure.einsums)
         for chunk in self._chunks.tolist():
-            at = {0: np.zeros((2, 1))}
+            at = {0: [Point(0.0, 0.0, self.name, chunk, ())]}
             for end in sorted({each.stop for each in self.groups}):
-                joined = []
-                for group in self.groups:
-                    if group.stop == end and group.start in at and (group, chunk) in self._parts:
-                        part = np.concatenate(self._parts[group, chunk], axis=1)[:2]
-                        part = part[:, front(*part)]
-                        both = at[group.start][:, :, None] + part[:, None, :]
-                        joined.append(both.reshape(2, -1))
+                joined = [
+                    Point(
+                        before.latency_s + part.latency_s,
+                        before.energy_pj + part.energy_pj,
+                        self.name,
+                        chunk,
+                        (*before.parts, part),
+                    )
+                    for group in self.groups
+                    if group.stop == end
+                    for before in at.get(group.start, ())
+                    for part in self._parts.get((group, chunk), ())
+                ]
                 if joined:
-                    pairs = np.concatenate(joined, axis=1)
-                    at[end] = pairs[:, front(*pairs)]
-            if stop in at:
-                found.append((chunk, at[stop]))
+                    at[end] = best_points(joined)
+            found += at.get(stop, [])
         return found
+
+    def binding(self, point: Point) -> Binding:
+        """Return a binding that a point stands for."""
+        return Binding(
+            point.cascade,
+            point.chunk,
+            tuple(self._bound(part) for part in point.parts),
+        )
+
+    def _bound(self, part: Part) -> BoundGroup:
+        """Find the binding of a part again: the programme of its configuration alone."""
+        kind = int(self.bounds.kind[part.row])
+        programme = Programme(
+            self.bounds, part.group, kind, np.array([part.row]), self.limits.freedom
+        )
+
+        def least(row: Integers, words: Reals, busy: Reals, energy: Reals) -> tuple[Reals, Reals]:
+            return self._latency_s(words, busy), energy
+
+        target = _Target(part.latency_s, part.energy_pj)
+        labels = programme.run(np.array([0]), least, target)
+        moves = programme.trace(int(np.argmin(labels.energy_pj)))
+        shared = self.shared
+        return BoundGroup(
+            part.group,
+            int(shared.outer[part.row]),
+            int(shared.keys[part.row]),
+            int(shared.inner[part.row]),
+            tuple(
+                Step(self.structure.einsums[place].name, move.placement, dict(move.keep))
+                for place, move in zip(part.group, moves, strict=True)
+            ),
+        )
+
+
+def best_points(points: Sequence[Point]) -> list[Point]:
+    """Return the front of points, by latency."""
+    rows = front(
+        np.array([each.latency_s for each in points]), np.array([each.energy_pj for each in points])
+    )
+    return [points[row] for row in rows.tolist()]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Attributes:
+        front: its points by latency, the first the optimum.
+        searches: of each cascade, by name.
+
+    """
+
+    front: tuple[Point, ...]
+    searches: Mapping[str, Search]
+
+    def binding(self, point: Point) -> Binding:
+        """Return a binding that a point stands for."""
+        return self.searches[point.cascade].binding(point)
 
 
 def search(
-    cascades: Sequence[Structure],
+    cascades: Mapping[str, Structure],
     resources: Resources,
     extents: Mapping[str, int],
     limits: Limits,
-) -> tuple[Front, list[Search]]:
-    """Return the front of all cascades."""
+) -> Found:
+    """Search cascades on a machine: every cut, shared loop and binding within the limits.
+
+    Args:
+        cascades: by name.
+        resources: the machine.
+        extents: B, H, P, M, E, F and what else the cascades' ranks need.
+        limits: what is searched.
+
+    Raises:
+        InputError: nothing knows the cost of the buffer; a chunk that does not divide the keys.
+        TooLarge: counts that pass 2^63.
+
+    """
+    check_mappable(dict(extents), "the workload")
     shared = Front()
-    searches = [Search(each, resources, extents, limits, shared) for each in cascades]
-    whole = [each.group(each.structure.whole) for each in searches]
+    searches = {
+        name: Search(name, each, resources, extents, limits, shared)
+        for name, each in cascades.items()
+    }
+    whole = [each.group(each.structure.whole) for each in searches.values()]
     while whole:
         whole = [each for each in whole if next(each, None) is not None]
-    for each in searches:
-        others = [g for g in each.groups if g != each.structure.whole]
-        for group in others:
-            for _ in each.group(group):
-                pass
-        for _, pairs in each.chains():
-            shared.add(*pairs)
-    return shared, searches
+    for each in searches.values():
+        for group in each.groups:
+            if group != each.structure.whole:
+                for _ in each.group(group):
+                    pass
+        for point in each.points():
+            shared.add(np.array([point.latency_s]), np.array([point.energy_pj]))
+    points = [point for each in searches.values() for point in each.points()]
+    return Found(tuple(best_points(points)) if points else (), searches)
