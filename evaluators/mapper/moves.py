@@ -242,7 +242,7 @@ class Moves:
         scales = []
         for name in names:
             before = own.get(name)
-            top = len(before.run) - before.level + 2 if before is not None else 1
+            top = before.together(placement) - before.level + 2 if before is not None else 1
             scales.append(range(top))
             scales.append(range(max((len(each.run) for each in out[name]), default=-1) + 2))
         for name in rest:
@@ -254,7 +254,7 @@ class Moves:
             for k, name in enumerate(names):
                 down, up = levels[2 * k], levels[2 * k + 1]
                 before = own.get(name)
-                taken = before.at_level(before.level + down) if before is not None else None
+                taken = before and before.at_level(before.level + down, before.together(placement))
                 incoming[name] = taken
                 outgoing[name] = [
                     each for some in out[name] if (each := some.at_level(up)) is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import takewhile
 
 from evaluators.mapper.placement import Placement
 from evaluators.mapper.resources import COLUMNS, LANES, PE, SIDE, SIDES
@@ -67,11 +68,22 @@ class Held:
         shared = self.run[: self.level]
         return frozenset(each for each in self.steps if each[0] not in shared)
 
-    def at_level(self, level: int) -> Held | None:
-        """Return the same with more loops counted on; None where they are not run together."""
-        if level > len(self.run):
+    def at_level(self, level: int, most: int | None = None) -> Held | None:
+        """Return the same with more loops counted on; None where they are not run together.
+
+        Args:
+            level: the loops counted on.
+            most: those that are run together, all of `run` by default.
+
+        """
+        if level > (len(self.run) if most is None else most):
             return None
         return replace(self, level=level) if level != self.level else self
+
+    def together(self, placement: Placement) -> int:
+        """Return how many loops of the run a placement begins with."""
+        pairs = zip(self.run, placement.order, strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 @dataclass(frozen=True)
