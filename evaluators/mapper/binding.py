@@ -1,7 +1,7 @@
 """A binding: what the search returns, and its costs counted anew, loop nest by loop nest.
 
-`evaluate` uses nothing of the search: it lays out every Einsum's whole loop nest, with its own order
-and all tensors where the binding keeps them, and has the engine count it.
+`evaluate` uses nothing of the search: it lays out every Einsum's whole loop nest, with its own
+order and all tensors where the binding keeps them, and has the engine count it.
 """
 
 from __future__ import annotations
@@ -128,14 +128,9 @@ def _group(
                 if not (made and structure.place[str(state)] >= place):
                     tiles[tensor.name] = max(size, tiles.get(tensor.name, 0))
     traffic = WORD_BYTES * words
-    times = [busy[array] / resources.clock_hz for array in (PE, LANES)]
-    return Costs(
-        max(traffic / resources.dram_bytes_per_s, *times),
-        energy,
-        traffic,
-        *times,
-        sum(tiles.values()),
-    )
+    pe, lanes = (busy[array] / resources.clock_hz for array in (PE, LANES))
+    latency = max(traffic / resources.dram_bytes_per_s, pe, lanes)
+    return Costs(latency, energy, traffic, pe, lanes, sum(tiles.values()))
 
 
 def _use(

@@ -1,7 +1,7 @@
 """What every binding of an Einsum costs at least, under each configuration of the shared loops.
 
-The cheapest placement and the cheapest storage of every use, each for itself; what a use may be kept
-in depends only on what the group's cuts force off chip (docs/model/open-bindings.md, section 7).
+The cheapest placement and the cheapest storage of every use, each for itself; what a use may be
+kept in depends only on what the cuts force off chip (docs/model/open-bindings.md, section 7).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from evaluators.mapper.uses import BUFFER, LAST, OFF_CHIP, Uses
 Reals = NDArray[np.float64]
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Shares of the 2D array's busy time that are added to what is left of the 1D array's: the busier of
-both is busy at least that long."""
+"""Shares of the 2D array's busy time that are added to what is left of the 1D array's: the busier
+of both is busy at least that long."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Bounds:
             found.append(total)
         return found[::-1]
 
-    def latency_s(self, bound: Bound) -> Reals:
+    def latency_s(self, bound: Bound) -> Any:
         """Return the latency that a group with those costs has at least."""
         resources = self.shared.resources
         return np.maximum(
@@ -122,24 +122,25 @@ class Bounds:
     def _keeps(self, tensor: str, place: int, group: Group) -> tuple[str, ...]:
         """Return the cheapest ways to keep a tensor, one of which is below every legal one."""
         structure = self.shared.structure
-        own = structure.cascade.previous.get(tensor)
-        outside = structure.place.get(tensor) == place and structure.leaves(tensor, group)
-        if tensor in structure.previous_of and structure.place[tensor] == place:
-            if not outside:
-                return (BUFFER, OFF_CHIP)
-            along = structure.cascade.along
-            last = all(along not in each.ranks for each in outside)
-            return (OFF_CHIP + BUFFER + (LAST if last else ""), OFF_CHIP)
         if structure.place.get(tensor) == place:
-            return (OFF_CHIP, OFF_CHIP + BUFFER) if outside else ("",)
+            return self._written(tensor, group)
+        own = structure.cascade.previous.get(tensor)
         if own is not None and structure.place[own] in group:
-            if structure.place[own] >= place:
-                return (BUFFER, OFF_CHIP, OFF_CHIP + BUFFER)
-            return ("",)
+            early = structure.place[own] >= place
+            return (BUFFER, OFF_CHIP, OFF_CHIP + BUFFER) if early else ("",)
         if structure.place.get(tensor, -1) in group:
             return ("",)
         first = next(each for each in structure.readers[tensor] if each in group)
         return (OFF_CHIP, OFF_CHIP + BUFFER) if first == place else ("",)
+
+    def _written(self, tensor: str, group: Group) -> tuple[str, ...]:
+        structure = self.shared.structure
+        outside = structure.leaves(tensor, group)
+        if tensor not in structure.previous_of:
+            return (OFF_CHIP, OFF_CHIP + BUFFER) if outside else ("",)
+        if not outside:
+            return (BUFFER, OFF_CHIP)
+        return (OFF_CHIP + BUFFER + (LAST if structure.once(outside) else ""), OFF_CHIP)
 
     def _least(self, place: int, keeps: tuple[tuple[str, ...], ...]) -> Bound:
         n = len(self.shared)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from typing import Any
 
@@ -17,13 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.mapper.placement import ARRAYS, Placement
+from evaluators.mapper.reservations import Load, reservations
 from evaluators.mapper.resources import LANES, PE, Resources
 from evaluators.mapper.structure import Group, Structure
-from evaluators.mapper.transfers import Factor, Held, Sent, Transfer, Transfers
+from evaluators.mapper.transfers import Held, Sent, Transfer, Transfers
 from evaluators.mapper.uses import BUFFER, EDGE, LAST, OFF_CHIP
-
-Load = tuple[tuple[frozenset[Factor], frozenset[Factor]], ...]
-"""What registers hold while an Einsum runs: of every tensor, before and after it."""
 
 Fits = Callable[[str, Load], "NDArray[np.bool_]"]
 """Tells for every configuration whether a load fits the registers of an array."""
@@ -136,7 +134,7 @@ class Moves:
         return tuple(each for each in readers if place < each < self.group.stop)
 
     def alive(self, place: int) -> tuple[tuple[str, int], ...]:
-        """Return the tensors of the group that an Einsum before a place has, and their next reader."""
+        """Return the tensors of the group that are there before a place, and their next reader."""
         known = self._alive.get(place)
         if known is None:
             start, stop = self.group.start, self.group.stop
@@ -211,17 +209,18 @@ class Moves:
             if isinstance(each, Held) and each.array == placement.array
         ]
         others = [each for each in kept if each not in waiting]
-        for choice, load, unless in self._reservations(placement, own, out, waiting):
-            incoming, outgoing, passing = choice
+        fits = partial(self._fits, placement.array)
+        for held in reservations(placement, own, out, waiting, fits):
+            incoming, outgoing, passing = held.incoming, held.outgoing, held.passing
             reads = [
                 self._reads(each.name, place, state, offers.get(each.name, []), incoming)
                 for each in einsum.operands
             ]
             promised = [each for some in outgoing.values() for each in some]
             writes = self._writes(output, place, bool(outgoing[output]) or bool(sent))
-            transfers = frozenset(
-                [*others, *passing, *((each, place) for each in (*promised, *sent))]
-            )
+            transfers: frozenset[tuple[Transfer, int]] = frozenset(
+                [*others, *passing, *((each, place) for each in promised)]
+            ).union((each, place) for each in sent)
             names = [each.name for each in einsum.tensors]
             for picked in product(*reads, writes):
                 keep = {name: each[0] for name, each in zip(names, picked, strict=True)}
@@ -229,71 +228,7 @@ class Moves:
                     keep[output] += EDGE
                 tiles = tuple(each[1] for each in picked if each[1])
                 after = self._after(place, state, keep, tiles, transfers)
-                yield Move(placement, keep, tiles, load, unless, after)
-
-    def _reservations(self, placement, own, out, waiting):  # type: ignore[no-untyped-def]
-        """Yield what the registers hold while an Einsum runs.
-
-        All that may be of use, as long as it fits; where it does not, every way to hold less,
-        each only where none that holds more fits.
-        """
-        names = list(out)
-        rest = sorted({each.tensor for each, _ in waiting} - set(names))
-        scales = []
-        for name in names:
-            before = own.get(name)
-            top = before.together(placement) - before.level + 2 if before is not None else 1
-            scales.append(range(top))
-            scales.append(range(max((len(each.run) for each in out[name]), default=-1) + 2))
-        for name in rest:
-            some = [each for each, _ in waiting if each.tensor == name]
-            scales.append(range(max(len(each.run) for each in some) - some[0].level + 2))
-
-        def reserved(levels):  # type: ignore[no-untyped-def]
-            incoming, outgoing, passing, pairs = {}, {}, [], []
-            for k, name in enumerate(names):
-                down, up = levels[2 * k], levels[2 * k + 1]
-                before = own.get(name)
-                taken = before and before.at_level(before.level + down, before.together(placement))
-                incoming[name] = taken
-                outgoing[name] = [
-                    each for some in out[name] if (each := some.at_level(up)) is not None
-                ]
-                pairs.append(
-                    (
-                        taken.words if taken is not None else frozenset(),
-                        outgoing[name][0].words if outgoing[name] else frozenset(),
-                    )
-                )
-            for k, name in enumerate(rest):
-                some = [each for each in waiting if each[0].tensor == name]
-                left = [
-                    (lower, source)
-                    for each, source in some
-                    if (lower := each.at_level(each.level + levels[2 * len(names) + k]))
-                ]
-                passing += left
-                if left:
-                    pairs.append((left[0][0].words, left[0][0].words))
-            return (incoming, outgoing, passing), tuple(sorted(pairs, key=_pair_key))
-
-        full = tuple(0 for _ in scales)
-        choice, load = reserved(full)
-        if self._fits(placement.array, load).all():
-            yield choice, load, ()
-            return
-        seen: dict[tuple[int, ...], tuple[Any, Any]] = {}
-        for levels in product(*scales):
-            seen[levels] = reserved(levels)
-        for levels, (choice, load) in seen.items():
-            if not self._fits(placement.array, load).any():
-                continue
-            more = tuple(
-                seen[(*levels[:k], levels[k] - 1, *levels[k + 1 :])][1]
-                for k in range(len(levels))
-                if levels[k]
-            )
-            yield choice, load, more
+                yield Move(placement, keep, tiles, held.load, held.unless, after)
 
     def _reads(
         self,
@@ -361,13 +296,11 @@ class Moves:
     def _writes(self, tensor: str, place: int, promised: bool) -> list[tuple[str, str]]:
         """Return where a result may be kept."""
         outside = self.structure.leaves(tensor, self.group)
-        along = self.structure.cascade.along
         inside = [(BUFFER, tensor)] if self._roomy else [(BUFFER, tensor), (OFF_CHIP, "")]
         if tensor in self.structure.previous_of:
             if not outside:
                 return inside
-            last = all(along not in each.ranks for each in outside)
-            both = OFF_CHIP + BUFFER + (LAST if last else "")
+            both = OFF_CHIP + BUFFER + (LAST if self.structure.once(outside) else "")
             return [(both, tensor), (OFF_CHIP, "")]
         if outside:
             return [(OFF_CHIP, ""), (OFF_CHIP + BUFFER, tensor)]
@@ -422,9 +355,10 @@ class Moves:
         needed = set(state.needed)
         for name, levels in keep.items():
             own = previous.get(name)
-            if own is not None and self._inside(own) and self.structure.place[own] >= place:
-                if (name, BUFFER) not in state.stored or levels != BUFFER:
-                    needed.add((own, BUFFER if levels == BUFFER else OFF_CHIP))
+            if own is None or not self._inside(own) or self.structure.place[own] < place:
+                continue
+            if (name, BUFFER) not in state.stored or levels != BUFFER:
+                needed.add((own, BUFFER if levels == BUFFER else OFF_CHIP))
         if self._inside(output) and OFF_CHIP in keep[output] and LAST not in keep[output]:
             stored.add((output, OFF_CHIP))
         if output in self.structure.previous_of:
@@ -452,7 +386,3 @@ class Moves:
         if LAST in levels:
             return where <= {BUFFER}
         return all(level in levels for level in where)
-
-
-def _pair_key(pair: tuple[frozenset[Factor], frozenset[Factor]]) -> tuple[str, str]:
-    return str(sorted(map(str, pair[0]))), str(sorted(map(str, pair[1])))

@@ -18,7 +18,7 @@ from evaluators.mapper.loops import Integers
 from evaluators.mapper.moves import Moves, State
 from evaluators.mapper.placement import Placement
 from evaluators.mapper.resources import PE
-from evaluators.mapper.tails import Tails, cls_of
+from evaluators.mapper.tails import Tails, best_tails
 from evaluators.mapper.transfers import Held, Transfer
 from evaluators.mapper.uses import BUFFER, EDGE, OFF_CHIP
 
@@ -107,7 +107,7 @@ class Outlook:
                 own = self._placed(place, ())
                 weights = np.array(WEIGHTS)
                 pe, lanes = weights == 1.0, weights == 0.0
-                mine = cls_of(np.stack([own.busy[:, pe][:, 0], own.busy[:, lanes][:, 0],
+                mine = best_tails(np.stack([own.busy[:, pe][:, 0], own.busy[:, lanes][:, 0],
                                         own.energy_pj]))  # fmt: skip
                 known = mine.behind(self.tails(place + 1))
             self._tails[place] = known

@@ -1,7 +1,7 @@
 """The dynamic programme over the Einsums of one group, for many shared loops at once.
 
-A label is a partial binding: its busy cycles, words off chip, energy and words in the buffer. Of the
-labels of one state and one configuration of the shared loops only the best are kept
+A label is a partial binding: its busy cycles, words off chip, energy and words in the buffer. Of
+the labels of one state and one configuration of the shared loops only the best are kept
 (docs/model/open-bindings.md, section 7).
 """
 
@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 
 from evaluators.mapper.bounds import WEIGHTS, Bound, Bounds
 from evaluators.mapper.loops import Flags, Integers, Shared
-from evaluators.mapper.moves import Freedom, Load, Move, Moves, State
+from evaluators.mapper.move_costs import Costs
+from evaluators.mapper.moves import Freedom, Move, Moves, State
 from evaluators.mapper.outlook import Outlook
 from evaluators.mapper.pareto import SLACK, best
 from evaluators.mapper.resources import PE, WORD_BYTES, Resources
 from evaluators.mapper.structure import Group
-from evaluators.mapper.transfers import Factor
 
 Reals = NDArray[np.float64]
 
-Least = Callable[[Integers, Reals, Reals, Reals], tuple[Reals, Reals]]
+Least = Callable[[Integers, Integers, Reals, Reals], tuple[Reals, Reals]]
 """Latency and energy of whole cascades at least, from configurations, and words, busy cycles and
 energy of a group."""
 
@@ -88,8 +88,7 @@ class Programme:
     ) -> None:
         self.uses, self.group, self.rows = bounds.uses, group, rows
         shared: Shared = self.uses.shared
-        self._products: dict[frozenset[Factor], Integers] = {}
-        self._loads: dict[tuple[str, Load], Flags] = {}
+        self._costs = Costs(self.uses, rows, roomy=bounds.holds[kind]["roomy",])
         self.moves = Moves(
             shared.structure,
             group,
@@ -97,10 +96,9 @@ class Programme:
             bounds.holds[kind],
             {place: bounds.placements(place, kind) for place in group},
             freedom,
-            self._fits,
+            self._costs.fits,
         )
         self._resources: Resources = shared.resources
-        self._roomy = bounds.holds[kind]["roomy",]
         self._outlook = Outlook(bounds, self.moves, kind, rows)
         self._behind: dict[tuple[int, int], Bound] = {}
         self._states: dict[State, int] = {State(): 0}
@@ -160,7 +158,7 @@ class Programme:
         self.kinds.append(moves)
         if not moves or not len(labels):
             return labels.take(slice(0, 0))
-        cost = self._costs(place, moves)
+        cost = self._costs.of(place, moves)
         after = np.array([self._number(move.after) for move in moves])
 
         counts = spans[labels.state, 1]
@@ -333,101 +331,6 @@ class Programme:
             number = self._states[state] = len(self._state_list)
             self._state_list.append(state)
         return number
-
-    def _costs(self, place: int, moves: list[Move]) -> _Costs:
-        """Return what moves cost, a row a move, a column a configuration."""
-        shared, rows = self.uses.shared, self.rows
-        einsum = shared.structure.einsums[place]
-        n = len(rows)
-        tables: dict[Any, int] = {}
-        words: list[Integers] = []
-        energy: list[Reals] = []
-        works: dict[Any, int] = {}
-        cycles: list[Integers] = []
-        units: list[Reals] = []
-        needs: dict[Any, int] = {}
-        held: list[Flags] = []
-        index = np.zeros((len(moves), len(einsum.tensors)), np.int64)
-        work = np.zeros(len(moves), np.int64)
-        tiles = np.zeros((len(moves), n), np.int64)
-        on_pe = np.array([move.placement.array == PE for move in moves])
-        load = np.zeros(len(moves), np.int64)
-        for k, move in enumerate(moves):
-            placement = move.placement
-            for t, tensor in enumerate(einsum.tensors):
-                key = (placement, tensor.name, move.keep[tensor.name])
-                if key not in tables:
-                    cost = self.uses.cost(place, *key)
-                    tables[key] = len(words)
-                    words.append(cost.words[rows])
-                    energy.append(cost.energy_pj[rows])
-                index[k, t] = tables[key]
-            key = placement.array, placement.sides
-            if key not in works:
-                both = self.uses.work(place, placement)
-                works[key] = len(cycles)
-                cycles.append(both[0][rows])
-                units.append(both[1][rows])
-            work[k] = works[key]
-            key = placement.array, move.load, move.unless
-            if key not in needs:
-                needs[key] = len(held)
-                fits = self._fits(placement.array, move.load)
-                for more in move.unless:
-                    fits = fits & ~self._fits(placement.array, more)
-                held.append(fits)
-            load[k] = needs[key]
-            for tensor_name in () if self._roomy else move.tiles:
-                tiles[k] += self._tile(tensor_name, place)
-        busy = np.array(cycles)[work]
-        return _Costs(
-            pe=busy * on_pe[:, None],
-            lanes=busy * ~on_pe[:, None],
-            words=np.array(words)[index].sum(axis=1),
-            energy_pj=np.array(energy)[index].sum(axis=1) + np.array(units)[work],
-            tiles=tiles,
-            fits=np.array(held)[load],
-        )
-
-    def _product(self, factors: frozenset[Factor]) -> Integers:
-        known = self._products.get(factors)
-        if known is None:
-            known = np.ones(len(self.rows), np.int64)
-            for rank, side in factors:
-                known = known * self.uses.shared.step(rank, side)[self.rows]
-            self._products[factors] = known
-        return known
-
-    def _fits(self, array: str, load: Load) -> Flags:
-        """Tell for every configuration whether registers hold a load."""
-        known = self._loads.get((array, load))
-        if known is None:
-            words = sum(np.maximum(self._product(a), self._product(b)) for a, b in load)
-            known = np.asarray(words <= self._resources.registers(array))
-            self._loads[array, load] = known
-        return known
-
-    def _tile(self, tensor: str, place: int) -> Integers:
-        """Return the words of a tensor's tile; a state's is kept for every query tile inside."""
-        shared = self.uses.shared
-        einsum = shared.structure.einsums[place]
-        ranks = next(each.ranks for each in einsum.tensors if each.name == tensor)
-        tile = shared.tile(ranks)
-        if tensor in shared.structure.previous_of:
-            tile = tile * shared.inner
-        return np.asarray(tile[self.rows])
-
-
-@dataclass(frozen=True)
-class _Costs:
-    """Of moves: a row a move, a column a configuration."""
-
-    pe: Integers
-    lanes: Integers
-    words: Integers
-    energy_pj: Reals
-    tiles: Integers
-    fits: Flags
 
 
 def _rounded(energy_pj: Reals) -> Reals:

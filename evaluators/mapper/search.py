@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from evaluators.mapper.structure import Group, Structure
 from evaluators.mapper.uses import Uses
 
 Reals = NDArray[np.float64]
+Pairs = tuple[Reals, Reals]
 
 _BEAM = 24
 """Labels that a first, greedy run of the programme keeps, to have a front to prune with."""
@@ -193,7 +195,9 @@ class Search:
         group = programme.group
         rest_s, rest_pj = latency[programme.rows], energy[programme.rows]
 
-        def least(row: Integers, words: Reals, busy: Reals, energy: Reals) -> tuple[Reals, Reals]:
+        def least(
+            row: Integers, words: Integers, busy: Reals, energy: Reals
+        ) -> tuple[Reals, Reals]:
             return self._latency_s(words, busy) + rest_s[row], energy + rest_pj[row]
 
         before = programme.counted
@@ -220,11 +224,10 @@ class Search:
         if group == self.structure.whole:
             self.front.add(found_s, labels.energy_pj)
 
-    def _latency_s(self, words: Reals, busy: Reals) -> Reals:
+    def _latency_s(self, words: Integers, busy: Any) -> Reals:
         """Return the latency of a group: of its busiest resource."""
-        return np.maximum(
-            words * (WORD_BYTES / self.resources.dram_bytes_per_s), busy / self.resources.clock_hz
-        )
+        seconds = words * (WORD_BYTES / self.resources.dram_bytes_per_s)
+        return np.asarray(np.maximum(seconds, busy / self.resources.clock_hz))
 
     def points(self) -> list[Point]:
         """Return the front of every chunk over all cuts."""
@@ -266,7 +269,9 @@ class Search:
             self.bounds, part.group, kind, np.array([part.row]), self.limits.freedom
         )
 
-        def least(row: Integers, words: Reals, busy: Reals, energy: Reals) -> tuple[Reals, Reals]:
+        def least(
+            row: Integers, words: Integers, busy: Reals, energy: Reals
+        ) -> tuple[Reals, Reals]:
             return self._latency_s(words, busy), energy
 
         target = _Target(part.latency_s, part.energy_pj)

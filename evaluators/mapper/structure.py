@@ -5,7 +5,7 @@ Nothing here knows an Einsum or a rank by name (docs/model/open-bindings.md, sec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -25,7 +25,7 @@ class Group:
     def __contains__(self, place: int) -> bool:
         return self.start <= place < self.stop
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[int]:
         return iter(range(self.start, self.stop))
 
 
@@ -60,11 +60,11 @@ class Structure:
         if not common:
             raise InputError("the cascade has no rank that every output keeps, to tile over")
         others = [rank for rank in cascade.ranks if rank not in (*batch, common[0])]
-        keys = cascade.along or max(
-            others,
-            key=lambda rank: (passes(cascade, rank), sum(rank in each.ranks for each in einsums)),
-            default="",
-        )
+
+        def visits(rank: str) -> tuple[int, int]:
+            return passes(cascade, rank), sum(rank in each.ranks for each in einsums)
+
+        keys = cascade.along or max(others, key=visits, default="")
         return cls(cascade, batch, common[0], keys)
 
     @cached_property
@@ -171,6 +171,10 @@ class Structure:
             for operand in self.einsums[place].operands
             if operand.name == name
         )
+
+    def once(self, outside: tuple[Tensor, ...]) -> bool:
+        """Tell whether those who read a state outside its group read its last value alone."""
+        return all(self.cascade.along not in each.ranks for each in outside)
 
     def complete(self, group: Group) -> bool:
         """Tell whether a loop over a part of the keys leaves every consumer a complete operand.

@@ -1,9 +1,9 @@
 """What the Einsums behind a place cost at least, as pairs that belong together.
 
-The least busy time and the least energy of what is left are seldom those of one binding. A tail is a
-choice of array and placement for every Einsum left, each at its cheapest otherwise: its busy cycles
-and its energy are a bound together. Tails that are alike are joined by their minima, which bounds
-them still.
+The least busy time and the least energy of what is left are seldom those of one binding. A tail is
+a choice of array and placement for every Einsum left, each at its cheapest otherwise: its busy
+cycles and its energy are a bound together. Tails that are alike are joined by their minima, which
+bounds them still.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MOST = 40
 
 @dataclass(frozen=True)
 class Tails:
-    """Busy cycles of the 2D and of the 1D array, and energy in pJ: shape (tails, configurations)."""
+    """Busy cycles of both arrays, and energy in pJ: shape (tails, configurations)."""
 
     pe: Reals
     lanes: Reals
@@ -46,10 +46,10 @@ class Tails:
                 )
             ]
         )
-        return cls_of(values)
+        return best_tails(values)
 
 
-def cls_of(values: Reals) -> Tails:
+def best_tails(values: Reals) -> Tails:
     """Return the best entries of (3, entries, configurations), and no more than `_MOST`."""
     order = np.lexsort((values[2], values[1], values[0]), axis=0)
     values = np.take_along_axis(values, order[None], axis=1)
@@ -78,7 +78,7 @@ def _joined(values: Reals) -> Reals:
         mean = np.nanmean(np.where(np.isfinite(gap), gap, np.nan), axis=1)
     first = np.argsort(np.where(np.isfinite(mean), mean, 0.0), kind="stable")
     taken = np.zeros(count, bool)
-    heads = []
+    heads: list[int] = []
     for k in first.tolist():
         if len(heads) < pairs and not taken[k] and not taken[k + 1]:
             taken[k] = taken[k + 1] = True

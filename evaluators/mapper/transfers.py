@@ -162,12 +162,9 @@ class Transfers:
         if self.structure.place.get(tensor) != place:
             return None
         ranks = self.ranks(tensor, place)
-        rank = placement.sides[
-            SIDES[placement.array].index(COLUMNS if placement.array == PE else SIDE)
-        ]
-        if rank is None or rank not in ranks:
-            return None
-        if placement.array == PE and placement.sides[0] in ranks:
+        rank = placement.sides[-1]
+        across = placement.sides[0] if placement.array == PE else None
+        if rank is None or rank not in ranks or across in ranks:
             return None
         loops = placement.loops_over(ranks)
         after = self._waits(place, target)
@@ -183,22 +180,19 @@ class Transfers:
         ranks = self.ranks(transfer.tensor, transfer.target)
         if isinstance(transfer, Sent):
             side = COLUMNS if transfer.array == PE else SIDE
-            if placement.side_of.get(transfer.rank) != side:
-                return False
-            if transfer.array == PE and placement.sides[0] in ranks:
-                return False
-            if transfer.after and placement.loops_over(ranks):
-                return False
-            return _same_loops(placement, ranks, transfer.loops)
-        for side, own, spare, rank in zip(
+            return (
+                placement.side_of.get(transfer.rank) == side
+                and not (transfer.array == PE and placement.sides[0] in ranks)
+                and not (transfer.after and placement.loops_over(ranks))
+                and _same_loops(placement, ranks, transfer.loops)
+            )
+        sides = zip(
             SIDES[transfer.array], transfer.sides, transfer.spare, placement.sides, strict=True
-        ):
-            if own is not None or rank in ranks:
-                if own != rank:
-                    return False
-            elif rank is not None and (spare is None or not self._covers(spare, rank, side)):
-                return False
-        return placement.order[: transfer.level] == transfer.run[: transfer.level]
+        )
+        return transfer.together(placement) >= transfer.level and all(
+            own == rank if own is not None or rank in ranks else self._copied(spare, rank, side)
+            for side, own, spare, rank in sides
+        )
 
     def passed(
         self, transfer: Transfer, place: int, placement: Placement, source: int
@@ -224,8 +218,11 @@ class Transfers:
             run = run[:-1]
         return replace(transfer, run=run) if len(run) >= transfer.level else None
 
-    def _covers(self, spare: str, wanted: str, side: str) -> bool:
-        return spare == wanted or self.holds["covers", spare, wanted, side]
+    def _copied(self, spare: str | None, wanted: str | None, side: str) -> bool:
+        """Tell whether a side holds at least as many copies as its next rank asks for."""
+        if wanted is None or spare == wanted:
+            return True
+        return spare is not None and self.holds["covers", spare, wanted, side]
 
 
 def _until(ranks: tuple[str, ...], reduced: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,9 +7,7 @@ nests are counted, each for all configurations of the shared loops at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,7 +21,7 @@ from evaluators.engine.columns import Factors
 from evaluators.engine.loopnest import LoopNest
 from evaluators.mapper.loops import Integers, Shared
 from evaluators.mapper.placement import Placement
-from evaluators.mapper.resources import LANES, PE, SIDES
+from evaluators.mapper.resources import LANES, PE
 
 Reals = NDArray[np.float64]
 
@@ -89,7 +87,7 @@ class Uses:
         for rank, side in placement.side_of.items():
             instances = instances * self.shared.on_side[rank, side]
         energy = sum(self._prices.units[unit] * count for unit, count in work.units.items())
-        return points // instances * work.cycles, points * energy
+        return np.asarray(points // instances * work.cycles), np.asarray(points * energy)
 
     def _counted(
         self,
@@ -187,12 +185,3 @@ class Uses:
         else:
             above += [level(BUFFER, inside, spatial)]
         return Nest(einsum, (*above, Level(REGISTERS, keep=frozenset({tensor, *others}))))
-
-
-def sides_of(array: str) -> tuple[str, ...]:
-    """Return the sides of an array."""
-    return SIDES[array]
-
-
-Table = Mapping
-_ = cached_property
