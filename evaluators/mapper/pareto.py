@@ -62,9 +62,16 @@ def _pairwise(values: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[
 
 
 class Front:
-    """The best pairs of latency and energy found so far."""
+    """The best pairs of latency and energy found so far.
 
-    def __init__(self) -> None:
+    Args:
+        within: pairs slower than the least latency by more than that share are of no use; None:
+            all are.
+
+    """
+
+    def __init__(self, within: float | None = None) -> None:
+        self._within = np.inf if within is None else within
         self.latency_s = np.zeros(0)
         self.energy_pj = np.zeros(0)
 
@@ -76,7 +83,9 @@ class Front:
             return np.zeros(len(latency_s), bool)
         before = np.searchsorted(self.latency_s, latency_s * (1 + SLACK), side="right") - 1
         energy = self.energy_pj[np.maximum(before, 0)]
-        return (before >= 0) & (energy <= energy_pj * (1 + 10 * SLACK))
+        slow = latency_s > self.latency_s[0] * (1 + self._within) * (1 + SLACK)
+        worse = (before >= 0) & (energy <= energy_pj * (1 + 10 * SLACK))
+        return np.asarray(slow | worse)
 
     def add(self, latency_s: NDArray[np.float64], energy_pj: NDArray[np.float64]) -> None:
         """Add pairs."""

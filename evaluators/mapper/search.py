@@ -46,12 +46,14 @@ class Limits:
     Attributes:
         chunks: keys in a chunk; None for every divisor.
         cuts: whether the cascade may be cut into groups.
+        within: what is slower than the optimum by more than that share is left out; None: nothing.
         freedom: what bindings may choose.
 
     """
 
     chunks: tuple[int, ...] | None = None
     cuts: bool = True
+    within: float | None = None
     freedom: Freedom = field(default_factory=lambda: Freedom({}))
 
 
@@ -159,34 +161,69 @@ class Search:
             least[group.stop] = min(known[0], both[0]), min(known[1], both[1])
         return least.get(stop, (np.inf, np.inf))
 
-    def group(self, group: Group) -> Iterator[int]:
-        """Search a group; yield the configurations that are left after every batch."""
+    def greedy(self, group: Group) -> None:
+        """Run the most promising configurations of a group greedily."""
+        for rows in self._open(group, _GREEDY):
+            self._configurations(group, rows, _BEAM, {})
+            break
+        self._tell()
+
+    def exact(self, group: Group) -> None:
+        """Search a group whole; what is known of it is then the least that it can have."""
+        programmes: dict[int, Programme] = {}
+        for rows in self._open(group, _FIRST):
+            self._configurations(group, rows, 0, programmes)
+            self._tell()
+        for chunk in self._chunks.tolist():
+            parts = self._parts.get((group, chunk), [])
+            self._least[group, chunk] = (
+                min((each.latency_s for each in parts), default=np.inf),
+                min((each.energy_pj for each in parts), default=np.inf),
+            )
+
+    def promise(self, group: Group) -> float:
+        """Return the least product of latency and energy with a group, infinite where beaten."""
+        least_s, least_pj, rows = self._bounded(group)
+        return float((least_s[rows] * least_pj[rows]).min()) if len(rows) else np.inf
+
+    def _bounded(self, group: Group) -> tuple[Reals, Reals, Integers]:
+        """Return the bounds of cascades with a group, and the configurations that may be good."""
         latency, energy = self.rest(group)
         total = self._after[group][0]
         least_s = self.bounds.latency_s(total) + latency
         least_pj = total.energy_pj + energy
         rows = self._rows[group]
         rows = rows[np.isfinite(least_s[rows]) & np.isfinite(least_pj[rows])]
-        programmes: dict[int, Programme] = {}
-        beam = _BEAM if group == self.structure.whole else 0
-        batch = _GREEDY if beam else _FIRST
+        return least_s, least_pj, rows[~self.front.beats(least_s[rows], least_pj[rows])]
+
+    def _open(self, group: Group, batch: int) -> Iterator[Integers]:
+        """Yield configurations of a group that may be good, the most promising first."""
+        done = np.zeros(len(self.shared), bool)
         while True:
-            rows = rows[~self.front.beats(least_s[rows], least_pj[rows])]
+            least_s, least_pj, rows = self._bounded(group)
+            rows = rows[~done[rows]]
             if not len(rows):
                 return
-            rows = rows[np.argsort(least_s[rows] * least_pj[rows], kind="stable")]
-            now = rows[:batch]
-            if not beam:
-                rows = rows[batch:]
-            for kind in np.unique(self.bounds.kind[now]).tolist():
-                if kind not in programmes:
-                    own = self._rows[group]
-                    own = own[self.bounds.kind[own] == kind]
-                    programmes[kind] = Programme(self.bounds, group, kind, own, self.limits.freedom)
-                mine = now[self.bounds.kind[now] == kind]
-                self._run(programmes[kind], mine, latency, energy, beam)
-            batch, beam = (_FIRST, 0) if beam else (2 * batch, 0)
-            yield len(rows)
+            rows = rows[np.argsort(least_s[rows] * least_pj[rows], kind="stable")][:batch]
+            done[rows] = True
+            yield rows
+            batch *= 2
+
+    def _tell(self) -> None:
+        """Add what is known of whole cascades to the front."""
+        for point in self.points():
+            self.front.add(np.array([point.latency_s]), np.array([point.energy_pj]))
+
+    def _configurations(
+        self, group: Group, rows: Integers, beam: int, programmes: dict[int, Programme]
+    ) -> None:
+        latency, energy = self.rest(group)
+        for kind in np.unique(self.bounds.kind[rows]).tolist():
+            if kind not in programmes:
+                own = self._rows[group]
+                own = own[self.bounds.kind[own] == kind]
+                programmes[kind] = Programme(self.bounds, group, kind, own, self.limits.freedom)
+            self._run(programmes[kind], rows[self.bounds.kind[rows] == kind], latency, energy, beam)
 
     def _run(
         self, programme: Programme, rows: Integers, latency: Reals, energy: Reals, beam: int
@@ -221,8 +258,6 @@ class Search:
                 np.array([part.energy_pj for part in known]),
             )
             self._parts[group, each] = [known[k] for k in rows.tolist()]
-        if group == self.structure.whole:
-            self.front.add(found_s, labels.energy_pj)
 
     def _latency_s(self, words: Integers, busy: Any) -> Reals:
         """Return the latency of a group: of its busiest resource."""
@@ -336,20 +371,25 @@ def search(
 
     """
     check_mappable(dict(extents), "the workload")
-    shared = Front()
+    shared = Front(limits.within)
     searches = {
         name: Search(name, each, resources, extents, limits, shared)
         for name, each in cascades.items()
     }
-    whole = [each.group(each.structure.whole) for each in searches.values()]
-    while whole:
-        whole = [each for each in whole if next(each, None) is not None]
     for each in searches.values():
+        each.greedy(each.structure.whole)
+    for each in sorted(searches.values(), key=lambda each: len(each.groups)):
         for group in each.groups:
-            if group != each.structure.whole:
-                for _ in each.group(group):
-                    pass
-        for point in each.points():
-            shared.add(np.array([point.latency_s]), np.array([point.energy_pj]))
-    points = [point for each in searches.values() for point in each.points()]
-    return Found(tuple(best_points(points)) if points else (), searches)
+            if group != each.structure.whole and each.promise(group) < np.inf:
+                each.greedy(group)
+    tasks = [(each, group) for each in searches.values() for group in each.groups]
+    while tasks:
+        promises = [each.promise(group) for each, group in tasks]
+        best = int(np.argmin(promises))
+        each, group = tasks.pop(best)
+        each.exact(group)
+    points = best_points([point for each in searches.values() for point in each.points()])
+    slowest = np.inf
+    if points and limits.within is not None:
+        slowest = points[0].latency_s * (1 + limits.within) * (1 + _SAME)
+    return Found(tuple(point for point in points if point.latency_s <= slowest), searches)
