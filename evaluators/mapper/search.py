@@ -382,12 +382,10 @@ def search(
         for group in each.groups:
             if group != each.structure.whole and each.promise(group) < np.inf:
                 each.greedy(group)
-    tasks = [(each, group) for each in searches.values() for group in each.groups]
-    while tasks:
-        promises = [each.promise(group) for each, group in tasks]
-        best = int(np.argmin(promises))
-        each, group = tasks.pop(best)
-        each.exact(group)
+        groups = list(each.groups)
+        while groups:
+            best = int(np.argmin([each.promise(group) for group in groups]))
+            each.exact(groups.pop(best))
     points = best_points([point for each in searches.values() for point in each.points()])
     slowest = np.inf
     if points and limits.within is not None:
