@@ -162,11 +162,15 @@ class Search:
         return least.get(stop, (np.inf, np.inf))
 
     def greedy(self, group: Group) -> None:
-        """Run the most promising configurations of a group greedily."""
-        for rows in self._open(group, _GREEDY):
-            self._configurations(group, rows, _BEAM, {})
-            break
-        self._tell()
+        """Run the most promising configurations of a group greedily.
+
+        Those that leave the buffer roomy come first: the bounds know nothing of its size.
+        """
+        for among in (self.shared.roomy, ~self.shared.roomy):
+            for rows in self._open(group, _GREEDY, among):
+                self._configurations(group, rows, _BEAM, {})
+                break
+            self._tell()
 
     def exact(self, group: Group) -> None:
         """Search a group whole; what is known of it is then the least that it can have."""
@@ -196,9 +200,9 @@ class Search:
         rows = rows[np.isfinite(least_s[rows]) & np.isfinite(least_pj[rows])]
         return least_s, least_pj, rows[~self.front.beats(least_s[rows], least_pj[rows])]
 
-    def _open(self, group: Group, batch: int) -> Iterator[Integers]:
+    def _open(self, group: Group, batch: int, among: Flags | None = None) -> Iterator[Integers]:
         """Yield configurations of a group that may be good, the most promising first."""
-        done = np.zeros(len(self.shared), bool)
+        done = np.zeros(len(self.shared), bool) if among is None else ~among
         while True:
             least_s, least_pj, rows = self._bounded(group)
             rows = rows[~done[rows]]
