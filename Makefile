@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin
 
-.PHONY: reproduce test check bench lock sram-table clean
+.PHONY: reproduce test check docs bench lock sram-table clean
 
 reproduce: .venv/installed
 	$(RUN)/dse reproduce
@@ -15,6 +15,10 @@ check: .venv/installed
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
+
+# The documentation as pages that open from their folder, build/docs/index.html.
+docs: .venv/installed
+	$(RUN)/mkdocs build --strict --quiet
 
 bench: .venv/installed
 	$(RUN)/python -m benchmarks
@@ -30,7 +34,7 @@ bench: .venv/installed
 # Resolve the locked versions anew, for every supported Python.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --group dev --extra postgres --extra dashboard --output-file requirements.lock pyproject.toml
+	  --group dev --group docs --extra postgres --extra dashboard --output-file requirements.lock pyproject.toml
 
 # Make the SRAM table anew with live CACTI, see evaluators/components/SRAM_TABLE.md.
 sram-table: .venv/installed

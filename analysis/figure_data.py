@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from evaluators.workload import SEQ_LENS, TRANSFORMERS
-from studies.paper import ATTENTION, LINEAR_LAYERS, PARETO_SEQ_LEN, PARETO_SIDES
+from search_spaces.domains import ATTENTION
+from studies.paper import LINEAR_LAYERS, PARETO_SEQ_LEN, PARETO_SIDES
 
 COLUMNS = ["figure", "configuration", "model", "seq_len", "array_rows", "quantity", "value"]
 MODELS = tuple(TRANSFORMERS)

@@ -1,12 +1,13 @@
 """Figures 6a to 12 of FuseMax (MICRO 2024), drawn from the table of `analysis.figure_data`.
 
-The figures keep the paper's form (grouping, order, normalisation, scales) at the width of one
-column. Its palettes, Set1 and tab10, are not safe for the colour-blind: each colour is replaced by
-the nearest of Okabe and Ito's (https://jfly.uni-koeln.de/color/), which all readers can tell apart.
-Markers and dashes support them in figure 12, the order of the legend in the bars.
+The figures keep the paper's grouping, order, normalisation and scales. Bars are as wide as a page
+of two columns, figure 12 as one column. The paper's palettes, Set1 and tab10, are lost on the
+colour-blind and in grey: bars have five colours that differ in lightness too, lines those of Okabe
+and Ito (https://jfly.uni-koeln.de/color/), with markers and dashes.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -55,13 +56,15 @@ STYLE: dict[Any, Any] = {
 }
 """Matplotlib's settings: text of 6 to 7 pt, as a column needs it, in the face of its body text."""
 
-BLUE, ORANGE, GREEN, VERMILLION, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"
+INDIGO, BLUE, RED, GREEN, YELLOW = "#2E2246", "#0A5597", "#CF5C3E", "#54B58A", "#F8CC58"
+"""Colours of bars from dark to light, 14 and more apart in CIE L*."""
+
 BARS = {
-    "unfused": ("Unfused", VERMILLION),
+    "unfused": ("Unfused", INDIGO),
     "flat": ("FLAT", BLUE),
-    "cascade": ("+Cascade", GREEN),
-    "architecture": ("+Architecture", PURPLE),
-    "binding": ("+Binding", ORANGE),
+    "cascade": ("+Cascade", RED),
+    "architecture": ("+Architecture", GREEN),
+    "binding": ("+Binding", YELLOW),
 }
 """Label and colour of each configuration, in the order of the bars."""
 
@@ -70,15 +73,20 @@ STACKS = {"flat": "FL", "cascade": "+C", "architecture": "+A", "binding": "+B"}
 
 SEGMENTS = {
     "active_QK": ("QK", BLUE),
-    "active_LM": ("LM", ORANGE),
-    "active_SLN": ("SLN", GREEN),
-    "active_SLD": ("SLD", VERMILLION),
-    "active_SLNV": ("SLNV/AV", PURPLE),
-    "active_AV": ("SLNV/AV", PURPLE),
+    "active_LM": ("LM", YELLOW),
+    "active_SLN": ("SLN", RED),
+    "active_SLD": ("SLD", INDIGO),
+    "active_SLNV": ("SLNV/AV", GREEN),
+    "active_AV": ("SLNV/AV", GREEN),
 }
 """Label and colour of each Einsum of figure 7, from the bottom of the stack to its top."""
 
-LINES = [(BLUE, "o", "-"), (ORANGE, "X", "--"), (GREEN, "s", ":"), (VERMILLION, "P", "-.")]
+LINES = [
+    ("#0072B2", "o", "-"),
+    ("#E69F00", "X", "--"),
+    ("#009E73", "s", ":"),
+    ("#D55E00", "P", "-."),
+]
 """Colour, marker and dash of each model of figure 12."""
 
 
@@ -121,25 +129,28 @@ def draw_figure(data: pd.DataFrame, name: str) -> Figure:
     return FIGURES[name](rows)
 
 
-def _bar_chart(rows: pd.DataFrame, ylabel: str) -> Figure:
+def _bar_chart(rows: pd.DataFrame, ylabel: str, *, relative: bool = False) -> Figure:
     """Draw figure 6 or 8 to 11: a panel per model, a group per length, a bar per configuration."""
     panel, models = pd.factorize(rows["model"])
     group, seq_lens = pd.factorize(rows["seq_len"])
-    figure, axes, lefts = _grouped_axes(
-        list(models), [seq_len_label(seq_len) for seq_len in seq_lens], len(BARS) + 2, panel_gap=3
-    )
-    for place, (configuration, (label, colour)) in enumerate(BARS.items(), start=1):
+    groups = _Groups(list(models), list(map(seq_len_label, seq_lens)), len(BARS) + 1.5, gap=3)
+    figure, axes = _grouped_axes(groups, ("tokens", "model"))
+    for place, (configuration, (label, colour)) in enumerate(BARS.items()):
         chosen = (rows["configuration"] == configuration).to_numpy()
-        left = lefts[panel[chosen], group[chosen]] + place
+        left = groups.lefts[panel[chosen], group[chosen]] + 0.75 + place
         top = rows["value"].to_numpy()[chosen]
-        bars = _bars(left, np.zeros_like(top), top, width=1, colour=colour, label=label)
+        bars = _bars(left, np.zeros_like(top), top, width=0.94, colour=colour, label=label)
         axes.add_collection(bars, autolim=False)
-    axes.set_ylabel(ylabel)
     axes.set_ylim(0, 1.05 * rows["value"].max())
-    axes.yaxis.set_major_locator(MaxNLocator(3, steps=[1, 5, 10]))
+    axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    if relative:
+        ylabel += "\nrelative to unfused"
+        axes.axhline(1, color="0.4", linewidth=0.5, zorder=1.5)
+    axes.set_ylabel(ylabel)
     handles: list[Artist] = list(axes.collections)
-    handles.insert(list(BARS).index("cascade"), Line2D([], [], linestyle="none", label="FuseMax"))
-    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.015, 1))
+    heading = Line2D([], [], linestyle="none", label="FuseMax:")
+    handles.insert(list(BARS).index("cascade"), heading)
+    _legend_above(axes, handles)
     return figure
 
 
@@ -147,23 +158,24 @@ def _stacked_bars(rows: pd.DataFrame) -> Figure:
     """Draw figure 7: a panel per length, a bar per configuration, a segment per Einsum."""
     panel, seq_lens = pd.factorize(rows["seq_len"])
     group = rows["configuration"].map(list(STACKS).index).to_numpy()
-    figure, axes, lefts = _grouped_axes(
-        [seq_len_label(seq_len) for seq_len in seq_lens], list(STACKS.values()), 1, panel_gap=0.75
-    )
-    heights = np.zeros(lefts.shape)
+    groups = _Groups(list(map(seq_len_label, seq_lens)), list(STACKS.values()), 1, gap=0.75)
+    figure, axes = _grouped_axes(groups, ("", "tokens"))
+    heights = np.zeros(groups.lefts.shape)
     for quantity, (label, colour) in SEGMENTS.items():
         chosen = (rows["quantity"] == quantity).to_numpy()
         stack = panel[chosen], group[chosen]
         bottom = heights[stack]
         heights[stack] += rows["value"].to_numpy()[chosen]
-        left, top = lefts[stack] + 0.125, heights[stack]
+        left, top = groups.lefts[stack] + 0.125, heights[stack]
         bars = _bars(left, bottom, top, width=0.75, colour=colour, label=label)
         axes.add_collection(bars, autolim=False)
-    axes.set_ylabel("Proportion Active")
+    axes.set_ylabel("Proportion Active\nof the 2D array's time, BERT")
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     handles = {bars.get_label(): bars for bars in axes.collections}
-    axes.legend(handles=list(handles.values()), loc="center left", bbox_to_anchor=(1.015, 0.5))
+    _legend_above(axes, list(handles.values()))
+    key = "   ".join(f"{short}: {BARS[name][0]}" for name, short in STACKS.items())
+    axes.text(1, 1.06, key, transform=axes.transAxes, ha="right", fontsize=6, color="0.4")
     return figure
 
 
@@ -192,38 +204,76 @@ FIGURES: dict[str, Callable[[pd.DataFrame], Figure]] = {
     "6a": partial(_bar_chart, ylabel="Utilization 1D"),
     "6b": partial(_bar_chart, ylabel="Utilization 2D"),
     "7": _stacked_bars,
-    "8": partial(_bar_chart, ylabel="Speedup"),
-    "9": partial(_bar_chart, ylabel="Energy Use"),
-    "10": partial(_bar_chart, ylabel="Speedup"),
-    "11": partial(_bar_chart, ylabel="Energy Use"),
+    "8": partial(_bar_chart, ylabel="Speedup", relative=True),
+    "9": partial(_bar_chart, ylabel="Energy Use", relative=True),
+    "10": partial(_bar_chart, ylabel="End-to-end Speedup", relative=True),
+    "11": partial(_bar_chart, ylabel="End-to-end Energy Use", relative=True),
     "12": _lines,
 }
 """How each figure is drawn from its rows, in the order of the paper."""
 
 
-def _grouped_axes(
-    panels: Sequence[str], groups: Sequence[str], group_width: float, panel_gap: float
-) -> tuple[Figure, Axes, np.ndarray]:
-    """Return a figure, its axes and the left edge of every group of bars, (panels, groups).
+@dataclass(frozen=True)
+class _Groups:
+    """Groups of bars side by side, in panels with a gap between them; lengths are a bar's width."""
 
-    The panels stand side by side in one pair of axes, their names under those of the groups.
+    panels: Sequence[str]
+    names: Sequence[str]
+    width: float
+    gap: float
+
+    @property
+    def panel_width(self) -> float:
+        return len(self.names) * self.width + self.gap
+
+    @property
+    def panel_lefts(self) -> np.ndarray:
+        return np.arange(len(self.panels)) * self.panel_width + self.gap / 2
+
+    @property
+    def lefts(self) -> np.ndarray:
+        """The left edge of every group, (panels, groups)."""
+        lefts: np.ndarray = np.add.outer(self.panel_lefts, np.arange(len(self.names)) * self.width)
+        return lefts
+
+
+def _grouped_axes(groups: _Groups, levels: tuple[str, str]) -> tuple[Figure, Axes]:
+    """Return a figure and its axes, below which stand the groups' names and the panels' under them.
+
+    Left of the two rows stands what they name, `levels`.
     """
-    figure = Figure(figsize=(3.5, 1.3))
-    axes = figure.add_axes((0.095, 0.27, 2.4 / 3.5, 0.69))
-    panel_width = len(groups) * group_width + panel_gap
-    panel_lefts = np.arange(len(panels)) * panel_width
-    group_lefts = panel_gap / 2 + np.arange(len(groups)) * group_width
-    lefts = panel_lefts[:, None] + group_lefts
-    axes.set_xlim(0, len(panels) * panel_width)
+    figure = Figure(figsize=(7, 1.8))
+    axes = figure.add_axes((0.085, 0.22, 0.905, 0.64))
+    axes.set_xlim(0, len(groups.panels) * groups.panel_width)
     axes.grid(axis="y")
     axes.xaxis.set_visible(False)
     write = partial(axes.text, transform=axes.get_xaxis_transform(), ha="center", va="top")
-    panel_y = -0.06 - 0.055 * max(map(len, groups))
-    for panel, left in zip(panels, panel_lefts + panel_width / 2, strict=True):
-        write(left, panel_y, panel)
-    for group, left in zip(list(groups) * len(panels), lefts.flat, strict=True):
-        write(left + group_width / 2, -0.03, group, rotation="vertical", fontsize=6)
-    return figure, axes, lefts
+    for panel, left in zip(groups.panels, groups.panel_lefts, strict=True):
+        right = left + groups.panel_width - groups.gap
+        write((left + right) / 2, -0.21, panel)
+        axes.plot(
+            [left, right],
+            [-0.19, -0.19],
+            color="0.6",
+            linewidth=0.5,
+            transform=axes.get_xaxis_transform(),
+            clip_on=False,
+        )
+    for group, left in zip(list(groups.names) * len(groups.panels), groups.lefts.flat, strict=True):
+        write(left + groups.width / 2, -0.065, group, fontsize=6)
+    for level, y in zip(levels, (-0.065, -0.21), strict=True):
+        write(0, y, level, ha="right", fontsize=6, color="0.4")
+    return figure, axes
+
+
+def _legend_above(axes: Axes, handles: list[Artist]) -> None:
+    axes.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0, 1.04),
+        ncols=len(handles),
+        columnspacing=1.5,
+    )
 
 
 def _bars(

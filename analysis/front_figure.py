@@ -1,8 +1,10 @@
-"""Figure 12 beside the fronts that were searched: latency against area, a line per model."""
+"""Figure 12 beside the fronts that were searched: latency against area, a line each."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from matplotlib.lines import Line2D
 
 from analysis.figure_data import CM2_PER_UM2, paper_values
 from analysis.figures import LINES, PNG_DPI, STYLE
+from evaluators.errors import InputError, shown
 from evaluators.files import write_atomically
 
 PAPER, DOMINATED, SEARCHED, TRUE = "paper", "paper, dominated", "searched", "true"
@@ -23,21 +26,21 @@ the true front of its space."""
 _EDGE: dict[str, Any] = {"linestyle": "none", "markeredgecolor": "black", "markeredgewidth": 0.5}
 
 
-def figure_points(model: str, series: str, designs: pd.DataFrame) -> pd.DataFrame:
+def figure_points(line: str, series: str, designs: pd.DataFrame) -> pd.DataFrame:
     """Return designs as points of the figure, by area.
 
     Args:
-        model: whose line they are on.
+        line: the line that they are on, a model's or a study's.
         series: `PAPER`, `DOMINATED`, `SEARCHED` or `TRUE`.
         designs: one row a design, columns area_um2 and latency_s.
 
     Returns:
-        Columns model, series, area_cm2, latency_s.
+        Columns line, series, area_cm2, latency_s.
 
     """
     return pd.DataFrame(
         {
-            "model": model,
+            "line": line,
             "series": series,
             "area_cm2": designs["area_um2"].to_numpy() * CM2_PER_UM2,
             "latency_s": designs["latency_s"].to_numpy(),
@@ -55,29 +58,35 @@ def published_points() -> pd.DataFrame:
     return points.reset_index()[["model", "area_cm2", "latency_s"]]
 
 
-def draw_fronts(points: pd.DataFrame, folder: Path) -> list[Path]:
-    """Write fig12.pdf and fig12.png, atomically, and return their paths.
+FORMATS: dict[str, dict[str, Any]] = {
+    ".pdf": {"metadata": {"CreationDate": None}},
+    ".png": {"dpi": PNG_DPI},
+    ".svg": {"metadata": {"Date": None}},
+}
+"""How a figure is written, by the end of its file's name: the same points give the same bytes."""
 
-    The same points give the same bytes.
+
+def draw_fronts(points: pd.DataFrame, files: Sequence[Path]) -> None:
+    """Write the figure, atomically.
 
     Args:
-        points: see `figure_points`; up to four models.
-        folder: where the files go; made if it is missing.
+        points: see `figure_points`.
+        files: where to, in which of `FORMATS`; folders are made if they are missing.
+
+    Raises:
+        InputError: for a name that tells no format.
 
     """
+    for file in files:
+        if file.suffix.lower() not in FORMATS:
+            raise InputError(f"{shown(file, 200)}: figures are {', '.join(FORMATS)}")
     figure = fronts_figure(points)
-    paths = []
-    formats: dict[str, dict[str, Any]] = {
-        "fig12.pdf": {"metadata": {"CreationDate": None}},
-        "fig12.png": {"dpi": PNG_DPI},
-    }
-    for name, options in formats.items():
+    for file in files:
         content = BytesIO()
-        with rc_context(STYLE):
-            figure.savefig(content, format=name[-3:], **options)
-        write_atomically(folder / name, content.getvalue())
-        paths.append(folder / name)
-    return paths
+        with rc_context(STYLE | {"svg.hashsalt": "fronts"}):
+            suffix = file.suffix.lower()
+            figure.savefig(content, format=suffix[1:], **FORMATS[suffix])
+        write_atomically(file, content.getvalue())
 
 
 @rc_context(STYLE)
@@ -92,9 +101,9 @@ def fronts_figure(points: pd.DataFrame) -> Figure:
     ):
         left.plot(own["area_cm2"], own["latency_s"], dash, color=colour, marker=marker, label=model)
     for (_, own), (colour, marker, dash) in zip(
-        points.groupby("model", sort=False), LINES, strict=False
+        points.groupby("line", sort=False), cycle(LINES), strict=False
     ):
-        _draw_model(right, own, colour, marker, dash)
+        _draw_line(right, own, colour, marker, dash)
     left.set_title("FuseMax, figure 12")
     right.set_title("Searched fronts")
     left.set_ylabel("Attention Latency (s)")
@@ -104,11 +113,13 @@ def fronts_figure(points: pd.DataFrame) -> Figure:
         axes.grid(True)
         axes.spines[:].set_visible(True)
     left.legend(title="Model", handlelength=3.5, frameon=True, borderpad=0.5, borderaxespad=0.5)
-    right.legend(handles=_legend(points), frameon=True, borderpad=0.5, borderaxespad=0.5)
+    models = set(published["model"])
+    handles = _legend(points) if set(points["line"]) <= models else _lines(points) + _legend(points)
+    right.legend(handles=handles, frameon=True, borderpad=0.5, borderaxespad=0.5)
     return figure
 
 
-def _draw_model(axes: Axes, points: pd.DataFrame, colour: str, marker: str, dash: str) -> None:
+def _draw_line(axes: Axes, points: pd.DataFrame, colour: str, marker: str, dash: str) -> None:
     series = dict(iter(points.groupby("series")))
     if TRUE in series:
         true = series[TRUE]
@@ -123,6 +134,13 @@ def _draw_model(axes: Axes, points: pd.DataFrame, colour: str, marker: str, dash
             axes.plot(
                 own["area_cm2"], own["latency_s"], marker=marker, color=face, zorder=3, **_EDGE
             )
+
+
+def _lines(points: pd.DataFrame) -> list[Line2D]:
+    return [
+        Line2D([], [], color=colour, linestyle=dash, label=line)  # type: ignore[arg-type]
+        for line, (colour, _, dash) in zip(points["line"].unique(), cycle(LINES), strict=False)
+    ]
 
 
 def _legend(points: pd.DataFrame) -> list[Line2D]:

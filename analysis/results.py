@@ -1,11 +1,13 @@
-"""Results as tables: their columns, declared once, are the Parquet schema.
+"""Results as tables: one schema, of which every table of results is a selection in its order.
 
-One row of `evaluations` is a design on a workload; one row of `breakdown` is an Einsum of it.
+A row is a design on a workload: what it is labelled with, its parameters as its accelerator and
+machine declare them, its metrics, whether it is feasible and why not, and its breakdown by Einsum.
+What is written can be read back as designs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -17,112 +19,242 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evaluators.accounting import Accounting
+from evaluators.describe.catalogue import described
+from evaluators.describe.parameters import Parameter
+from evaluators.design import Designs
 from evaluators.files import write_atomically
 from evaluators.protocol import METRICS, Evaluations, Evaluator, Runs
+from evaluators.workload import Workload, shape_label
 from studies.paper import Point
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
-EVALUATIONS = pa.schema(
+LABELS = pa.schema(
     [
         ("study", pa.string()),
         ("configuration", pa.string()),
         ("model", pa.string()),
+        ("shape", pa.string()),
         ("seq_len", pa.int64()),
         ("accounting", pa.string()),
+        ("sram", pa.string()),
         ("evaluator", pa.string()),
-        ("array_rows", pa.int64()),
-        ("array_cols", pa.int64()),
-        ("vector_lanes", pa.int64()),
-        ("buffer_bytes", pa.int64()),
-        *((name, pa.float64()) for name in METRICS),
-    ],
-    metadata={"schema_version": SCHEMA_VERSION},
+    ]
 )
-"""Columns of `evaluations`; seq_len in tokens."""
+"""What a row is labelled with; seq_len in tokens, shape as B,D,E,F,H,S."""
 
-BREAKDOWN = pa.schema(
+EINSUM = pa.struct(
     [
-        ("study", pa.string()),
-        ("configuration", pa.string()),
-        ("model", pa.string()),
-        ("seq_len", pa.int64()),
         ("einsum", pa.string()),
         ("array", pa.string()),
         ("busy_s", pa.float64()),
         ("active_fraction", pa.float64()),
         ("traffic_bytes", pa.float64()),
         ("energy_pj", pa.float64()),
-        ("array_rows", pa.int64()),
-    ],
-    metadata={"schema_version": SCHEMA_VERSION},
+    ]
 )
-"""Columns of `breakdown`; array_rows tells the designs of figure 12 apart."""
+"""An Einsum's part in a row, see `evaluators.protocol.EinsumEvaluation`."""
+
+
+def declared_in(configurations: Iterable[str]) -> dict[str, Parameter]:
+    """Return the parameters that one of the configurations has, in the order of their columns.
+
+    `InputError` names an unknown configuration.
+    """
+    declared: dict[str, Parameter] = {}
+    for name in configurations:
+        own = described(name).all_parameters
+        declared |= {each: own[each] for each in own if each not in declared}
+    return declared
+
+
+def schema_of(configurations: Sequence[str]) -> pa.Schema:
+    """Return the columns of results of some configurations, all of them.
+
+    A parameter is null where a row's configuration lacks it; arrays that are none of the paper's
+    two have their busy time and utilization under their own names. A design that is not feasible
+    has a `reason`: what it violates, or where it `failed`, what stopped its evaluation for no fault
+    of its own. `next_larger_bytes` is what a buffer is priced as where that is not its size, else
+    0. `violations` has the magnitudes by constraint, in their units.
+    """
+    return pa.schema(
+        [
+            *LABELS,
+            *(pa.field(name, _type(each)) for name, each in declared_in(configurations).items()),
+            *(pa.field(name, pa.float64()) for name in (*METRICS, *_arrays(configurations))),
+            pa.field("next_larger_bytes", pa.int64()),
+            pa.field("feasible", pa.bool_()),
+            pa.field("failed", pa.bool_()),
+            pa.field("reason", pa.string()),
+            pa.field("violations", pa.map_(pa.string(), pa.float64())),
+            pa.field("breakdown", pa.list_(EINSUM)),
+        ],
+        metadata={"schema_version": SCHEMA_VERSION},
+    )
+
+
+def selected(schema: pa.Schema, without: Sequence[str]) -> pa.Schema:
+    """Return a schema without some of its columns."""
+    return pa.schema([each for each in schema if each.name not in without], schema.metadata)
+
+
+def _type(parameter: Parameter) -> pa.DataType:
+    if parameter.labels:
+        return pa.string()
+    return pa.float64() if parameter.real else pa.int64()
+
+
+def _arrays(configurations: Sequence[str]) -> dict[str, None]:
+    """Return the columns of the arrays that are none of the paper's two."""
+    machines = [described(name).machine for name in configurations]
+    return {
+        column: None
+        for machine in machines
+        for array in machine.arrays
+        if array not in machine.paper_names.values()
+        for column in _array_columns(array)
+    }
+
+
+def _array_columns(array: str) -> tuple[str, str]:
+    return f"busy_s[{array}]", f"util[{array}]"
+
+
+def labels_of(
+    study: str, configuration: str, workload: Workload, accounting: Accounting, evaluator: str
+) -> dict[str, Any]:
+    """Return the values of `LABELS`."""
+    shape = workload.transformer
+    values = (
+        study,
+        configuration,
+        shape.name,
+        shape_label(shape),
+        workload.seq_len,
+        accounting.name,
+        accounting.sram,
+        evaluator,
+    )
+    return dict(zip(LABELS.names, values, strict=True))
+
+
+def parameter_columns(configuration: str, designs: Designs) -> dict[str, np.ndarray]:
+    """Return the parameters of designs as tables have them: labels as text."""
+    declared = described(configuration).all_parameters
+    return {
+        name: np.array(labels, dtype=object)[np.clip(column, 0, len(labels) - 1)]
+        if (labels := declared[name].labels)
+        else column
+        for name, column in designs.columns.items()
+    }
+
+
+def metric_columns(configuration: str, evaluations: Evaluations) -> dict[str, np.ndarray]:
+    """Return the metrics of evaluations, and of the arrays that are none of the paper's two."""
+    columns = dict(evaluations.metrics)
+    for array in evaluations.busy_s.keys() - described(configuration).machine.paper_names.values():
+        busy, util = _array_columns(array)
+        columns |= {busy: evaluations.busy_s[array], util: evaluations.util[array]}
+    return columns
+
+
+def breakdown_of(evaluations: Evaluations) -> list[list[dict[str, Any]]]:
+    """Return of every design its Einsums in the cascade's order; none where it has no metrics."""
+    names = [field.name for field in EINSUM][2:]
+    parts = [
+        [
+            {"einsum": einsum, "array": part.array, **dict(zip(names, values, strict=True))}
+            for values in zip(*(getattr(part, name).tolist() for name in names), strict=True)
+        ]
+        for einsum, part in evaluations.einsums.items()
+    ]
+    known = ~np.isnan(evaluations.metrics["latency_s"])
+    return [[part[row] for part in parts] if has else [] for row, has in enumerate(known.tolist())]
 
 
 @dataclass(frozen=True)
 class Results:
-    """Evaluated points as two frames, with the columns of `EVALUATIONS` and `BREAKDOWN`.
+    """Evaluated points.
 
-    `runs` counts the results of programs that they took.
+    Attributes:
+        table: a row a design, with the columns of `schema_of`.
+        runs: results of programs that they took.
+
     """
 
-    evaluations: pd.DataFrame
-    breakdown: pd.DataFrame
+    table: pa.Table
     runs: Runs
+
+    @property
+    def evaluations(self) -> pd.DataFrame:
+        """The rows, without their breakdown."""
+        frame: pd.DataFrame = self.table.drop_columns(["breakdown", "violations"]).to_pandas()
+        return frame
+
+    @property
+    def breakdown(self) -> pd.DataFrame:
+        """A row an Einsum of a design: study, configuration, model, seq_len, array_rows, `EINSUM`.
+
+        The rows of figure 12 are told apart by their array_rows.
+        """
+        names = ["study", "configuration", "model", "seq_len", "array_rows"]
+        parts = self.table["breakdown"].combine_chunks()
+        owners = self.table.select(names).take(parts.value_parent_indices())
+        einsums = pa.Table.from_struct_array(parts.flatten())
+        frame: pd.DataFrame = pa.table(
+            dict(
+                zip(
+                    [*names, *einsums.column_names],
+                    [*owners.columns, *einsums.columns],
+                    strict=True,
+                )
+            )
+        ).to_pandas()
+        return frame
 
 
 def evaluate_points(
     points: Iterable[Point], accounting: Accounting, evaluator: Evaluator
 ) -> Results:
     """Evaluate points of the paper, one row a design, in their order."""
-    rows: list[dict[str, Any]] = []
-    parts: list[dict[str, Any]] = []
+    points = list(points)
+    schema = schema_of(list(dict.fromkeys(point.configuration for point in points)))
+    batches: list[pa.Table] = []
     runs = Runs()
     for point in points:
+        name = point.configuration
         evaluations = evaluator.evaluate(
-            point.configuration, point.workload, point.designs, accounting, breakdown=True
+            name, point.workload, point.designs, accounting, breakdown=True
         ).whole()
         runs += evaluations.runs
-        labels = {
-            "study": point.study,
-            "configuration": point.configuration,
-            "model": point.workload.transformer.name,
-            "seq_len": point.workload.seq_len,
+        columns: dict[str, Any] = {
+            **labels_of(point.study, name, point.workload, accounting, evaluator.name),
+            **parameter_columns(name, evaluations.designs),
+            **metric_columns(name, evaluations),
+            "next_larger_bytes": 0,
+            "feasible": True,
+            "failed": False,
+            "reason": "",
+            "violations": [[]] * len(evaluations.designs),
+            "breakdown": breakdown_of(evaluations),
         }
-        provenance = {"accounting": accounting.name, "evaluator": evaluator.name}
-        rows.append(labels | provenance | design_columns(evaluations) | dict(evaluations.metrics))
-        parts.extend(
-            labels | {"einsum": einsum, "array_rows": evaluations.designs.array_rows} | vars(part)
-            for einsum, part in evaluations.einsums.items()
-        )
-    return Results(_frame(rows, EVALUATIONS), _frame(parts, BREAKDOWN), runs)
+        batches.append(table_of(columns, schema, len(evaluations.designs)))
+    return Results(pa.concat_tables(batches), runs)
 
 
-def design_columns(evaluations: Evaluations) -> dict[str, np.ndarray]:
-    """Return the columns of `EVALUATIONS` that describe the design."""
-    columns = evaluations.designs.columns()
-    return {name: columns[name] for name in EVALUATIONS.names if name in columns}
+def table_of(columns: Mapping[str, Any], schema: pa.Schema, rows: int) -> pa.Table:
+    """Return columns as a table; a lone value repeats over its rows, what is not there is null."""
+    arrays = []
+    for field in schema:
+        value = columns.get(field.name)
+        if not isinstance(value, (np.ndarray, list)):
+            value = [value] * rows
+        arrays.append(pa.array(value, field.type))
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def write(frame: pd.DataFrame, schema: pa.Schema, dataset: Path) -> None:
-    """Write a frame as the one part of a Parquet dataset, atomically."""
+def write(table: pa.Table, dataset: Path) -> None:
+    """Write a table as the one part of a Parquet dataset, atomically."""
     content = BytesIO()
-    pq.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False), content)
+    pq.write_table(table, content)
     write_atomically(dataset / "part-0.parquet", content.getvalue())
-
-
-def _frame(batches: list[dict[str, Any]], schema: pa.Schema) -> pd.DataFrame:
-    """Join batches of columns; a value that is no array repeats over its batch."""
-    lengths = [
-        max(len(value) for value in batch.values() if isinstance(value, np.ndarray))
-        for batch in batches
-    ]
-    return pd.DataFrame(
-        {
-            name: np.concatenate(
-                [np.broadcast_to(batch[name], n) for batch, n in zip(batches, lengths, strict=True)]
-            )
-            for name in schema.names
-        }
-    )

@@ -14,6 +14,7 @@ import time
 import numpy as np
 
 from evaluators.accounting import PUBLISHED
+from evaluators.describe.catalogue import described
 from evaluators.design import Designs
 from evaluators.protocol import Evaluator, evaluator
 from evaluators.workload import TRANSFORMERS, Workload
@@ -38,6 +39,7 @@ def random_designs(count: int, seed: int) -> Designs:
 def feasible_designs(configuration: str, count: int, engine: Evaluator) -> Designs:
     """Draw that many feasible designs, at most 100,000 of them different."""
     drawn = random_designs(4 * min(count, 25_000), seed=0)
+    drawn = drawn.only(described(configuration).all_parameters)
     feasible = engine.evaluate(configuration, WORKLOAD, drawn, PUBLISHED).feasible
     return drawn.take(np.resize(np.flatnonzero(feasible), count))
 

@@ -58,7 +58,7 @@ def curve(study: Specification, truth: np.ndarray, folder: Path) -> list[float]:
             ratios.append(hypervolume_ratio(progress.front, truth))
 
     home = folder / f"{study.sampler}-{study.seed}"
-    parts = Parts(home / "evaluations", study.digest())
+    parts = Parts(study, home)
     with driver(home, study, f"journal:{home}.log") as database, Serial() as workers:
         Runner(study, database, parts, workers, watch).run()
     return ratios

@@ -49,7 +49,7 @@ def specification(trials: int) -> Specification:
 def study_loop(folder: Path, url: str | None, trials: int) -> float:
     """Run the study; return the CPU seconds of its loop."""
     study = specification(trials)
-    parts = Parts(folder / "evaluations", study.digest())
+    parts = Parts(study, folder)
     with driver(folder, study, url) as database:
         runner = Runner(study, database, parts, Serial(), lambda progress: None)
         began = time.process_time()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from evaluators.errors import InputError, shown
+from evaluators.errors import InputError, did_you_mean, shown
 
 
 class Correction(Enum):
@@ -25,9 +25,14 @@ class Correction(Enum):
     Q12 = "unfused QK and AV get the optimal mapping everywhere"
 
 
-SRAM_SOURCES = ("table", "cacti")
-"""Where the cost of a global buffer comes from: the shipped table alone, so that a size that it
-lacks is infeasible on every machine; or live CACTI as well, for what the table lacks."""
+EXACT, NEXT_LARGER, LIVE = "exact", "next larger", "cacti"
+
+SRAM_SOURCES = (EXACT, NEXT_LARGER, LIVE)
+"""How a global buffer that the shipped table lacks is priced: not at all, so that it is infeasible;
+as the next larger SRAM of the table; or by live CACTI. None depends on what is installed: without
+CACTI an evaluation that needs it is refused."""
+
+_OLDER_NAMES = {"table": EXACT}
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Accounting:
     """
 
     corrections: frozenset[Correction] = frozenset()
-    sram: str = "table"
+    sram: str = EXACT
 
     def repairs(self, correction: Correction) -> bool:
         """Tell whether this accounting repairs that slip."""
@@ -55,7 +60,7 @@ class Accounting:
     @property
     def live_sram(self) -> bool:
         """Tell whether live CACTI prices the buffers that the table lacks."""
-        return self.sram == "cacti"
+        return self.sram == LIVE
 
     @property
     def name(self) -> str:
@@ -67,10 +72,17 @@ class Accounting:
         return "+".join(each.name for each in Correction if each in self.corrections)
 
     @classmethod
-    def parse(cls, text: str, sram: str = "table") -> Accounting:
-        """Read what `name` writes, and a source of SRAMs; `InputError` lists what is known."""
+    def parse(cls, text: str, sram: str = EXACT) -> Accounting:
+        """Read what `name` writes, and a source of SRAMs; `InputError` lists what is known.
+
+        The source '' is exact for the published accounting, and else the next larger.
+        """
+        sram = _OLDER_NAMES.get(sram, sram) or (EXACT if text == "published" else NEXT_LARGER)
         if sram not in SRAM_SOURCES:
-            raise InputError(f"sram '{shown(sram)}' is unknown; write {' or '.join(SRAM_SOURCES)}")
+            *others, last = (f"'{each}'" for each in SRAM_SOURCES)
+            raise InputError(
+                f"sram '{shown(sram)}' is unknown; write {', '.join(others)} or {last}"
+            )
         if text == "published":
             return cls(sram=sram)
         if text == "corrected":
@@ -79,7 +91,8 @@ class Accounting:
             return cls(frozenset(Correction[part] for part in text.split("+")), sram)
         except KeyError as unknown:
             raise InputError(
-                f"accounting '{text}': {unknown} is unknown; write published, corrected, or "
+                f"accounting '{text}': {unknown} is unknown; "
+                f"{did_you_mean(text, ('published', 'corrected'))}write published, corrected, or "
                 f"corrections joined by +, of {', '.join(Correction.__members__)}"
             ) from None
 

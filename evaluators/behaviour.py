@@ -38,18 +38,18 @@ _LONG = Workload(Transformer("long", 64, 512, 61, 61, 256, 1024), 1024 * 1024)
 
 
 def golden() -> list[tuple[Workload, Designs]]:
-    """Return the designs that are evaluated for every configuration, each batch on a workload."""
+    """Return what is evaluated for every configuration, as far as it has the parameters."""
     small = Designs.of(
-        array_rows=np.array([16, 16, 16, 12]),
-        array_cols=np.array([8, 8, 8, 8]),
-        vector_lanes=np.array([8, 16, 32, 8]),
-        buffer_bytes=np.array([65536, 16384, 65536, 65536]),
-        query_tiles=np.array([0, 2, 8, 0]),
-        pe_registers=np.array([0, 0, 9, 0]),
-        lane_registers=np.array([0, 70, 0, 0]),
+        array_rows=[16, 16, 16, 12],
+        array_cols=[8, 8, 8, 8],
+        vector_lanes=[8, 16, 32, 8],
+        buffer_bytes=[65536, 16384, 65536, 65536],
+        query_tiles=[0, 2, 8, 0],
+        pe_registers=[0, 0, 9, 0],
+        lane_registers=[0, 70, 0, 0],
     )
     large = Designs.of(
-        array_rows=256, array_cols=256, vector_lanes=256, buffer_bytes=np.array([1 << 24, 1 << 25])
+        array_rows=256, array_cols=256, vector_lanes=256, buffer_bytes=[1 << 24, 1 << 25]
     )
     return [(_SHORT, small), (_LONG, large)]
 
@@ -91,15 +91,15 @@ def golden_values(configuration_name: str) -> Iterable[tuple[str, Any]]:
     """Yield the columns of all golden evaluations of a configuration, each with its name."""
     for accounting in (PUBLISHED, CORRECTED):
         for workload, designs in golden():
-            yield from _columns(configuration_name, workload, designs, accounting)
+            own = designs.only(described(configuration_name).all_parameters)
+            yield from _columns(configuration_name, workload, own, accounting)
 
 
 def _columns(
     name: str, workload: Workload, designs: Designs, accounting: Accounting
 ) -> Iterable[tuple[str, Any]]:
     results = AnalyticalEvaluator().evaluate(name, workload, designs, accounting, breakdown=True)
-    yield from results.designs.columns().items()
-    yield from results.designs.binding.items()
+    yield from results.designs.columns.items()
     yield from results.violations.items()
     yield from results.metrics.items()
     for einsum, part in results.einsums.items():
@@ -110,7 +110,7 @@ def _columns(
 def _component_values() -> Iterable[tuple[str, Any]]:
     for table in _TABLES:
         yield table, (files("evaluators.components") / table).read_text(encoding="ascii")
-    for unit, costs in arithmetic.CHARGED.items():
+    for unit, costs in arithmetic.units(16).items():
         yield unit, np.array([costs.energy_pj, costs.area_um2])
     yield "dram", np.array([dram.ENERGY_PJ])
     for scaled in (False, True):

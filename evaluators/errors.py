@@ -1,5 +1,9 @@
 """Errors that end in one sentence for the user, and foreign text as a sentence may show it."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 LONGEST_SENTENCE = 1000
 """Characters of an error's sentence: what is wrong, where, and what would be right."""
 
@@ -27,6 +31,24 @@ def shown(foreign: object, most: int = 60) -> str:
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
+
+
+def did_you_mean(name: object, known: Iterable[str], like: float = 0.6) -> str:
+    """Return 'did you mean NAME? ' where a known name is close, whatever its case, or ''.
+
+    `like` is how close, from 0 to 1.
+    """
+    from difflib import get_close_matches  # noqa: PLC0415  # once something is wrong
+
+    names = {each.casefold(): each for each in known}
+    close = get_close_matches(shown(name).casefold(), names, 1, like)
+    return f"did you mean {names[close[0]]}? " if close else ""
+
+
+def known_are(name: object, known: Iterable[str]) -> str:
+    """Return 'did you mean NAME? known are NAME, ...', the question only where one is close."""
+    names = list(known)
+    return f"{did_you_mean(name, names)}known are {', '.join(names)}"
 
 
 class _Sentence(Exception):

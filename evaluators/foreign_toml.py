@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, TypeVar
 
-from evaluators.errors import InputError, shown
+from evaluators.errors import InputError, known_are, shown
 
 T = TypeVar("T")
 
@@ -42,6 +42,10 @@ class Lines:
                 self._places.append((number, table))
             elif entry := _ENTRY.match(line):
                 self._places.append((number, (*table, *_keys(entry[1]))))
+
+    def line_of(self, path: Path) -> int | None:
+        """Return the line of a key or of a table; None where it is not there."""
+        return next((number for number, place in self._places if place == path), None)
 
     def error(self, path: Path, sentence: str) -> InputError:
         """Return the error of a key, with the line of it or of the table that it belongs to."""
@@ -103,7 +107,10 @@ class Table:
         """Refuse keys that are not known."""
         for key in self.values:
             if key not in keys:
-                raise self.error(key, f"{what} has no such key; known are {', '.join(keys)}")
+                raise self.error(
+                    key,
+                    f"{what} has no such key; {known_are(key, keys)}",
+                )
 
     def get(
         self,
@@ -170,7 +177,10 @@ class Table:
     def one_of(self, key: str, value: str, known: Sequence[str]) -> None:
         """Refuse a value that is not known."""
         if value not in known:
-            raise self.error(key, f"'{shown(value)}' is unknown; known are {', '.join(known)}")
+            raise self.error(
+                key,
+                f"'{shown(value)}' is unknown; {known_are(value, known)}",
+            )
 
     def checked(self, key: str, read: Callable[[], T]) -> T:
         """Return what `read` returns; its `InputError` becomes the key's."""

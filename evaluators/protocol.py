@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from evaluators.accounting import Accounting
 from evaluators.design import Designs
-from evaluators.errors import EvaluationError, InputError
+from evaluators.errors import EvaluationError, InputError, known_are
 from evaluators.workload import Workload
 
 Float64s = NDArray[np.float64]
@@ -186,7 +186,7 @@ EVALUATORS = {
 def evaluator(name: str) -> Evaluator:
     """Return the evaluator of that name; `InputError` lists the known ones."""
     if name not in EVALUATORS:
-        raise InputError(f"unknown evaluator '{name}'; known are {', '.join(EVALUATORS)}")
+        raise InputError(f"unknown evaluator '{name}'; {known_are(name, EVALUATORS)}")
     module, _, maker = EVALUATORS[name].partition(":")
     made: Evaluator = getattr(import_module(module), maker)()
     return made

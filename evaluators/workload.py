@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from evaluators.errors import InputError, TooLarge, shown
+from evaluators.errors import InputError, TooLarge, known_are, shown
 from evaluators.foreign import integer
 
 KI = 1024
@@ -97,7 +97,7 @@ def transformer(name: str) -> Transformer:
         return TRANSFORMERS[name]
     except KeyError:
         raise InputError(
-            f"unknown model '{shown(name)}'; known are {', '.join(TRANSFORMERS)}, "
+            f"unknown model '{shown(name)}'; {known_are(name, TRANSFORMERS)}, "
             "and --shape B,D,E,F,H,S describes any other"
         ) from None
 

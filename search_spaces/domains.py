@@ -14,16 +14,17 @@ from evaluators.describe.catalogue import described
 from evaluators.describe.parameters import BEST, Domain
 from evaluators.describe.parameters import Parameter as Declared
 from evaluators.describe.reading import is_path, shipped
-from evaluators.design import AUTOMATIC, PARAMETERS
+from evaluators.design import AUTOMATIC
 from evaluators.errors import InputError
 from search_spaces.parameter import Parameter
 
 ATTENTION = ("unfused", "flat", "cascade", "architecture", "binding")
 """The configurations of the joint space."""
 
-_PAPERS = (*ATTENTION, "linear_flat", "linear_fusemax")
+PAPERS = (*ATTENTION, "linear_flat", "linear_fusemax")
+"""The paper's configurations: those of the joint space, and the linear layers on both chips."""
 
-CONFIGURATIONS = (*_PAPERS, *(name for name in shipped() if name not in _PAPERS))
+CONFIGURATIONS = (*PAPERS, *(name for name in shipped() if name not in PAPERS))
 """The labels of the parameter 'configuration'; files of a user's own follow."""
 
 _READ = ("P", "M")
@@ -31,24 +32,17 @@ _READ = ("P", "M")
 
 
 def parameters_of(configuration: str) -> tuple[str, ...]:
-    """Return the names of the parameters that a design of a configuration sets.
+    """Return the names of the parameters that a space of a configuration has.
 
-    What a mapper chooses for single Einsums is left to it, and so are reals. `InputError` names an
-    unknown configuration.
+    What a mapper chooses for single Einsums is left to it. `InputError` names an unknown
+    configuration.
     """
     return tuple(_declared(described(configuration)))
 
 
 def _declared(accelerator: Accelerator) -> dict[str, Declared]:
-    """Return the parameters that are searched, in the order of a design's columns."""
     mapped = {name for each in accelerator.choices if each.einsums for name in each.parameters}
-    declared = {
-        name: each
-        for name, each in accelerator.all_parameters.items()
-        if not each.real and name not in mapped
-    }
-    first = {name: declared.pop(name) for name in PARAMETERS if name in declared}
-    return first | declared
+    return {k: each for k, each in accelerator.all_parameters.items() if k not in mapped}
 
 
 def parameters(configurations: Sequence[str], seq_lens: Sequence[int]) -> tuple[Parameter, ...]:
@@ -64,33 +58,27 @@ def parameters(configurations: Sequence[str], seq_lens: Sequence[int]) -> tuple[
         declared |= _declared(described(name)) | declared
     labels = (*CONFIGURATIONS, *(name for name in configurations if is_path(name)))
     codes = tuple(sorted(labels.index(name) for name in configurations))
-    first = {name: declared.pop(name) for name in PARAMETERS if name in declared}
     tokens = dict.fromkeys(_READ, gcd(*seq_lens))
     return (
-        Parameter("configuration", codes, codes, ordered=False, labels=labels),
-        *(_parameter(each, tokens) for each in (first | declared).values()),
+        Parameter(Declared("configuration", "what is searched", labels=labels), codes, codes),
+        *(_parameter(each, tokens) for each in declared.values()),
     )
 
 
 def _parameter(declared: Declared, tokens: Mapping[str, int]) -> Parameter:
     if declared.domain is None:
-        values = (AUTOMATIC,) if declared.rule is not None or declared.name in PARAMETERS else ()
-        if not values:
-            values = (int(declared.default or 0),)
-        return Parameter(declared.name, values, None)
+        return Parameter(declared, (AUTOMATIC,), None)
     domain = _values(declared.name, declared.domain, tokens)
-    if declared.labels or set(domain) <= {0, 1}:
-        return Parameter(declared.name, domain, domain, ordered=False, labels=declared.labels)
-    if declared.rule in (None, BEST):
-        return Parameter(declared.name, domain, domain)
-    return Parameter(declared.name, (AUTOMATIC,), (AUTOMATIC, *domain))
+    if declared.rule in (None, BEST) or declared.switch:
+        return Parameter(declared, domain, domain)
+    return Parameter(declared, (AUTOMATIC,), (AUTOMATIC, *domain))
 
 
-def _values(name: str, domain: Domain, tokens: Mapping[str, int]) -> tuple[int, ...]:
+def _values(name: str, domain: Domain, tokens: Mapping[str, int]) -> tuple[int | float, ...]:
     reads = domain.divisors_of.names if domain.divisors_of is not None else frozenset()
     if not reads <= tokens.keys():
         raise InputError(
             f"{name}: its domain reads {', '.join(sorted(reads - tokens.keys()))}; a search knows "
             f"{' and '.join(tokens)} alone"
         )
-    return tuple(int(value) for value in domain.at(tokens))
+    return domain.at(tokens)

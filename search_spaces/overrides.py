@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from evaluators.describe.parameters import LARGEST_REAL
 from evaluators.design import AUTOMATIC
 from evaluators.errors import InputError, shown
 from search_spaces.parameter import Parameter
@@ -24,19 +25,20 @@ def overridden(parameter: Parameter, change: object) -> Parameter:
     return replace(parameter, values=values)
 
 
-def _value_of(parameter: Parameter, entry: object) -> int:
-    """Return what a user's entry, an integer or a label, stands for; it must be in the domain."""
+def _value_of(parameter: Parameter, entry: object) -> int | float:
+    """Return what a user's entry, a number or a label, stands for; it must be in the domain."""
+    value: int | float | None
     if parameter.labels:
         value = parameter.labels.index(entry) if entry in parameter.labels else None
     else:
-        value = _integer(entry)
+        value = _number(parameter, entry)
     if value is None or not parameter.allows(value):
         must = parameter.described(domain=True)
         raise InputError(f"{parameter.name} {_shown(entry)}: it must be {must}")
     return value
 
 
-def _listed(parameter: Parameter, change: object) -> tuple[int, ...]:
+def _listed(parameter: Parameter, change: object) -> tuple[int | float, ...]:
     entries = change if isinstance(change, (list, tuple)) else [change]
     if not entries:
         must = parameter.described(domain=True)
@@ -44,7 +46,7 @@ def _listed(parameter: Parameter, change: object) -> tuple[int, ...]:
     return tuple(sorted({_value_of(parameter, entry) for entry in entries}))
 
 
-def _between(parameter: Parameter, change: Mapping[object, object]) -> tuple[int, ...]:
+def _between(parameter: Parameter, change: Mapping[object, object]) -> tuple[int | float, ...]:
     """Return the domain's values from min to max, both included; automatic is not among them."""
     name = parameter.name
     if not parameter.ordered or parameter.domain is None:
@@ -56,9 +58,10 @@ def _between(parameter: Parameter, change: Mapping[object, object]) -> tuple[int
     sizes = tuple(value for value in parameter.domain if value != AUTOMATIC)
     ends = {"min": sizes[0], "max": sizes[-1]}
     for end, entry in change.items():
-        bound = _integer(entry)
+        bound = _number(parameter, entry)
         if bound is None or not sizes[0] <= bound <= sizes[-1]:
-            must = f"an integer from {sizes[0]} to {sizes[-1]}"
+            kind = "a number" if parameter.declared.real else "an integer"
+            must = f"{kind} from {sizes[0]} to {sizes[-1]}"
             raise InputError(f"{name} {end} {_shown(entry)}: it must be {must}")
         ends[str(end)] = bound
     values = tuple(value for value in sizes if ends["min"] <= value <= ends["max"])
@@ -70,8 +73,13 @@ def _between(parameter: Parameter, change: Mapping[object, object]) -> tuple[int
     return values
 
 
-def _integer(entry: object) -> int | None:
-    return entry if isinstance(entry, int) and not isinstance(entry, bool) else None
+def _number(parameter: Parameter, entry: object) -> int | float | None:
+    """Return an entry as a number of the parameter's kind; None for what is none."""
+    if isinstance(entry, bool) or not isinstance(entry, (int, float)):
+        return None
+    if parameter.declared.real:
+        return float(entry) if abs(entry) <= LARGEST_REAL else None
+    return entry if isinstance(entry, int) else None
 
 
 def _shown(entry: object) -> str:

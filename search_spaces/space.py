@@ -10,19 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evaluators.design import LACKED, PARAMETERS, Designs
-from evaluators.errors import InputError
+from evaluators.describe.parameters import BEST
+from evaluators.design import AUTOMATIC, Designs
+from evaluators.errors import InputError, known_are
 from search_spaces.domains import ATTENTION, parameters, parameters_of
 from search_spaces.overrides import overridden
 from search_spaces.parameter import Parameter
 
 Int64s = NDArray[np.int64]
 Columns = Mapping[str, ArrayLike]
-"""Parameter -> integers, one a design. One integer may stand for all designs, and a parameter of
+"""Parameter -> numbers, one a design. One number may stand for all designs, and a parameter of
 one value may be left out."""
 
 _LARGEST_SIZE = 2**63 - 1
@@ -49,14 +51,14 @@ class SearchSpace:
     def configurations(self) -> tuple[str, ...]:
         """The configurations that are searched."""
         labels = self.parameters[0].labels
-        return tuple(labels[code] for code in self.parameters[0].values)
+        return tuple(labels[int(code)] for code in self.parameters[0].values)
 
     @property
     def size(self) -> int:
         """The number of different designs."""
         return sum(prod(self._shape(name)) for name in self.configurations)
 
-    def rows(self, start: int, stop: int) -> dict[str, Int64s]:
+    def rows(self, start: int, stop: int) -> dict[str, NDArray[Any]]:
         """Return the designs of number start to stop - 1, clipped to the space, as columns.
 
         Configurations follow one another; within one the last parameter varies fastest.
@@ -100,9 +102,14 @@ class SearchSpace:
         values = self._values(columns)
         return {each.name: each.positions(values[each.name]) for each in self.parameters}
 
-    def at(self, positions: Columns) -> dict[str, Int64s]:
+    def at(self, positions: Columns) -> dict[str, NDArray[Any]]:
         """Turn positions in the values of each parameter into natural values, shape (n,)."""
-        places = self._aligned(positions, dict.fromkeys(self._fixed(), 0))
+        fixed = dict.fromkeys(self._fixed(), 0)
+        given = {**fixed, **positions}
+        columns = np.broadcast_arrays(
+            *(np.atleast_1d(given[each.name]) for each in self.parameters)
+        )
+        places = {each.name: column for each, column in zip(self.parameters, columns, strict=True)}
         return {each.name: each.at(places[each.name]) for each in self.parameters}
 
     def contains(self, columns: Columns) -> NDArray[np.bool_]:
@@ -113,7 +120,7 @@ class SearchSpace:
         )
         return inside
 
-    def canonical(self, columns: Columns) -> dict[str, Int64s]:
+    def canonical(self, columns: Columns) -> dict[str, NDArray[Any]]:
         """Return natural values with every ignored parameter at its first value."""
         values = self._values(columns)
         for parameter in self.parameters[1:]:
@@ -141,25 +148,27 @@ class SearchSpace:
             rows = np.flatnonzero(places == place)
             if len(rows):
                 own = {each: values[each][rows] for each in parameters_of(name)}
-                own = {each: np.full(len(rows), value) for each, value in LACKED.items()} | own
-                binding = {each: own.pop(each) for each in list(own) if each not in PARAMETERS}
-                parts[name] = rows, Designs.of(**own, binding=binding)
+                parts[name] = rows, Designs(own, len(rows))
         return parts
 
-    def columns(self, configuration: str, designs: Designs) -> dict[str, Int64s]:
+    def columns(self, configuration: str, designs: Designs) -> dict[str, NDArray[Any]]:
         """Turn designs of one configuration into natural values, inside the space or not.
 
-        `InputError` names a configuration outside the space, or a choice that the designs leave
-        open.
+        What the designs leave open is `AUTOMATIC`. `InputError` names a configuration outside the
+        space, or a choice that the designs leave open.
         """
         if configuration not in self.configurations:
             must = self.parameters[0].described()
             raise InputError(f"configuration '{configuration}': it must be {must}")
-        given = designs.columns() | dict(designs.binding)
         own = parameters_of(configuration)
-        ignored = {each.name: each.values[0] for each in self.parameters if each.name not in own}
-        ignored["configuration"] = self.parameters[0].labels.index(configuration)
-        return self._aligned({name: given[name] for name in own if name in given}, ignored)
+        values: dict[str, ArrayLike] = {
+            each.name: AUTOMATIC if each.name in own else each.values[0]
+            for each in self.parameters
+            if each.name not in own or not (each.declared.switch or each.declared.rule == BEST)
+        }
+        values["configuration"] = self.parameters[0].labels.index(configuration)
+        values |= {name: each for name, each in designs.columns.items() if name in own}
+        return self._aligned(values, {})
 
     def override(self, changes: Mapping[str, object]) -> SearchSpace:
         """Return the space with some parameters narrowed, fixed or freed.
@@ -175,7 +184,7 @@ class SearchSpace:
         names = [each.name for each in self.parameters]
         for name in changes:
             if name not in names:
-                raise InputError(f"unknown parameter '{name}'; known are {', '.join(names)}")
+                raise InputError(f"unknown parameter '{name}'; {known_are(name, names)}")
         return SearchSpace(
             tuple(
                 overridden(each, changes[each.name]) if each.name in changes else each
@@ -188,22 +197,26 @@ class SearchSpace:
         own = parameters_of(configuration)
         return tuple(len(each.values) if each.name in own else 1 for each in self.parameters)
 
-    def _fixed(self) -> dict[str, int]:
+    def _fixed(self) -> dict[str, int | float]:
         return {each.name: each.values[0] for each in self.parameters if len(each.values) == 1}
 
-    def _values(self, columns: Columns) -> dict[str, Int64s]:
+    def _values(self, columns: Columns) -> dict[str, NDArray[Any]]:
         return self._aligned(columns, self._fixed())
 
-    def _aligned(self, columns: Columns, defaults: Mapping[str, int]) -> dict[str, Int64s]:
-        """Return one column of integers for every parameter, all of one length."""
+    def _aligned(
+        self, columns: Columns, defaults: Mapping[str, int | float]
+    ) -> dict[str, NDArray[Any]]:
+        """Return one column of numbers for every parameter, all of one length."""
         given = []
         for each in self.parameters:
             if each.name not in columns and each.name not in defaults:
                 raise InputError(f"{each.name}: its column is missing")
             column = np.atleast_1d(np.asarray(columns.get(each.name, defaults.get(each.name))))
-            if column.dtype.kind not in "iu":
-                raise InputError(f"{each.name}: integers are wanted, not {column.dtype}")
-            given.append(column.astype(np.int64))
+            wanted = "iuf" if each.declared.real else "iu"
+            if column.dtype.kind not in wanted:
+                kind = "numbers" if each.declared.real else "integers"
+                raise InputError(f"{each.name}: {kind} are wanted, not {column.dtype}")
+            given.append(column.astype(each.kind))
         aligned = np.broadcast_arrays(*given)
         return {each.name: column for each, column in zip(self.parameters, aligned, strict=True)}
 
@@ -216,6 +229,6 @@ def space(configuration: str, seq_lens: Sequence[int]) -> SearchSpace:
     return SearchSpace(parameters([configuration], seq_lens))
 
 
-def joint_space(seq_lens: Sequence[int]) -> SearchSpace:
-    """Return the default space of the five attention configurations together."""
-    return SearchSpace(parameters(ATTENTION, seq_lens))
+def joint_space(seq_lens: Sequence[int], configurations: Sequence[str] = ATTENTION) -> SearchSpace:
+    """Return the default space of several configurations together, the five of attention."""
+    return SearchSpace(parameters(configurations, seq_lens))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from evaluators.analytical.configurations import CONFIGURATIONS
-from evaluators.errors import InputError
+from evaluators.errors import InputError, did_you_mean
 from evaluators.workload import TRANSFORMERS, Workload
+from search_spaces.domains import ATTENTION, PAPERS
 from studies.paper import PARETO_SEQ_LEN
 from studies.specification import JOINT, Specification
 
 
-def _area_latency(configuration: str, model: str) -> Specification:
+def _area_latency(name: str, configurations: tuple[str, ...], model: str) -> Specification:
     return Specification(
-        name=f"{configuration.replace('_', '-')}-{model.lower()}",
-        configuration=configuration,
+        name=f"{name.replace('_', '-')}-{model.lower()}",
+        configurations=configurations,
         workloads=(Workload(TRANSFORMERS[model], PARETO_SEQ_LEN),),
     )
 
@@ -20,8 +20,8 @@ def _area_latency(configuration: str, model: str) -> Specification:
 STUDIES = {
     study.name: study
     for study in (
-        _area_latency(configuration, model)
-        for configuration in (*CONFIGURATIONS, JOINT)
+        _area_latency(name, configurations, model)
+        for name, configurations in (*((name, (name,)) for name in PAPERS), (JOINT, ATTENTION))
         for model in TRANSFORMERS
     )
 }
@@ -42,5 +42,6 @@ def builtin(name: str) -> tuple[Specification, ...]:
         return (STUDIES[name],)
     known = [*COLLECTIONS, *STUDIES]
     raise InputError(
-        f"unknown study '{name}'; give the path of a TOML file or one of {', '.join(known)}"
+        f"unknown study '{name}'; {did_you_mean(name, known)}"
+        f"give the path of a TOML file or one of {', '.join(known)}"
     )

@@ -13,13 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluators.analytical.configurations import CONFIGURATIONS, configuration
-from evaluators.analytical.mappings import STATIONARITIES
-from evaluators.design import Designs
+from evaluators.accounting import PUBLISHED, Accounting, Correction
+from evaluators.describe.catalogue import described
+from evaluators.design import AUTOMATIC, Designs
 from evaluators.workload import KI, SEQ_LENS, TRANSFORMERS, Workload
-
-ATTENTION = ("unfused", "flat", "cascade", "architecture", "binding")
-"""The configurations of the attention figures, in the order of their bars."""
+from search_spaces.domains import ATTENTION, PAPERS
 
 LINEAR_LAYERS = {
     "unfused": "linear_flat",
@@ -64,13 +62,16 @@ class Point:
     designs: Designs
 
 
-def points() -> list[Point]:
-    """Return every point of figures 6 to 12, in the figures' order: 5 x 24 + 2 x 24 + 4 x 6."""
+def points(accounting: Accounting = PUBLISHED) -> list[Point]:
+    """Return every point of figures 6 to 12, in the figures' order: 5 x 24 + 2 x 24 + 4 x 6.
+
+    Their choices are those of `pinned_binding`.
+    """
     workloads = [Workload(shape, length) for shape in TRANSFORMERS.values() for length in SEQ_LENS]
     bars = [("attention", name) for name in ATTENTION]
-    bars += [("inference", name) for name in dict.fromkeys(LINEAR_LAYERS.values())]
+    bars += [("inference", name) for name in PAPERS[len(ATTENTION) :]]
     return [
-        Point(study, name, workload, paper_design(name, workload))
+        Point(study, name, workload, paper_design(name, workload, accounting))
         for study, name in bars
         for workload in workloads
     ] + [
@@ -79,22 +80,36 @@ def points() -> list[Point]:
     ]
 
 
-def paper_design(name: str, workload: Workload) -> Designs:
-    """Return the paper's machine for a configuration, with its binding where the paper has one."""
-    machine = configuration(name).architecture.paper_design()
-    return machine.with_columns(binding=pinned_binding(name, workload))
+def paper_design(name: str, workload: Workload, accounting: Accounting = PUBLISHED) -> Designs:
+    """Return the paper's machine for a configuration, with the choices of `pinned_binding`."""
+    sizes = {
+        each.name: each.default
+        for each in described(name).machine.parameters.values()
+        if each.domain is not None and each.default is not None
+    }
+    return Designs.of(**sizes).with_columns(pinned_binding(name, workload, accounting))
 
 
-def pinned(name: str, workload: Workload, designs: Designs) -> np.ndarray:
-    """Tell which designs are the paper's own machine on a workload with a pinned binding, (n,)."""
-    if not pinned_binding(name, workload):
-        return np.zeros(len(designs), dtype=bool)
-    return CONFIGURATIONS[name].architecture.has_paper_sizes(designs)
+def on_paper_machine(name: str, designs: Designs) -> np.ndarray:
+    """Tell which designs are the paper's own machine in every parameter, shape (n,)."""
+    own = np.ones(len(designs), dtype=bool)
+    for each in described(name).machine.parameters.values():
+        given = designs.columns.get(each.name, np.array([AUTOMATIC]))
+        own &= (given == each.default) | (given == AUTOMATIC)
+    return own
 
 
-def pinned_binding(name: str, workload: Workload) -> dict[str, np.ndarray]:
-    """Return the binding columns of the paper's machine, shape (1,); empty where it has none."""
+def pinned_binding(name: str, workload: Workload, accounting: Accounting) -> dict[str, np.ndarray]:
+    """Return the choices of the paper's machine, shape (1,); empty where it has none.
+
+    So it is where an accounting repairs the slip of an accelerator that keeps such choices.
+    """
     shape = workload.transformer
+    if name not in PAPERS or any(
+        slip.keeps_choices and accounting.repairs(Correction[each])
+        for each, slip in described(name).slips.items()
+    ):
+        return {}
     if TRANSFORMERS.get(shape.name) != shape or workload.seq_len not in SEQ_LENS:
         return {}
     binding: dict[str, int] = {}
@@ -125,11 +140,12 @@ def pareto_designs(workload: Workload) -> Designs:
 def _flat_bindings() -> dict[tuple[str, int], dict[str, int]]:
     """Read FLAT's binding of each workload, as its authors' own model chose it."""
     bindings = {}
+    known = described("flat").parameters
     with Path(__file__).with_name("flat_bindings.csv").open(encoding="ascii", newline="") as file:
         for row in csv.DictReader(file):
             key = row.pop("model"), int(row.pop("seq_len"))
             bindings[key] = {
-                column: STATIONARITIES.index(text) if text in STATIONARITIES else int(text)
+                column: labels.index(text) if (labels := known[column].labels) else int(text)
                 for column, text in row.items()
             }
     return bindings

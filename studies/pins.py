@@ -55,6 +55,6 @@ def _pin(point: Point, row: int, space: SearchSpace) -> Pin:
         point.configuration,
         point.workload.transformer.name,
         point.workload.seq_len,
-        design.array_rows[0],
+        design.columns["array_rows"][0],
     )
     return Pin("/".join(map(str, labels)), space.columns(point.configuration, design))

@@ -11,14 +11,12 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluators.describe.catalogue import described
 from evaluators.design import Designs
 from evaluators.errors import EvaluationError, InputError
 from evaluators.protocol import evaluator
 from studies.objectives import UNITS, objective_values
 from studies.specification import Specification
-
-SIDES = ("array_rows", "array_cols", "vector_lanes", "buffer_bytes")
-"""The parameters whose ends make the corners of a space."""
 
 MARGIN = 1.1
 """The reference lies this factor beyond the worst corner, so that a front's ends count."""
@@ -30,17 +28,15 @@ _EVALUATOR = "analytical"
 def reference(study: Specification) -> NDArray[np.float64] | None:
     """Return the worst objectives of the feasible corners of a study's space, times `MARGIN`.
 
-    A corner is a chip with each of `SIDES` at its least or its most and everything else automatic.
-    A bound of the study ends an objective there.
+    A corner is a chip with every size of the machine that is searched at its least or its most, and
+    everything else automatic. A bound of the study ends an objective there.
 
     Returns:
         Shape (objectives,), in their units; None where no corner is feasible.
 
     """
-    sizes = {each.name: each.values for each in study.space.parameters}
-    ends = [sorted({values[0], values[-1]}) for values in (sizes.get(name, (1,)) for name in SIDES)]
-    chips = Designs.of(**dict(zip(SIDES, np.array(list(product(*ends))).T, strict=True)))
-    values = [_objectives(study, name, chips) for name in study.space.configurations]
+    names = study.space.configurations
+    values = [_objectives(study, name, _corners(study, name)) for name in names]
     known = np.concatenate(values)
     if not len(known):
         return None
@@ -48,6 +44,16 @@ def reference(study: Specification) -> NDArray[np.float64] | None:
     bounds = [study.bounds.get(UNITS[name], np.inf) for name in study.objectives]
     beyond: NDArray[np.float64] = np.minimum(worst, bounds)
     return beyond
+
+
+def _corners(study: Specification, configuration: str) -> Designs:
+    sizes = described(configuration).machine.parameters
+    ends = {
+        each.name: (each.values[0], each.values[-1])
+        for each in study.space.parameters
+        if each.name in sizes and each.ordered and len(each.values) > 1
+    }
+    return Designs.of(**dict(zip(ends, np.array(list(product(*ends.values()))).T, strict=True)))
 
 
 def _objectives(study: Specification, configuration: str, chips: Designs) -> NDArray[np.float64]:

@@ -3,8 +3,9 @@
 A specification is built in, by name, or a TOML file:
 
     name = "my-study"
-    configuration = "binding"               # or "joint": all five, the configuration a parameter;
-                                            # or a file of your own, from the folder of this one
+    configuration = "binding"               # or a file of your own, from the folder of this one;
+                                            # or a list of both, or "joint", the paper's five: the
+                                            # configuration is then a parameter
     models = ["BERT"]                       # the paper's, or those of [transformers]
     seq_lens = ["256K"]
     objectives = ["area", "latency"]        # also energy, traffic, energy_delay; minimised
@@ -42,9 +43,12 @@ from typing import Any
 from evaluators.accounting import PUBLISHED, Accounting
 from evaluators.behaviour import behaviour
 from evaluators.workload import Workload, seq_len_label
-from search_spaces.space import SearchSpace, joint_space, space
+from search_spaces.domains import ATTENTION
+from search_spaces.space import SearchSpace, joint_space
 
 JOINT = "joint"
+"""Stands for the five configurations of attention."""
+
 SAMPLERS = ("tpe", "nsga2", "nsga3", "random", "qmc", "grid", "gp")
 
 
@@ -54,7 +58,7 @@ class Specification:
 
     Attributes:
         name: what its folder and its Optuna study are called.
-        configuration: a configuration, the absolute path of a user's file of one, or 'joint'.
+        configurations: what is searched: names, and the absolute paths of a user's files.
         workloads: what every design is evaluated on.
         objectives: names of `studies.objectives.OBJECTIVES`, minimised.
         bounds: metric -> upper bound on every workload.
@@ -73,7 +77,7 @@ class Specification:
     """
 
     name: str
-    configuration: str
+    configurations: tuple[str, ...]
     workloads: tuple[Workload, ...]
     objectives: tuple[str, ...] = ("area", "latency")
     bounds: Mapping[str, float] = field(default_factory=dict)
@@ -101,12 +105,14 @@ class Specification:
     def space(self) -> SearchSpace:
         """The search space, overrides applied."""
         seq_lens = [workload.seq_len for workload in self.workloads]
-        default = (
-            joint_space(seq_lens)
-            if self.configuration == JOINT
-            else space(self.configuration, seq_lens)
-        )
-        return default.override(self.overrides)
+        return joint_space(seq_lens, self.configurations).override(self.overrides)
+
+    @property
+    def configuration(self) -> str | list[str]:
+        """The configurations as a study's TOML has them: a name, 'joint', or a list."""
+        if self.configurations == ATTENTION:
+            return JOINT
+        return list(self.configurations) if len(self.configurations) > 1 else self.configurations[0]
 
     def identity(self) -> dict[str, Any]:
         """Return all that the result of a trial depends on, by name, as plain values.

@@ -9,15 +9,15 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-from evaluators.accounting import SRAM_SOURCES, Accounting
+from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import canonical, described
 from evaluators.describe.reading import is_path
-from evaluators.errors import InputError, shown
+from evaluators.errors import InputError, known_are, shown
 from evaluators.foreign import read_text
 from evaluators.foreign_toml import Lines, Table, check_sizes
 from evaluators.protocol import evaluator
 from evaluators.workload import TRANSFORMERS, Transformer, Workload, parse_seq_len
-from search_spaces.domains import CONFIGURATIONS
+from search_spaces.domains import ATTENTION, CONFIGURATIONS
 from search_spaces.space import SearchSpace
 from studies.objectives import BOUNDABLE, OBJECTIVES
 from studies.specification import JOINT, SAMPLERS, Specification
@@ -102,8 +102,21 @@ def checked_name(name: str) -> str:
     return name
 
 
-def _configuration(table: Table, folder: Path | None) -> str:
-    given: str = table.get("configuration", str, "a configuration", required=True)
+def _configurations(table: Table, folder: Path | None) -> tuple[str, ...]:
+    key = "configuration"
+    given = table.get(key, (str, list), "a configuration or a list of them", required=True)
+    listed = [given] if isinstance(given, str) else table.list(key, str, "configurations")
+    names = [
+        name
+        for each in listed
+        for name in (ATTENTION if each == JOINT else (_configuration(table, each, folder),))
+    ]
+    if len(set(names)) < len(names):
+        raise table.error(key, "give each one once")
+    return tuple(names)
+
+
+def _configuration(table: Table, given: str, folder: Path | None) -> str:
     if not is_path(given):
         table.one_of("configuration", given, (*CONFIGURATIONS, JOINT))
         return given
@@ -112,22 +125,26 @@ def _configuration(table: Table, folder: Path | None) -> str:
     return name
 
 
+def _accounting(table: Table) -> Accounting:
+    name = table.get("accounting", str, "an accounting", default="published")
+    sram = table.get("sram", str, "a source of SRAMs", default="")
+    table.checked("accounting", lambda: Accounting.parse(name))
+    return table.checked("sram", lambda: Accounting.parse(name, sram))
+
+
 def _specification(table: Table, folder: Path | None) -> Specification:
     table.only(_KEYS, "a study")
     name = table.get("name", str, "a name", required=True)
-    configuration = _configuration(table, folder)
+    configurations = _configurations(table, folder)
     sampler = table.get("sampler", str, "a sampler", default="tpe")
     table.one_of("sampler", sampler, SAMPLERS)
     time_limit_s = table.positive("time_limit_s", "a number of seconds")
-    accounting = table.get("accounting", str, "an accounting", default="published")
-    sram = table.get("sram", str, "a source of SRAMs", default="table")
-    table.one_of("sram", sram, SRAM_SOURCES)
     constraints = table.table("constraints", "a table of upper bounds")
     constraints.only((*BOUNDABLE, "registers"), "constraints")
     bounds = {each: constraints.positive(each, "a number") for each in BOUNDABLE}
     study = Specification(
         name=table.checked("name", lambda: checked_name(name)),
-        configuration=configuration,
+        configurations=configurations,
         workloads=_workloads(table),
         objectives=_objectives(table),
         bounds={each: bound for each, bound in bounds.items() if bound is not None},
@@ -143,7 +160,7 @@ def _specification(table: Table, folder: Path | None) -> Specification:
         time_limit_s=time_limit_s,
         batch=table.count("batch", least=1, most=LARGEST_BATCH, default=16),
         evaluator=table.get("evaluator", str, "an evaluator", default="analytical"),
-        accounting=table.checked("accounting", lambda: Accounting.parse(accounting, sram)),
+        accounting=_accounting(table),
         pinned=table.get("pinned", bool, "true or false", default=True),
     )
     table.checked("evaluator", lambda: evaluator(study.evaluator))
@@ -180,7 +197,7 @@ def _workloads(table: Table) -> tuple[Workload, ...]:
         if model not in known:
             raise table.error(
                 "models",
-                f"'{model}' is unknown; known are {', '.join(known)}; "
+                f"'{model}' is unknown; {known_are(model, known)}; "
                 f"[transformers.{model}] would describe it",
             )
     seq_lens = [table.checked("seq_lens", partial(_seq_len, each)) for each in given]

@@ -100,8 +100,7 @@ def engine() -> str:
     from evaluators.protocol import evaluator  # noqa: PLC0415
 
     setting = Setting.parse({})
-    design = Designs.of(**setting.defaults())
-    ((_, evaluations),) = evaluate_pinned(setting, design, evaluator("analytical"))
+    ((_, evaluations),) = evaluate_pinned(setting, Designs.of(), evaluator("analytical"))
     latency_s = float(evaluations.metrics["latency_s"][0])
     _expect("118.279", f"{latency_s:.6g}", "latency of +Binding, BERT 256K, in s")
     return f"+Binding, BERT 256K: {latency_s:.6g} s, as published"
@@ -239,11 +238,9 @@ def timeloop_front_end() -> str:
     """What it makes of one loop nest, QK of +Binding, against the input that we print."""
     import yaml  # noqa: PLC0415
 
-    from evaluators.accounting import PUBLISHED  # noqa: PLC0415
     from evaluators.timeloop import front_end, inputs  # noqa: PLC0415
 
-    config, workload, design = _paper_point()
-    request = inputs.requests(config, workload, design, PUBLISHED)[0]
+    request = inputs.requests(_paper_point())[0]
     flat = front_end.flat_file(request)
     ours = yaml.safe_load(inputs.flat_input(request))
     for section in ("problem", "mapping"):
@@ -251,26 +248,26 @@ def timeloop_front_end() -> str:
     return f"{front_end.find()} makes of our input what we print"
 
 
-def _paper_point() -> Any:
-    """Return the paper's +Binding, BERT at 1K tokens, and its resolved design."""
+def _paper_point(**sizes: int) -> Any:
+    """Return the loop nests of the paper's +Binding for BERT at 1K tokens, at other sizes."""
+    import numpy as np  # noqa: PLC0415
+
     from evaluators.accounting import PUBLISHED  # noqa: PLC0415
-    from evaluators.analytical.configurations import CONFIGURATIONS  # noqa: PLC0415
+    from evaluators.engine.evaluator import nests_of  # noqa: PLC0415
     from evaluators.protocol import evaluator  # noqa: PLC0415
     from evaluators.workload import TRANSFORMERS, Workload  # noqa: PLC0415
     from studies.paper import paper_design  # noqa: PLC0415
 
     workload = Workload(TRANSFORMERS["BERT"], 1024)
     design = paper_design("binding", workload)
+    design = design.with_columns({name: np.array([size]) for name, size in sizes.items()})
     resolved = evaluator("analytical").evaluate("binding", workload, design, PUBLISHED).designs
-    return CONFIGURATIONS["binding"], workload, resolved
+    return nests_of("binding", workload, resolved, PUBLISHED)
 
 
 def accelergy() -> str:
     """Its tables of +Binding's chip, small for CACTI's sake, against our components."""
-    import numpy as np  # noqa: PLC0415
-
-    from evaluators.accounting import PUBLISHED  # noqa: PLC0415
-    from evaluators.analytical.architecture import storage  # noqa: PLC0415
+    from evaluators.engine.costs import prices  # noqa: PLC0415
     from evaluators.timeloop import accelergy as tables  # noqa: PLC0415
     from evaluators.timeloop import audit, versions  # noqa: PLC0415
     from evaluators.timeloop.run import run  # noqa: PLC0415
@@ -284,15 +281,13 @@ def accelergy() -> str:
             time_limit_s=_RUN_LIMIT_S,
         )
 
-    config, _, design = _paper_point()
-    small = {"array_rows": 8, "array_cols": 8, "vector_lanes": 8, "buffer_bytes": 1 << 16}
-    design = design.with_columns(**{name: np.array([value]) for name, value in small.items()})
-    own = audit.prices(storage(design, scaled_registers=False))
-    theirs = audit.prices(tables.components(config, design, PUBLISHED, made))
+    nests = _paper_point(array_rows=8, array_cols=8, vector_lanes=8, buffer_bytes=1 << 16)
+    own = audit.prices(prices(nests))
+    theirs = audit.prices(tables.components(nests, made))
     differing = versions.differing(own, theirs)
     if not differing:
         return "prices a chip of +Binding as the paper"
-    changes = versions.recognised(own, theirs, design)
+    changes = versions.recognised(own, theirs, audit.register_rows(nests))
     because = "; ".join(f"{each.since} {each.what}" for each in changes or ())
     raise Wrong(
         "it prices a chip of +Binding otherwise than the paper ("

@@ -14,6 +14,7 @@ from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.checks import problems
 from evaluators.describe.reading import (
     ACCELERATORS,
+    Misread,
     accelerator,
     is_path,
     shipped,
@@ -23,7 +24,7 @@ from evaluators.engine.choices import resolved
 from evaluators.engine.columns import all_shared
 from evaluators.engine.costs import Costs
 from evaluators.engine.nests import Nests
-from evaluators.errors import InputError, shown
+from evaluators.errors import InputError, did_you_mean, shown
 from evaluators.files import write_atomically
 from evaluators.workload import Workload, parse_seq_len, parse_shape, transformer
 
@@ -37,10 +38,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    checked = accelerator(options.file)
-    found = problems(checked)
+    try:
+        checked = accelerator(options.file)
+        found = problems(checked)
+    except Misread as error:
+        found = list(error.problems)
     for each in found:
-        print(f"{options.file}: {each}")
+        print(each)
     if found:
         print(f"{len(found)} problem{'s' * (len(found) > 1)}")
         return FOUND_WANTING
@@ -53,33 +57,23 @@ def _described(checked: Accelerator, options: argparse.Namespace) -> str:
     workload = Workload(shape, parse_seq_len(options.seq_len))
     accounting = Accounting.parse("corrected")
     columns = _design(checked, options.design)
-    design = resolved(checked, workload, columns, accounting)
+    design = resolved(checked, workload, columns, accounting, 1)
     nests = Nests(checked, workload, all_shared(design), accounting)
     return description(nests, Costs(nests))
 
 
 def _design(checked: Accelerator, given: str) -> dict[str, np.ndarray]:
-    """Read 'NAME=VALUE,...' over the defaults."""
+    """Read 'NAME=VALUE,...'."""
     parameters = checked.all_parameters
-    columns = {
-        name: np.array([each.default])
-        for name, each in parameters.items()
-        if each.default is not None and each.rule is None
-    }
+    columns: dict[str, np.ndarray] = {}
     for term in given.split(",") if given else []:
         name, equals, value = term.partition("=")
         if not equals or name not in parameters:
             raise InputError(
-                f"design '{shown(term)}': write NAME=VALUE with one of {', '.join(parameters)}"
+                f"design '{shown(term)}': {did_you_mean(name, parameters)}"
+                f"write NAME=VALUE with one of {', '.join(parameters)}"
             )
-        each = parameters[name]
-        try:
-            number = each.labels.index(value) if value in each.labels else float(value)
-        except ValueError:
-            raise InputError(f"design '{shown(term)}': '{shown(value)}' is no number") from None
-        if not each.real and (number != int(number) or not 0 <= number < 2**62):
-            raise InputError(f"design '{shown(term)}': {name} takes a whole number")
-        columns[name] = np.array([number if each.real else int(number)])
+        columns[name] = np.array([parameters[name].read(value)])
     return columns
 
 

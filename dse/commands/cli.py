@@ -14,22 +14,75 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
-from dse.commands import streams
+from dse.commands import completion, streams
 from dse.execution import interruption
-from evaluators.errors import LONGEST_SENTENCE, EvaluationError, InputError, shown
+from dse.study.place import RUNS
+from evaluators.errors import (
+    LONGEST_SENTENCE,
+    EvaluationError,
+    InputError,
+    did_you_mean,
+    known_are,
+    shown,
+)
 from evaluators.foreign import integer
+
+CONFIGURATION = "binding"
+"""What is evaluated where none is named."""
 
 FOUND_WANTING = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 
 
+class _Version(argparse.Action):
+    """Print the version that is installed, and end."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, *values: object, **named: object
+    ) -> NoReturn:
+        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
+        try:
+            print(f"attention-dse {version('attention-dse')}")
+        except PackageNotFoundError:
+            print("attention-dse, of a source tree that is not installed")
+        parser.exit()
+
+
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one sentence on standard error."""
+    """A parser whose errors are one sentence on standard error, with what may have been meant.
+
+    Attributes:
+        has: what else there is to say of an argument that it does not know.
+
+    """
+
+    has = ""
+
+    def parse_known_args(  # type: ignore[override]
+        self,
+        args: Sequence[str] | None = None,
+        namespace: argparse.Namespace | None = None,
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse, and refuse here what this parser does not know: it knows its own options."""
+        options, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            meant = did_you_mean(unknown[0].partition("=")[0], self._option_string_actions)
+            self.error(f"unknown argument '{shown(unknown[0])}'; {meant}{self.has}".rstrip("; "))
+        return options, unknown
+
+    def _check_value(self, action: argparse.Action, value: str) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(
+                action,
+                f"'{shown(value)}' is unknown; {known_are(value, action.choices)}",
+            )
 
     def error(self, message: str) -> NoReturn:
         line = shown(message, LONGEST_SENTENCE)
-        self.exit(BAD_INPUT, f"{self.prog}: {line}; see {self.prog} --help\n")
+        end = " " if line.endswith("?") else "; "
+        self.exit(BAD_INPUT, f"{self.prog}: {line}{end}see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,8 +102,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     try:
-        options = _parser().parse_args(arguments)
+        parser = _parser(completion.typed() or arguments)
+        completion.offer(parser)
+        options = parser.parse_args(arguments)
         return _carry_out(options)
+    except InputError as error:
+        print(f"dse {arguments[0]}: {error}", file=sys.stderr)
+        return BAD_INPUT
     except KeyboardInterrupt:
         print("dse: stopped", file=sys.stderr)
         return INTERRUPTED
@@ -64,9 +122,6 @@ def _carry_out(options: argparse.Namespace) -> int:
         failure = streams.output_failure()
         if failure and code == 0:
             raise EvaluationError(f"the output could not be written: {failure}")
-    except InputError as error:
-        print(f"dse {options.command}: {error}", file=sys.stderr)
-        return BAD_INPUT
     except EvaluationError as error:
         print(f"dse {options.command}: {error}", file=sys.stderr)
         return FOUND_WANTING
@@ -94,15 +149,20 @@ def _loaded(module: str) -> ModuleType:
     return loaded
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Build the parser; what `evaluate` takes follows from the accelerator that is named."""
     parser = _Parser(
-        prog="dse", description="Design-space exploration of attention accelerators (FuseMax)."
+        prog="dse",
+        description="Design-space exploration of attention accelerators (FuseMax).",
+        epilog='shell completion: eval "$(register-python-argcomplete dse)"',
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _reproduce(commands)
     _verify(commands)
-    _evaluate(commands)
+    _evaluate(commands, arguments)
     _accelerator(commands)
+    _machine(commands)
     _loopnest(commands)
     _model(commands)
     _study(commands)
@@ -199,7 +259,8 @@ def _reproduce(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--reference",
         type=Path,
         metavar="DIR",
-        help="also compare with the published tables in this folder, as dse verify does",
+        help="also compare with the published tables in this folder, as dse verify does "
+        "(default: no)",
     )
     _evaluator(parser)
     _json(parser)
@@ -229,40 +290,75 @@ def _verify(commands: argparse._SubParsersAction[_Parser]) -> None:
     _json(parser)
 
 
-def _evaluate(commands: argparse._SubParsersAction[_Parser]) -> None:
+class _Set(argparse.Action):
+    """Takes the value of an accelerator's parameter into `parameters`."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        del parser, option_string
+        namespace.parameters = {**namespace.parameters, self.metavar: values}
+
+
+def _parameters(parser: _Parser, arguments: Sequence[str]) -> None:
+    """Add an option for each parameter that the accelerator declares, its machine's among them."""
+    from evaluators.describe.catalogue import described  # noqa: PLC0415
+
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    finder.add_argument("--configuration", default=CONFIGURATION)
+    try:
+        name = finder.parse_known_args(arguments)[0].configuration
+    except argparse.ArgumentError:  # it has no value: the parser will say so
+        return
+    try:
+        declared = described(name).all_parameters
+    except InputError:
+        if completion.typed():  # a name that is being typed
+            return
+        raise
+    group = parser.add_argument_group(f"parameters of {shown(name)}")
+    parser.has = f"{shown(name)} has {', '.join(declared)}"
+    parser.set_defaults(parameters={})
+    for each in declared.values():
+        group.add_argument(
+            f"--{each.name.replace('_', '-')}",
+            action=_Set,
+            dest=f"parameter {each.name}",
+            default=argparse.SUPPRESS,
+            metavar=each.name,
+            help=f"{each.help} ({each.left_open})".replace("%", "%%"),
+        )
+
+
+def _evaluate(commands: argparse._SubParsersAction[_Parser], arguments: Sequence[str]) -> None:
     parser = _command(
         commands,
         "evaluate",
         "evaluate one design on one workload, or a table of designs",
         "dse evaluate --configuration binding --model BERT --seq-len 256K --array-rows 128",
     )
-    parser.add_argument("--configuration", metavar="NAME", help="default: binding")
+    parser.add_argument(
+        "--configuration",
+        metavar="NAME",
+        help="dse accelerator list names them; or FILE.toml (default: binding)",
+    )
     parser.add_argument("--model", metavar="NAME", help="BERT, TrXL, T5 or XLM (default: BERT)")
     parser.add_argument(
-        "--shape", metavar="B,D,E,F,H,S", help="a transformer of your own instead of --model"
+        "--shape",
+        metavar="B,D,E,F,H,S",
+        help="a transformer of your own instead of --model (default: none)",
     )
     parser.add_argument("--seq-len", metavar="TOKENS", help="as 262144, 256K or 1M (default: 256K)")
-    for name, text in (
-        ("array-rows", "rows of the 2D array (default: 256)"),
-        ("array-cols", "columns of the 2D array (default: 256)"),
-        ("vector-lanes", "lanes of the 1D array (default: 256)"),
-        ("buffer-bytes", "global buffer (default: the paper's for the configuration)"),
-        ("query-tiles", "query tiles resident in the buffer; 0, the default: the most that fit"),
-        ("pe-registers", "rows of a PE's register file; 0, the default: the paper's rule"),
-        ("lane-registers", "rows of a lane's register file; 0, the default: the paper's rule"),
-    ):
-        parser.add_argument(f"--{name}", metavar="N", help=text)
-    parser.add_argument(
-        "--binding",
-        metavar="NAME=VALUE,...",
-        help="every binding choice of flat, as query_rows=64,keeps_q=1,... (default: the paper's "
-        "on its own machine, else the best)",
-    )
     parser.add_argument(
         "--sram",
         metavar="SOURCE",
-        help="of the buffer's costs: table, or cacti to have live CACTI compute what the table "
-        "lacks (default: table)",
+        help="of the costs of a buffer that the table lacks: exact refuses it, 'next larger' "
+        "takes the table's next larger, cacti has live CACTI compute it (default: exact under the "
+        "published accounting, else next larger)",
     )
     parser.add_argument(
         "--accounting",
@@ -273,13 +369,19 @@ def _evaluate(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--designs",
         type=Path,
         metavar="FILE",
-        help="a table of designs (.parquet, .csv or .jsonl) with columns named as the options",
+        help="a table of designs (.parquet, .csv or .jsonl) with columns named as the options "
+        "(default: one design)",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="with --designs: where the results go"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="with --designs, which needs it: where the results go (no default)",
     )
     _evaluator(parser)
     _json(parser)
+    if arguments[:1] == ["evaluate"]:
+        _parameters(parser, arguments)
 
 
 def _accelerator(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -292,19 +394,41 @@ def _accelerator(commands: argparse._SubParsersAction[_Parser]) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     check = _action(actions, "check", "check an accelerator, and describe it if nothing is wrong")
     check.add_argument("file", metavar="FILE", help="FILE.toml, or the name of a shipped one")
-    check.add_argument("--model", default="BERT", metavar="NAME", help="default: BERT")
-    check.add_argument("--shape", metavar="B,D,E,F,H,S", help="instead of --model")
-    check.add_argument("--seq-len", default="256K", metavar="TOKENS", help="default: 256K")
     check.add_argument(
-        "--design", default="", metavar="NAME=VALUE,...", help="parameters that are not the default"
+        "--model", default="BERT", metavar="NAME", help="BERT, TrXL, T5 or XLM (default: BERT)"
+    )
+    check.add_argument("--shape", metavar="B,D,E,F,H,S", help="instead of --model (default: none)")
+    check.add_argument(
+        "--seq-len", default="256K", metavar="TOKENS", help="as 262144 or 256K (default: 256K)"
+    )
+    check.add_argument(
+        "--design",
+        default="",
+        metavar="NAME=VALUE,...",
+        help="parameters that are not the file's (default: all the file's)",
     )
     _action(actions, "list", "list the accelerators that ship")
     show = _action(actions, "show", "print an accelerator's file")
-    show.add_argument("name", metavar="NAME")
+    show.add_argument("name", metavar="NAME", help="of a shipped one, or FILE.toml")
     new = _action(actions, "new", "write a file that builds on another, to start from")
     new.add_argument("name", metavar="NAME", help="what the accelerator is called")
-    new.add_argument("--base", default="binding", metavar="NAME", help="default: binding")
+    new.add_argument(
+        "--base", default="binding", metavar="NAME", help="what it builds on (default: binding)"
+    )
     new.add_argument("--file", metavar="FILE", help="where to (default: NAME.toml)")
+
+
+def _machine(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "machine",
+        "list and show machines as files: published chips to build on",
+        "dse machine show tpu_v4i",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    _action(actions, "list", "list the machines that ship, with their sizes")
+    show = _action(actions, "show", "print a machine's file")
+    show.add_argument("name", metavar="NAME")
 
 
 def _loopnest(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -361,34 +485,49 @@ def _study(commands: argparse._SubParsersAction[_Parser]) -> None:
     run.add_argument(
         "study", metavar="STUDY", help="a name, as binding-bert or pareto, or FILE.toml"
     )
-    run.add_argument("--name", metavar="NAME", help="what the study is called, if not its own name")
+    run.add_argument(
+        "--name", metavar="NAME", help="what the study is called (default: its own name)"
+    )
     for name, kind, text in (
-        ("trials", _positive, "designs to try"),
-        ("time-limit-s", _seconds, "start no batch after so many seconds"),
-        ("seed", _seed, "of the sampler"),
-        ("batch", _batch, "designs asked for at a time"),
+        ("trials", _positive, "designs to try (default: the study's; built-in ones have 300)"),
+        ("time-limit-s", _seconds, "start no batch after so many seconds (default: the study's)"),
+        ("seed", _seed, "of the sampler (default: the study's; built-in ones have 0)"),
+        ("batch", _batch, "designs asked for at a time (default: the study's; else 16)"),
     ):
         run.add_argument(f"--{name}", type=kind, metavar="N", help=text)
-    run.add_argument("--sampler", metavar="NAME", help="tpe, nsga2, nsga3, random, qmc, grid or gp")
-    run.add_argument("--evaluator", metavar="NAME", help="analytical or timeloop")
+    run.add_argument(
+        "--sampler",
+        metavar="NAME",
+        help="tpe, nsga2, nsga3, random, qmc, grid or gp (default: the study's; else tpe)",
+    )
+    run.add_argument(
+        "--evaluator",
+        metavar="NAME",
+        help="analytical or timeloop (default: the study's; else analytical)",
+    )
     _mapping(run)
     run.add_argument(
-        "--accounting", metavar="NAME", help="published, corrected, or corrections joined by +"
+        "--accounting",
+        metavar="NAME",
+        help="published, corrected, or corrections joined by + (default: the study's; else "
+        "published)",
     )
     _driving(run)
 
     resume = _action(actions, "resume", "continue a study from its database")
-    resume.add_argument("study", metavar="NAME")
-    resume.add_argument("--trials", type=_positive, metavar="N", help="designs to try in all")
+    resume.add_argument("study", metavar="NAME", help="of a study that was run")
+    resume.add_argument(
+        "--trials", type=_positive, metavar="N", help="designs to try in all (default: as before)"
+    )
     _driving(resume)
 
     _out(_action(actions, "list", "list the studies that were run"))
     show = _action(actions, "show", "show where a study stands")
-    show.add_argument("study", metavar="NAME")
+    show.add_argument("study", metavar="NAME", help="of a study that was run")
     _out(show)
     _json(show)
     export = _action(actions, "export", "write a study's trials as one table")
-    export.add_argument("study", metavar="NAME")
+    export.add_argument("study", metavar="NAME", help="of a study that was run")
     export.add_argument("file", type=Path, metavar="FILE", help=".parquet, .csv or .jsonl")
     _out(export)
 
@@ -409,10 +548,19 @@ def _front(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _command(
         commands,
         "front",
-        "show a study's front, how good it is, and how the paper's points stand",
+        "show studies' fronts, how good they are, and how the paper's points stand",
         "dse front binding-bert",
     )
-    parser.add_argument("study", metavar="NAME", help="a study that was run, or a collection")
+    parser.add_argument(
+        "study", metavar="NAME", nargs="+", help="a study that was run, or a collection"
+    )
+    parser.add_argument(
+        "--figure",
+        type=Path,
+        metavar="FILE",
+        help="draw the fronts beside figure 12: FILE.pdf, .png or .svg (default: a collection's "
+        "alone, in its folder)",
+    )
     _out(parser)
     _json(parser)
 
@@ -421,11 +569,20 @@ def _confirm(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _command(
         commands,
         "confirm",
-        "evaluate the paper's points or a study's front with Timeloop, and compare",
+        "evaluate the paper's points, a study's front or a table of designs with Timeloop, and "
+        "compare",
         "dse confirm paper --limit 3",
     )
-    parser.add_argument("study", metavar="NAME", help="a study that was run, or paper")
-    parser.add_argument("--limit", type=_positive, metavar="N", help="the first N designs alone")
+    parser.add_argument("study", metavar="NAME", nargs="?", help="a study that was run, or paper")
+    parser.add_argument(
+        "--designs",
+        type=Path,
+        metavar="FILE",
+        help="instead of NAME: a table as of `dse evaluate --designs` (default: none)",
+    )
+    parser.add_argument(
+        "--limit", type=_positive, metavar="N", help="the first N designs alone (default: all)"
+    )
     parser.set_defaults(evaluator="timeloop")
     _mapping(parser)
     _workers(parser)
@@ -440,11 +597,18 @@ def _dashboard(commands: argparse._SubParsersAction[_Parser]) -> None:
         "show Optuna's dashboard on a snapshot of a study",
         "dse dashboard binding-bert --port 8080",
     )
-    parser.add_argument("study", metavar="NAME")
+    parser.add_argument("study", metavar="NAME", help="of a study that was run")
     _out(parser)
     parser.add_argument("--storage", metavar="URL", help="Optuna's database (default: SQLite)")
-    parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
-    parser.add_argument("--port", type=_port, default=8080, metavar="N", help="default: 8080")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="where to listen (default: 127.0.0.1, this machine alone)",
+    )
+    parser.add_argument(
+        "--port", type=_port, default=8080, metavar="N", help="of that address (default: 8080)"
+    )
 
 
 def _action(actions: argparse._SubParsersAction[_Parser], name: str, summary: str) -> _Parser:
@@ -457,7 +621,7 @@ def _out(parser: _Parser) -> None:
     parser.add_argument(
         "--out",
         type=Path,
-        default=Path("runs"),
+        default=RUNS,
         metavar="DIR",
         help="where the studies are (default: runs)",
     )
@@ -465,10 +629,22 @@ def _out(parser: _Parser) -> None:
 
 def _workers(parser: _Parser) -> None:
     parser.add_argument(
-        "--executor", default="serial", metavar="NAME", help="serial, processes or ray"
+        "--executor",
+        default="serial",
+        metavar="NAME",
+        help="serial, processes or ray (default: serial)",
     )
-    parser.add_argument("--workers", type=_positive, metavar="N", help="default: the usable cores")
-    parser.add_argument("--ray-address", metavar="ADDRESS", help="of a Ray cluster to use")
+    parser.add_argument(
+        "--workers",
+        type=_positive,
+        metavar="N",
+        help="evaluations at a time, of a parallel executor (default: the usable cores)",
+    )
+    parser.add_argument(
+        "--ray-address",
+        metavar="ADDRESS",
+        help="of a Ray cluster to use (default: Ray on this machine)",
+    )
 
 
 def _driving(parser: _Parser) -> None:

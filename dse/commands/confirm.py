@@ -13,7 +13,7 @@ import textwrap
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import compress
+from itertools import compress, islice
 
 import numpy as np
 
@@ -22,11 +22,10 @@ from dse.execution.batch import jobs as study_jobs
 from dse.execution.executors import Job, executor, run_job
 from dse.reports import text
 from dse.study.home import stored
-from evaluators.accounting import PUBLISHED, Correction
-from evaluators.analytical.architecture import Storage, storage
-from evaluators.analytical.engine import AnalyticalEvaluator
-from evaluators.engine.loopnest import LoopNest
-from evaluators.errors import InputError
+from evaluators.accounting import PUBLISHED
+from evaluators.engine.costs import Prices, prices
+from evaluators.engine.evaluator import AnalyticalEvaluator, Batch, nests_of
+from evaluators.errors import InputError, shown
 from evaluators.protocol import EINSUM_METRICS, METRICS, Evaluations, Runs
 from evaluators.timeloop import audit, versions
 from evaluators.workload import seq_len_label
@@ -88,9 +87,16 @@ class Confirmation:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate, compare and print; return 1 where a metric differs or a run failed."""
-    jobs = list(_jobs(options))[: options.limit]
+    if (options.study is None) == (options.designs is None):
+        raise InputError(
+            "give one of NAME, a study that was run or paper, and --designs FILE, a table of "
+            "designs"
+        )
+    jobs, left_out = _jobs(options)
     if not jobs:
-        raise InputError(f"{options.study} has no feasible design to confirm")
+        first = f"; the first: {left_out[0]}" if left_out else ""
+        what = shown(options.study or options.designs, 200)
+        raise InputError(f"{what} has no feasible design to confirm{first}")
     start = time.perf_counter()
     with executor(options.executor, options.workers, options.ray_address) as workers:
         theirs = workers.evaluate(
@@ -118,12 +124,13 @@ def run(options: argparse.Namespace) -> int:
             "prices": found.prices,
             "changes": [each.since for each in found.changes or ()],
             "failures": failures,
+            "left_out": left_out,
             "runs": vars(runs),
             "seconds": seconds,
         }
         print(json.dumps(summary, indent=1))
     else:
-        for line in (*(_report(found) if any(whole) else ()), *_failed(failures)):
+        for line in (*(_report(found) if any(whole) else ()), *_failed(failures), *left_out):
             print(line)
         print(
             f"{sum(whole)} designs{': ' + _verdict(found) if any(whole) else ''}"
@@ -138,24 +145,25 @@ def confirmation(
     jobs: Sequence[Job], ours: Sequence[Evaluations], theirs: Sequence[Evaluations]
 ) -> Confirmation:
     """Compare designs that both evaluators evaluated, `theirs` with the columns of an audit."""
-    prices: dict[str, float] = {}
+    apart: dict[str, float] = {}
     changes: set[versions.Change] | None = set()
     recounted = []
     for job, our, their in zip(jobs, ours, theirs, strict=True):
-        parts = _parts(job, our)
+        nests = nests_of(job.configuration, job.workload, our.designs, job.accounting)
+        parts = prices(nests)
         own = audit.prices(parts)
         given = {name: float(their.metrics[name][0]) for name in own if name in their.metrics}
         differing = versions.differing(own, given)
         recounted.append(_repriced(job, our, audit.priced(parts, given)) if differing else our)
-        known = versions.recognised(own, given, our.designs)
+        known = versions.recognised(own, given, audit.register_rows(nests))
         changes = None if changes is None or known is None else changes | set(known)
         for name, factor in differing.items():
-            prices[name] = max(prices.get(name, 1.0), factor, key=lambda each: abs(each - 1))
+            apart[name] = max(apart.get(name, 1.0), factor, key=lambda each: abs(each - 1))
     estimate = _compare_estimates(jobs, theirs)
     return Confirmation(
         deviations=[*compare(jobs, ours, theirs), estimate],
         recounted=[*compare(jobs, recounted, theirs), estimate],
-        prices=prices,
+        prices=apart,
         changes=None if changes is None else tuple(c for c in versions.CHANGES if c in changes),
     )
 
@@ -186,14 +194,9 @@ def _compare_estimates(jobs: Sequence[Job], theirs: Sequence[Evaluations]) -> De
     return worst
 
 
-def _parts(job: Job, our: Evaluations) -> Storage:
-    """Return our components of a job's design."""
-    return storage(our.designs, scaled_registers=job.accounting.repairs(Correction.Q2))
-
-
-def _repriced(job: Job, our: Evaluations, parts: Storage) -> Evaluations:
+def _repriced(job: Job, our: Evaluations, parts: Prices) -> Evaluations:
     """Evaluate a job's design with our counts at other prices."""
-    engine = AnalyticalEvaluator(lambda *_: (our.designs, LoopNest, parts), chunk=1)
+    engine = AnalyticalEvaluator(lambda nests: Batch(nests, parts))
     return engine.evaluate(
         job.configuration, job.workload, our.designs, job.accounting, breakdown=True
     )
@@ -265,21 +268,30 @@ def _pairs(our: Evaluations, their: Evaluations) -> Iterator[tuple[str, np.ndarr
             yield f"einsum {name}", getattr(part, name), getattr(their.einsums[einsum], name)
 
 
-def _jobs(options: argparse.Namespace) -> Iterator[Job]:
-    """Return the designs to confirm, one a job: the paper's points, or a study's front."""
-    if options.study == PAPER:
-        for point in points():
-            for row in range(len(point.designs)):
-                design = point.designs.take([row])
-                yield Job(
-                    "analytical",
-                    point.configuration,
-                    point.workload,
-                    design,
-                    PUBLISHED,
-                    breakdown=True,
-                )
-        return
+def _jobs(options: argparse.Namespace) -> tuple[list[Job], list[str]]:
+    """Return the designs to confirm, one a job, and what is said of those that are left out."""
+    if options.designs is not None:
+        from dse.commands.confirm_designs import jobs_of  # noqa: PLC0415
+
+        return jobs_of(options.designs, options.limit)
+    jobs = _of_the_paper() if options.study == PAPER else _of_a_front(options)
+    return list(islice(jobs, options.limit)), []
+
+
+def _of_the_paper() -> Iterator[Job]:
+    for point in points():
+        for row in range(len(point.designs)):
+            yield Job(
+                "analytical",
+                point.configuration,
+                point.workload,
+                point.designs.take([row]),
+                PUBLISHED,
+                breakdown=True,
+            )
+
+
+def _of_a_front(options: argparse.Namespace) -> Iterator[Job]:
     folder = options.out / options.study
     study = stored(folder)
     front = study_tables.front(study, study_tables.trials(study, folder))

@@ -6,20 +6,19 @@ import argparse
 import json
 from typing import Any
 
+from analysis.results import breakdown_of, metric_columns, parameter_columns
 from dse.reports.account import account
 from dse.results.designs import (
     LABEL_DEFAULTS,
     Setting,
-    check_has,
     evaluate_pinned,
-    parse_binding,
-    parse_parameter,
     reasons,
     warnings,
 )
-from evaluators.design import PARAMETERS, Designs
+from evaluators.describe.catalogue import described
+from evaluators.design import Designs
 from evaluators.errors import InputError
-from evaluators.protocol import EINSUM_METRICS, Evaluations, Evaluator, Runs, evaluator
+from evaluators.protocol import Evaluations, Evaluator, Runs, evaluator
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,8 +28,8 @@ def run(options: argparse.Namespace) -> int:
     if "designs" in given or "out" in given:
         from dse.results.design_tables import evaluate_file  # noqa: PLC0415
 
-        own = sorted(set(given) & {*LABEL_DEFAULTS, *PARAMETERS, "binding"})
-        if own or not {"designs", "out"} <= set(given):
+        own = sorted(set(given) & {*LABEL_DEFAULTS})
+        if own or given["parameters"] or not {"designs", "out"} <= set(given):
             raise InputError(
                 "--designs FILE and --out FILE go together and take no other option of a design; "
                 "give those as columns of the file"
@@ -41,14 +40,9 @@ def run(options: argparse.Namespace) -> int:
     if "model" in given and "shape" in given:
         raise InputError("--model and --shape both describe the transformer; give one of them")
     setting = Setting.parse({k: v for k, v in given.items() if k in LABEL_DEFAULTS})
-    for name in PARAMETERS:
-        if name in given:
-            check_has(setting.configuration, name)
-    parameters = setting.defaults() | {
-        name: parse_parameter(name, given[name]) for name in PARAMETERS if name in given
-    }
-    binding = parse_binding(given["binding"], setting) if "binding" in given else {}
-    evaluations = _evaluate_one(setting, Designs.of(**parameters, binding=binding), engine)
+    declared = described(setting.configuration).all_parameters
+    parameters = {name: declared[name].read(text) for name, text in options.parameters.items()}
+    evaluations = _evaluate_one(setting, Designs.of(**parameters), engine)
     if options.json:
         print(json.dumps(as_json(setting, evaluations, engine), indent=1))
     else:
@@ -70,22 +64,16 @@ def _evaluate_one(setting: Setting, design: Designs, engine: Evaluator) -> Evalu
 
 
 def as_json(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> dict[str, Any]:
-    """Return one evaluation: the columns of `evaluations`, its full design and its breakdown."""
-    designs = evaluations.designs
-    parameters = {name: int(column[0]) for name, column in designs.columns().items()}
+    """Return one evaluation: a row of `analysis.results.schema_of`, and its warnings."""
+    name = setting.configuration
+    columns = {
+        **parameter_columns(name, evaluations.designs),
+        **metric_columns(name, evaluations),
+    }
+    (breakdown,) = breakdown_of(evaluations)
     return {
         **setting.labels(engine),
-        **parameters,
-        **{name: float(column[0]) for name, column in evaluations.metrics.items()},
-        "binding": {name: int(column[0]) for name, column in designs.binding.items()},
-        "arrays": {
-            name: {"busy_s": float(busy[0]), "util": float(evaluations.util[name][0])}
-            for name, busy in evaluations.busy_s.items()
-        },
+        **{column: values.tolist()[0] for column, values in columns.items()},
         "warnings": warnings(setting, evaluations, engine),
-        "breakdown": [
-            {"einsum": name, "array": part.array}
-            | {metric: float(getattr(part, metric)[0]) for metric in EINSUM_METRICS}
-            for name, part in evaluations.einsums.items()
-        ],
+        "breakdown": breakdown,
     }

@@ -24,17 +24,19 @@ from dse.commands.study_tables import front, objective_columns, trials
 from dse.execution.batch import evaluate
 from dse.execution.executors import Serial
 from dse.reports import front_text
-from dse.results.parts import PART
+from dse.results.parts import part_schema
 from dse.results.sweep_parts import SweepParts
 from dse.results.trials import Trials
 from dse.study.home import stored
 from dse.study.samplers import distributions, params_of
+from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import described
+from evaluators.describe.parameters import LargestThatFits
 from evaluators.design import AUTOMATIC
 from evaluators.engine.rules import one_chip
+from evaluators.errors import InputError
 from evaluators.workload import TRANSFORMERS, Workload, seq_len_label
 from search_spaces.domains import parameters_of
-from search_spaces.parameter import Parameter
 from studies.builtin import COLLECTIONS
 from studies.pins import Pin, pins
 from studies.reference import reference
@@ -80,25 +82,38 @@ class Searched:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Report a study, or all of a collection and its figure 12; 1 if one has no feasible trial."""
-    searched = [_searched(options.out / name) for name in _names(options.study, options.out)]
+    """Report studies, of a collection with its figure 12; 1 if one has no feasible trial."""
+    names = [each for name in options.study for each in _names(name, options.out)]
+    searched = [_searched(options.out / name) for name in dict.fromkeys(names)]
     barren = [each.study.name for each in searched if each.front.empty]
     if barren:
         print(f"dse front: no trial of {', '.join(barren)} is feasible", file=sys.stderr)
         return 1
     reports = [report(each) for each in searched]
-    collected: dict[str, Any] = {"studies": reports}
-    if len(searched) > 1:
-        collected["figures"] = [
-            str(path) for path in _draw(searched, reports, options.out / options.study)
-        ]
+    collected: dict[str, Any] = {"studies": reports, "figures": []}
+    if files := _figures(options, searched):
+        draw_fronts(_points(searched, reports), files)
+        collected["figures"] = [str(each) for each in files]
     if options.json:
         print(json.dumps(collected if len(searched) > 1 else reports[0], indent=1))
         return 0
-    print("\n\n".join(front_text.text(each) for each in reports))
-    for path in collected.get("figures", []):
+    print("\n\n".join(front_text.text(each, options.out) for each in reports))
+    for path in collected["figures"]:
         print(f"\nfigure 12 is in {path}")
     return 0
+
+
+def _figures(options: argparse.Namespace, searched: list[Searched]) -> list[Path]:
+    """Return where a figure goes: a collection's beside its studies, any other where asked for."""
+    drawn = all(set(each.study.objectives) == _PLOTTED for each in searched)
+    if options.figure is not None:
+        if not drawn:
+            raise InputError("--figure draws latency against area; a study has other objectives")
+        return [options.figure]
+    if options.study[0] not in COLLECTIONS or len(searched) == 1 or not drawn:
+        return []
+    folder = options.out / options.study[0] / "figures"
+    return [folder / "fig12.pdf", folder / "fig12.png"]
 
 
 def _names(name: str, out: Path) -> tuple[str, ...]:
@@ -152,18 +167,14 @@ def report(searched: Searched) -> dict[str, Any]:
 
 
 def _shown_parameters(study: Specification, row: dict[Any, Any]) -> dict[str, Any]:
-    """Return the parameters that vary, and the query tiles that a design came to have."""
-    values = row | row["binding"]
+    """Return the parameters that vary, and the tiles that a design came to have."""
     own = ("configuration", *parameters_of(row["configuration"]))
     return {
-        each.name: _natural(each, values[each.name])
+        each.name: row[each.name]
         for each in study.space.parameters
-        if each.name in own and (len(each.values) > 1 or each.name == "query_tiles")
+        if each.name in own
+        and (len(each.values) > 1 or isinstance(each.declared.rule, LargestThatFits))
     }
-
-
-def _natural(parameter: Parameter, value: Any) -> Any:
-    return parameter.labels[value] if parameter.labels and isinstance(value, int) else value
 
 
 def _standings(searched: Searched) -> tuple[list[dict[str, Any]], list[str]]:
@@ -216,7 +227,7 @@ def _evaluated(searched: Searched, pin: Pin) -> dict[str, Any] | None:
         return None
     (evaluated,), _ = evaluate(study, pin.columns, Serial())
     labelled = [{"trial": 0, "repeated": False} | row for row in evaluated]
-    result = Trials.of(study, pa.Table.from_pylist(labelled, schema=PART))
+    result = Trials.of(study, pa.Table.from_pylist(labelled, schema=part_schema(study)))
     return {
         "feasible": bool(result.feasible[0]),
         "violations": result.violations[0],
@@ -239,24 +250,17 @@ def command(study: Specification, workload: Workload, design: int) -> str:
         model = ["--shape", ",".join(map(str, (*widths, shape.heads, shape.ffn_width)))]
     words = ["dse", "evaluate", "--configuration", configuration, *model]
     words += ["--seq-len", seq_len_label(workload.seq_len)]
-    for name, column in designs.columns().items():
-        if column[0] != AUTOMATIC and name in parameters_of(configuration):
-            words += [f"--{name.replace('_', '-')}", str(column[0])]
-    if designs.binding:
-        words += ["--binding", ",".join(_choices(study, columns, list(designs.binding)))]
+    declared = described(configuration).all_parameters
+    for name, column in designs.columns.items():
+        value, each = column[0], declared[name]
+        fixed = each.domain is None and each.rule is None and value == each.default
+        if (value != AUTOMATIC or each.switch) and not fixed:
+            words += [f"--{name.replace('_', '-')}", each.written(value)]
     if study.accounting.corrections:
         words += ["--accounting", study.accounting.name]
-    if study.accounting.live_sram:
+    if study.accounting != Accounting.parse(study.accounting.name, ""):
         words += ["--sram", study.accounting.sram]
     return shlex.join(words)
-
-
-def _choices(study: Specification, columns: dict[str, Any], names: list[str]) -> list[str]:
-    return [
-        f"{each.name}={_natural(each, int(columns[each.name][0]))}"
-        for each in study.space.parameters
-        if each.name in names
-    ]
 
 
 def importances(study: Specification, table: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -305,16 +309,16 @@ def _figure_12(paper_points: list[dict[str, Any]], on_front: bool) -> pd.DataFra
     return pd.DataFrame(rows, columns=["area_um2", "latency_s"])
 
 
-def _draw(searched: list[Searched], reports: list[dict[str, Any]], folder: Path) -> list[Path]:
-    """Draw figure 12 from the fronts of a collection, where they are fronts of area and latency."""
-    if any(set(each.study.objectives) != _PLOTTED for each in searched):
-        return []
+def _points(searched: list[Searched], reports: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return fronts of area and latency as lines of a figure: by model, where those differ."""
+    models = [each.study.workloads[0].transformer.name for each in searched]
+    alike = len(set(models)) < len(models)
     points = []
-    for each, told in zip(searched, reports, strict=True):
-        model = each.study.workloads[0].transformer.name
+    for each, model, told in zip(searched, models, reports, strict=True):
+        line = each.study.name if alike else model
         for series, kept in ((PAPER, True), (DOMINATED, False)):
-            points.append(figure_points(model, series, _figure_12(told["paper_points"], kept)))
-        points.append(figure_points(model, SEARCHED, each.front))
+            points.append(figure_points(line, series, _figure_12(told["paper_points"], kept)))
+        points.append(figure_points(line, SEARCHED, each.front))
         if each.true_front is not None:
-            points.append(figure_points(model, TRUE, each.true_front))
-    return draw_fronts(pd.concat(points, ignore_index=True), folder / "figures")
+            points.append(figure_points(line, TRUE, each.true_front))
+    return pd.concat(points, ignore_index=True)

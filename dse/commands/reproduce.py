@@ -12,7 +12,7 @@ from analysis.bindings import best_over_pinned
 from analysis.figure_data import figure_data
 from analysis.figures import draw_figures
 from analysis.headlines import CORRECTABLE, PAPER, headlines
-from analysis.results import BREAKDOWN, EVALUATIONS, Results, evaluate_points, write
+from analysis.results import Results, evaluate_points, write
 from analysis.verify import TOLERANCE, Check, verify_figures, verify_tables
 from dse.commands.verify import as_json, report, short_registers
 from dse.reports import text
@@ -26,12 +26,11 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate, write, draw, check and print; return 1 where a published number is missed."""
     accounting = Accounting.parse(options.accounting)
     engine = evaluator(options.evaluator)
-    results = evaluate_points(points(), accounting, engine)
+    results = evaluate_points(points(accounting), accounting, engine)
     data = _figure_data(results)
     checks = _checks(results, data, options) if accounting == PUBLISHED else []
 
-    write(results.evaluations, EVALUATIONS, options.out / "evaluations")
-    write(results.breakdown, BREAKDOWN, options.out / "breakdown")
+    write(results.table, options.out / "evaluations")
     figures = draw_figures(data, options.out / "figures")
 
     bindings = best_over_pinned(accounting, engine)
@@ -39,14 +38,13 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         summary: dict[str, Any] = {
             "accounting": accounting.name,
-            "evaluations": len(results.evaluations),
+            "evaluations": len(results.table),
             "runs": vars(results.runs),
             "checks": as_json(checks),
             "headlines": {name: headlines(step) for name, step in corrected.items()}
             | {accounting.name: headlines(data)},
             "flat_best_over_pinned_binding": bindings.to_dict("records"),
-            "files": [str(options.out / name) for name in ("evaluations", "breakdown")]
-            + [str(path) for path in figures],
+            "files": [str(options.out / "evaluations"), *(str(path) for path in figures)],
         }
         print(json.dumps(summary, indent=1))
     else:
@@ -55,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"{_bindings(bindings)}\n")
         if corrected:
             print(f"{_corrections(corrected | {accounting.name: data})}\n")
-        print(f"{len(results.evaluations)} evaluations, figures 6a to 12: {options.out}")
+        print(f"{len(results.table)} evaluations, figures 6a to 12: {options.out}")
         print(short_registers())
         if results.runs != Runs():
             print(f"{engine.name}: {results.runs}")
@@ -66,7 +64,7 @@ def step_by_step(accounting: Accounting, engine: Evaluator) -> dict[str, pd.Data
     """Return the figure data as published and under each correction of an accounting alone."""
     steps = [PUBLISHED, *(Accounting(frozenset({each})) for each in Correction)]
     return {
-        step.name: _figure_data(evaluate_points(points(), step, engine))
+        step.name: _figure_data(evaluate_points(points(step), step, engine))
         for step in steps
         if step.corrections <= accounting.corrections
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
@@ -16,17 +15,18 @@ from dse.commands.cli import INTERRUPTED
 from dse.execution import interruption
 from dse.execution.executors import executor
 from dse.reports.bar import Bar
-from dse.reports.misses import nearest_misses, registers_short_on
+from dse.reports.misses import larger_buffers_on, nearest_misses, registers_short_on
 from dse.results.parts import Parts
 from dse.results.progress import Progress
 from dse.study import home
 from dse.study.address import without_password
 from dse.study.lookup import find
+from dse.study.place import command
 from dse.study.runner import Runner
 from dse.study.samplers import check_available
 from dse.study.storage import driver
 from evaluators.accounting import Accounting
-from evaluators.errors import EvaluationError, InputError
+from evaluators.errors import EvaluationError, InputError, known_are
 from evaluators.protocol import Runs, evaluator
 from studies import toml
 from studies.pins import pins
@@ -63,7 +63,9 @@ def _run(options: argparse.Namespace) -> int:
         sram = studies[0].accounting.sram  # those of a collection are alike
         changes["accounting"] = Accounting.parse(options.accounting, sram)
     if changes.get("sampler") not in (None, *SAMPLERS):
-        raise InputError(f"unknown sampler '{options.sampler}'; known are {', '.join(SAMPLERS)}")
+        raise InputError(
+            f"unknown sampler '{options.sampler}'; {known_are(options.sampler, SAMPLERS)}"
+        )
     if options.evaluator is not None:
         evaluator(options.evaluator)
     if options.name is not None:
@@ -109,7 +111,7 @@ def _run_batches(study: Specification, folder: Path, options: argparse.Namespace
     if options.ray_address is None:
         evaluator(study.evaluator).check_installed()
     workers = executor(options.executor, options.workers, options.ray_address)
-    parts = Parts(folder / "evaluations", study.digest())
+    parts = Parts(study, folder)
     with ExitStack() as stack:
         stack.enter_context(workers)
         if not home.begun(folder):
@@ -154,10 +156,10 @@ def _resuming(folder: Path, options: argparse.Namespace) -> str:
     """Say how to continue a study that stopped."""
     if not home.begun(folder):
         return "it had not begun"
-    command = ["dse", "study", "resume", folder.name, "--out", str(options.out)]
+    words = ["study", "resume", folder.name]
     if options.storage is not None:
-        command += ["--storage", without_password(options.storage)]
-    return f"continue with: {shlex.join(command)}"
+        words += ["--storage", without_password(options.storage)]
+    return f"continue with: {command(options.out, *words)}"
 
 
 def summary(study: Specification, progress: Progress, folder: Path) -> str:
@@ -182,19 +184,25 @@ def summary(study: Specification, progress: Progress, folder: Path) -> str:
         lines.append(nearest_misses(study_tables.trials(study, folder)))
     else:
         lines.append(f"front of {len(progress.front)} designs in {', '.join(study.objectives)}")
-        lines += [] if study.enforce_registers else _registers_warning(study, folder)
-        closing += f"; dse front {folder.name} shows the front"
+        lines += _warnings(study, folder)
+        closing += f"; {command(folder.parent, 'front', folder.name)} shows the front"
     outside = pins(study)[1]
     if outside:
         lines.append(f"not pinned, outside the space: {', '.join(outside)}")
     return "\n".join([*lines, closing])
 
 
-def _registers_warning(study: Specification, folder: Path) -> list[str]:
+def _warnings(study: Specification, folder: Path) -> list[str]:
     front = study_tables.front(study, study_tables.trials(study, folder))
-    if not (short := registers_short_on(study, front)):
-        return []
-    return [
-        f"warning: register files of {short} of them do not hold what the mapping keeps there; "
-        "registers = true in [constraints] makes such designs infeasible"
-    ]
+    said = []
+    if not study.enforce_registers and (short := registers_short_on(study, front)):
+        said.append(
+            f"warning: register files of {short} of them do not hold what the mapping keeps there; "
+            "registers = true in [constraints] makes such designs infeasible"
+        )
+    if larger := larger_buffers_on(study, front):
+        said.append(
+            f"warning: the buffers of {larger} of them are in no table of SRAMs; they have energy "
+            'and area of the next larger, sram = "exact" makes such designs infeasible'
+        )
+    return said

@@ -9,19 +9,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from analysis.fronts import pareto_front
+from analysis.results import declared_in
 from dse.commands.cli import BAD_INPUT
 from dse.reports import text
-from dse.results.design_tables import content
-from dse.results.parts import PART, Parts
-from dse.results.trials import COLUMNS, Trials
+from dse.results.parts import Parts
+from dse.results.table_writing import content
+from dse.results.trials import Trials, columns
 from dse.study.home import stored
-from evaluators.design import PARAMETERS
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
-from evaluators.workload import shape_label
 from studies.objectives import UNITS
 from studies.pins import pins
 from studies.specification import Specification
@@ -29,23 +31,24 @@ from studies.specification import Specification
 _OWN = ("evaluations", "sweep")
 """Folders of a study that hold what nothing else does."""
 
-_LABELS = ("configuration", "binding", *PARAMETERS)
-
 
 def trials(study: Specification, folder: Path) -> pd.DataFrame:
     """Return the evaluated trials of a study, one row each, by number.
 
-    Columns: trial, pin, design, repeated, configuration, the parameters as resolved, the binding,
-    `feasible` under all constraints, `violations`, `failed` and the `failure`, and the objectives
-    with their units (NaN where infeasible or failed).
+    Columns: trial, pin, design, repeated, configuration, the parameters as resolved (None where the
+    configuration lacks one), `feasible` under all constraints, `violations`, `failed` and the
+    `failure`, and the objectives with their units (NaN where infeasible or failed).
     """
-    columns = list(dict.fromkeys([*COLUMNS, *_LABELS]))
-    batches = [part.table for part in Parts(folder / "evaluations", study.digest()).all(columns)]
+    own = ["configuration", *declared_in(study.space.configurations)]
+    wanted = list(dict.fromkeys([*columns(study), *own]))
+    batches = [part.table for part in Parts(study, folder).all(wanted)]
     came_to = Trials.joined(study, [Trials.of(study, batch) for batch in batches])
     count = len(study.workloads)
     labels = {
-        name: [each for batch in batches for each in batch[name].to_pylist()[::count]]
-        for name in _LABELS
+        name: pd.Series(
+            [each for batch in batches for each in batch[name].to_pylist()[::count]], dtype=object
+        )
+        for name in own
     }
     return pd.DataFrame(
         {
@@ -54,7 +57,6 @@ def trials(study: Specification, folder: Path) -> pd.DataFrame:
             "design": came_to.designs,
             "repeated": came_to.repeated,
             **labels,
-            "binding": [dict(each) for each in labels["binding"]],
             "feasible": came_to.feasible,
             "violations": came_to.violations,
             "failed": [bool(each) for each in came_to.failures],
@@ -74,7 +76,7 @@ def front(study: Specification, table: pd.DataFrame) -> pd.DataFrame:
     if table.empty:
         return table
     feasible = table[table["feasible"]].drop_duplicates("design")
-    unsorted = ["binding", "violations", "failed", "failure"]
+    unsorted = ["violations", "failed", "failure"]
     return pareto_front(feasible.drop(columns=unsorted), objective_columns(study))
 
 
@@ -99,10 +101,10 @@ def show_list(options: argparse.Namespace) -> int:
 def _line(folder: Path) -> list[str]:
     """Tell of a study what its last part counts."""
     study = stored(folder)
-    counts = Parts(folder / "evaluations", study.digest()).so_far()
+    counts = Parts(study, folder).so_far()
     return [
         folder.name,
-        study.configuration,
+        study.configuration if isinstance(study.configuration, str) else "several",
         study.sampler,
         f"{counts['trials']}/{study.trials or '-'}",
         str(counts["feasible"]),
@@ -128,7 +130,7 @@ def show(options: argparse.Namespace) -> int:
         "front": len(front(study, table)),
         "pinned": {pin.id: pin.id in done for pin in inside},
         "not pinned, outside the space": outside,
-        "specification": study.identity(),
+        "specification": _specification(study),
     }
     if options.json:
         print(json.dumps(summary, indent=1))
@@ -142,6 +144,19 @@ def show(options: argparse.Namespace) -> int:
     return 0
 
 
+def _specification(study: Specification) -> dict[str, Any]:
+    """Return what defines a study, as JSON: workloads by their sizes, choices by their labels."""
+    return study.identity() | {
+        "workloads": [
+            {"seq_len": each.seq_len, "model": vars(each.transformer)} for each in study.workloads
+        ],
+        "space": {
+            each.name: [each.natural(value) for value in each.values]  # noqa: PD011
+            for each in study.space.parameters
+        },
+    }
+
+
 def export(options: argparse.Namespace) -> int:
     """Write a study's rows as one table: a design on a workload each, without the breakdown."""
     folder = options.out / options.study
@@ -149,16 +164,29 @@ def export(options: argparse.Namespace) -> int:
     target = Path(os.path.realpath(options.file))
     if any(Path(os.path.realpath(folder / own)) in target.parents for own in _OWN):
         raise InputError(f"{options.file} is among the study's own files; name another place")
-    columns = [name for name in PART.names if name != "breakdown"]
-    frame = Parts(folder / "evaluations", study.digest()).table(columns).to_pandas()
-    flat = frame.assign(
-        **{
-            name: [json.dumps(dict(each), sort_keys=True) for each in frame[name]]
-            for name in ("binding", "violations")
-        }
-    )
-    shapes = {each.transformer.name: shape_label(each.transformer) for each in study.workloads}
-    flat.insert(flat.columns.get_loc("model") + 1, "shape", flat["model"].map(shapes))
-    write_atomically(options.file, content(flat, options.file))
-    print(f"{len(flat)} evaluations of {study.name} are in {options.file}")
+    parts = Parts(study, folder)
+    table = parts.table([name for name in parts.schema.names if name != "breakdown"])
+    on_front = pa.array(np.isin(table["design"], _front_designs(study, folder)))
+    violations = [
+        json.dumps(dict(each), sort_keys=True) for each in table["violations"].to_pylist()
+    ]
+    place = table.schema.get_field_index("violations")
+    table = table.set_column(place, "violations", pa.array(violations, pa.string()))
+    table = table.append_column("on_front", on_front)
+    write_atomically(options.file, content(_without_nan(table), options.file))
+    print(f"{len(table)} evaluations of {study.name} are in {options.file}")
     return 0
+
+
+def _without_nan(table: pa.Table) -> pa.Table:
+    """Return a table with null for what is not known: metrics of infeasible designs."""
+    columns = [
+        pc.if_else(pc.is_nan(each), None, each) if pa.types.is_floating(each.type) else each
+        for each in table.columns
+    ]
+    return pa.Table.from_arrays(columns, names=table.column_names)
+
+
+def _front_designs(study: Specification, folder: Path) -> list[int]:
+    found = front(study, trials(study, folder))
+    return found["design"].tolist() if len(found) else []

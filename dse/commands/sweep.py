@@ -83,7 +83,12 @@ def _front(study: Specification, parts: SweepParts, workers: Executor) -> pd.Dat
     left = sum(piece.stop - piece.start for piece in pieces)
     size = study.space.size
     with tqdm(
-        desc=study.name, total=size, initial=size - left, unit=" designs", unit_scale=True
+        desc=study.name,
+        total=size,
+        initial=size - left,
+        unit=" designs",
+        unit_scale=True,
+        disable=None,
     ) as bar:
         for place, result in workers.completed(reduced, pieces):
             piece = pieces[place]

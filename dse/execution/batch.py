@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.results import breakdown_of, labels_of, metric_columns, parameter_columns
 from dse.execution.executors import Executor, Job, split
-from dse.results.designs import with_paper_binding
+from dse.results.designs import Setting, larger_bytes, reasons, with_paper_binding
 from evaluators.describe.catalogue import described
-from evaluators.design import PARAMETERS
 from evaluators.engine.needs import registers_short
 from evaluators.engine.rules import one_chip
-from evaluators.protocol import EINSUM_METRICS, Evaluations, Runs, evaluator
+from evaluators.protocol import Evaluations, Runs, evaluator
 from studies.objectives import excess
 from studies.specification import Specification
 
 Row = dict[str, Any]
-"""One design on one workload, with the columns of `dse.results.parts.PART` from 'design' on."""
+"""One design on one workload, with the columns of `dse.results.parts.part_schema` from 'design'."""
 
 _CHUNK = 256
 """The most designs sent to a worker at a time."""
@@ -72,7 +72,7 @@ def jobs(
     }
     for workload in study.workloads:
         for name, (members, designs) in chips.items():
-            for own, bound in with_paper_binding(name, workload, designs):
+            for own, bound in with_paper_binding(name, workload, designs, study.accounting):
                 job = Job(
                     study.evaluator,
                     name,
@@ -94,40 +94,36 @@ def constrained(study: Specification, job: Job, evaluations: Evaluations) -> Eva
 
 
 def _rows(study: Specification, job: Job, evaluations: Evaluations) -> list[Row]:
-    violations = constrained(study, job, evaluations).violations
-    labels = {
-        "configuration": job.configuration,
-        "model": job.workload.transformer.name,
-        "seq_len": job.workload.seq_len,
-        "accounting": job.accounting.name,
-        "evaluator": job.evaluator,
+    evaluations = constrained(study, job, evaluations)
+    violations = evaluations.violations
+    name = job.configuration
+    setting = Setting(name, job.workload, job.accounting)
+    labels = labels_of(study.name, name, job.workload, job.accounting, job.evaluator)
+    columns: dict[str, Any] = {
+        **parameter_columns(name, evaluations.designs),
+        **metric_columns(name, evaluations),
+        "next_larger_bytes": larger_bytes(setting, evaluations.designs),
+        "reason": reasons(
+            setting,
+            evaluations,
+            evaluator(job.evaluator),
+            study.bounds,
+        ),
+        "breakdown": breakdown_of(evaluations),
+    }
+    plain: dict[str, list[Any]] = {
+        key: values.tolist() if isinstance(values, np.ndarray) else values
+        for key, values in columns.items()
     }
     return [
         labels
-        | {name: int(getattr(evaluations.designs, name)[i]) for name in PARAMETERS}
-        | {name: float(column[i]) for name, column in evaluations.metrics.items()}
+        | {key: values[i] for key, values in plain.items()}
         | {
-            "binding": {
-                name: int(column[i]) for name, column in evaluations.designs.binding.items()
-            },
             "violations": {
-                name: float(column[i]) for name, column in violations.items() if column[i] > 0
+                each: float(column[i]) for each, column in violations.items() if column[i] > 0
             },
-            "feasible": i not in evaluations.failures
-            and not any(column[i] > 0 for column in violations.values()),
-            "failure": str(evaluations.failures.get(i, "")),
-            "breakdown": _breakdown(evaluations, i),
+            "feasible": plain["reason"][i] == "",
+            "failed": i in evaluations.failures,
         }
         for i in range(len(evaluations.designs))
-    ]
-
-
-def _breakdown(evaluations: Evaluations, row: int) -> list[dict[str, Any]]:
-    """Return one design's Einsums in the cascade's order; none where it has no metrics."""
-    if np.isnan(evaluations.metrics["latency_s"][row]):
-        return []
-    return [
-        {"einsum": name, "array": part.array}
-        | {field: float(getattr(part, field)[row]) for field in EINSUM_METRICS}
-        for name, part in evaluations.einsums.items()
     ]

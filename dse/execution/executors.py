@@ -23,7 +23,7 @@ from typing import Any, Protocol, Self, TypeVar
 from dse.execution import interruption
 from evaluators.accounting import Accounting
 from evaluators.design import Designs
-from evaluators.errors import EvaluationError, InputError, shown
+from evaluators.errors import EvaluationError, InputError, known_are, shown
 from evaluators.protocol import Evaluations, evaluator
 from evaluators.workload import Workload, seq_len_label
 
@@ -343,7 +343,7 @@ def executor(name: str, workers: int | None, ray_address: str | None) -> Executo
 
     """
     if name not in NAMES:
-        raise InputError(f"unknown executor '{shown(name)}'; known are {', '.join(NAMES)}")
+        raise InputError(f"unknown executor '{shown(name)}'; {known_are(name, NAMES)}")
     if workers is not None and workers < 1:
         raise InputError(f"workers {workers}: it must be a positive integer")
     if ray_address is not None and name != "ray":

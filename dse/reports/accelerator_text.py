@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dse.reports.text import table
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.machine import REGISTERS
 from evaluators.describe.passes import alive, passes
 from evaluators.engine.costs import Costs, buffer_of
-from evaluators.engine.footprint import WORD_BYTES, words
+from evaluators.engine.footprint import tile_bytes
 from evaluators.engine.needs import register_words
 from evaluators.engine.nests import Nests, Run
+from evaluators.engine.shared_units import cycles_a_step
 from evaluators.workload import seq_len_label
 
 _SIDES = ("x", "y")
@@ -21,7 +20,7 @@ def description(nests: Nests, costs: Costs) -> str:
     """Describe an accelerator on a design, a batch of one."""
     accelerator = nests.accelerator
     parts = [_title(accelerator), _cascade(accelerator), _design(nests)]
-    parts += [_loop_nest(run) for runs in nests.runs.values() for run in runs]
+    parts += [_loop_nest(nests, run) for runs in nests.runs.values() for run in runs]
     parts += [_footprint(nests), _registers(nests), _stages(accelerator, costs)]
     return "\n\n".join(parts)
 
@@ -60,12 +59,14 @@ def _shown(nests: Nests, name: str) -> str:
     return labels[int(value)] if labels else f"{value:,}"
 
 
-def _loop_nest(run: Run) -> str:
+def _loop_nest(nests: Nests, run: Run) -> str:
     """Write a loop nest as an indented tree: levels with what they keep, loops with trip counts."""
     operations = ", ".join(
         f"{count} {unit}" if count > 1 else unit for unit, count in run.row.operations.items()
     )
-    lines = [f"{run.row.einsum} on {run.row.array}: {operations}, {run.row.cycles} a step"]
+    array = nests.accelerator.machine.arrays[run.row.array]
+    cycles = int(cycles_a_step(run.row, array, nests.values))
+    lines = [f"{run.row.einsum} on {run.row.array}: {operations}, {cycles} a step"]
     depth = 0
     for level in run.plan.streamed.levels:
         kept = [
@@ -101,17 +102,14 @@ def _footprint(nests: Nests) -> str:
     rows: list[list[str]] = []
     for einsums in groups:
         counted = tuple(name for name in einsums if not only or name in only)
-        held = words(nests, store, counted)
+        held = tile_bytes(nests, store, counted)
         for tensor, size in held.items():
-            rows.append([tensor, " ".join(counted) if len(groups) > 1 else "all", _bytes(size)])
+            while_ = " ".join(counted) if len(groups) > 1 else "all"
+            rows.append([tensor, while_, f"{int(size):,}"])
     header = [f"tensor in {store.name}", "while", "bytes"]
     size = "" if store.bytes is None else f"{int(store.bytes(nests.values)):,} bytes are there"
     spills = ", the rest spills" if accelerator.footprint.spills else ""
     return "\n".join([table(header, rows, left=2), size + spills])
-
-
-def _bytes(size: Any) -> str:
-    return f"{int(WORD_BYTES * size):,}"
 
 
 def _registers(nests: Nests) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,11 @@ from numpy.typing import NDArray
 
 from dse.reports import text
 from dse.results.designs import Setting
-from evaluators.analytical.mappings import STATIONARITIES
 from evaluators.describe.catalogue import described
 from evaluators.engine.rules import by_rule, given_of
 from evaluators.protocol import EinsumEvaluation, Evaluations
 from evaluators.workload import seq_len_label
+from search_spaces.domains import parameters_of
 
 KIB, GIB = 2**10, 2**30
 UM2_PER_CM2 = 1e8
@@ -25,16 +26,14 @@ def account(setting: Setting, evaluations: Evaluations) -> str:
     """Write an account of a batch of one feasible design, with its breakdown."""
     metrics = {name: float(column[0]) for name, column in evaluations.metrics.items()}
     shape = setting.workload.transformer
-    design = {name: int(column[0]) for name, column in evaluations.designs.columns().items()}
     arrays = _arrays(setting, metrics, evaluations)
     lines = [
         f"{setting.configuration} on {shape.name} at {seq_len_label(setting.workload.seq_len)} "
         f"tokens, {setting.accounting.name} accounting",
         f"  workload  B={shape.batch} D={shape.model_width} E={shape.query_width} "
         f"F={shape.value_width} H={shape.heads} S={shape.ffn_width}",
-        f"  design    {_machine(setting, evaluations)}"
-        f"{design['buffer_bytes'] / KIB:,.10g} KiB buffer",
-        *_binding_line(design, evaluations),
+        f"  design    {_machine(setting, evaluations)}{_buffer(setting, evaluations)}",
+        *_binding_line(setting, evaluations),
         f"  latency   {metrics['latency_s']:.6g} s, {_bound(metrics, arrays, evaluations)}",
         *(
             f"  {each.called:9} busy {each.busy_s:.6g} s, utilization {each.util:.1%}"
@@ -84,7 +83,8 @@ def _arrays(setting: Setting, metrics: dict[str, float], evaluations: Evaluation
 
 def _columns(setting: Setting, evaluations: Evaluations) -> dict[str, NDArray[Any]]:
     accelerator = described(setting.configuration)
-    return by_rule(accelerator, setting.workload, given_of(accelerator, evaluations.designs))
+    columns = given_of(accelerator, evaluations.designs)
+    return by_rule(accelerator, setting.workload, columns, len(evaluations.designs))
 
 
 def _dram_bytes_per_s(setting: Setting, evaluations: Evaluations) -> float:
@@ -111,30 +111,26 @@ def _machine(setting: Setting, evaluations: Evaluations) -> str:
     return "".join(told)
 
 
-def _binding_line(design: dict[str, int], evaluations: Evaluations) -> list[str]:
-    """Tell the query tiles of the FuseMax family, or what FLAT keeps on chip."""
-    if design["query_tiles"]:
-        return [f"  binding   {design['query_tiles']} query tiles in the buffer"]
-    binding = {name: int(column[0]) for name, column in evaluations.designs.binding.items()}
-    if "query_rows" not in binding:
-        return []
-    kept = [
-        name
-        for name, column in (
-            ("Q", "keeps_q"),
-            ("K", "keeps_k"),
-            ("QK, A", "keeps_qk"),
-            ("V", "keeps_v"),
-            ("AV", "keeps_av"),
-        )
-        if binding[column]
+def _buffer(setting: Setting, evaluations: Evaluations) -> str:
+    stores = described(setting.configuration).machine.stores
+    columns = _columns(setting, evaluations)
+    return ", ".join(
+        f"{float(each.bytes(columns)[0]) / KIB:,.10g} KiB buffer" for each in stores if each.bytes
+    )
+
+
+def _binding_line(setting: Setting, evaluations: Evaluations) -> list[str]:
+    """Tell the parameters of the binding, those that mappers chose for single Einsums aside."""
+    accelerator = described(setting.configuration)
+    own = [each for each in parameters_of(setting.configuration) if each in accelerator.parameters]
+    told = [
+        f"{each} {accelerator.parameters[each].written(evaluations.designs.columns[each][0])}"
+        for each in own
+        if each not in accelerator.machine.parameters
     ]
-    return [
-        f"  binding   tiles of {binding['query_rows']} queries, "
-        f"on chip {', '.join(kept) or 'nothing'}; "
-        f"QK {STATIONARITIES[binding['qk_stationarity']]} stationary, "
-        f"AV {STATIONARITIES[binding['av_stationarity']]} stationary"
-    ]
+    return textwrap.wrap(
+        ", ".join(told), 98, initial_indent="  binding   ", subsequent_indent="            "
+    )
 
 
 def _bound(metrics: dict[str, float], arrays: list[_Array], evaluations: Evaluations) -> str:

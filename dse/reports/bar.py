@@ -1,8 +1,9 @@
-"""The progress bar of a study."""
+"""The progress of a study on standard error: a bar on a terminal, elsewhere one line at the end."""
 
 from __future__ import annotations
 
 import sys
+import time
 
 import numpy as np
 from tqdm import tqdm
@@ -21,24 +22,43 @@ class Bar:
     """
 
     def __init__(self, study: Specification, *, quiet: bool) -> None:
+        self._study = study
+        self._terminal = sys.stderr.isatty()
+        self._quiet = quiet
         self._bar = tqdm(
-            desc=study.name, total=study.trials, unit="trial", disable=quiet, file=sys.stderr
+            desc=study.name,
+            total=study.trials,
+            unit="trial",
+            disable=quiet or not self._terminal,
+            file=sys.stderr,
         )
         self._reference = None if quiet else reference(study)
+        self._began = time.monotonic()
+        self._last: Progress | None = None
 
     def __enter__(self) -> Bar:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._bar.close()
+        if not self._quiet and not self._terminal and self._last is not None:
+            told = [
+                f"{self._last.finished}/{self._study.trials or '-'} trials "
+                f"after {time.monotonic() - self._began:.1f} s",
+                *self._told(self._last),
+            ]
+            print(f"{self._study.name}: {', '.join(told)}", file=sys.stderr)
 
     def show(self, progress: Progress) -> None:
         """Show where the study stands."""
-        if self._bar.disable:
-            return
-        self._bar.update(progress.finished - self._bar.n)
+        self._last = progress
+        if not self._bar.disable:
+            self._bar.update(progress.finished - self._bar.n)
+            self._bar.set_postfix_str(", ".join(self._told(progress)))
+
+    def _told(self, progress: Progress) -> list[str]:
         if not progress.feasible or progress.front is None:
-            return
+            return []
         told = [
             f"feasible {progress.feasible / progress.finished:.0%}",
             f"front {len(progress.front)}",
@@ -46,4 +66,4 @@ class Bar:
         if self._reference is not None:
             volume = hypervolume(np.log10(progress.front), np.log10(self._reference))
             told.append(f"hypervolume {volume:.4g}")
-        self._bar.set_postfix_str(", ".join(told))
+        return told

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from dse.reports import text as layout
+from dse.study.place import command
 
 WIDTH = 100
 
 
-def text(report: dict[str, Any]) -> str:
-    """Lay out the report of a study, see `dse.commands.front.report`."""
+def text(report: dict[str, Any], out: Path) -> str:
+    """Lay out the report of a study in the folder `out`, see `dse.commands.front.report`."""
     return "\n".join(
         [
             f"{report['study']} ({report['accounting']} accounting): {report['trials']} trials, "
             f"{report['feasible']} feasible, front of {len(report['front'])} designs",
             *_front(report),
             "",
-            _quality(report),
+            _quality(report, out),
             "",
             *_paper_points(report),
             *_importances(report["importances"]),
@@ -76,10 +78,11 @@ def _blocks(columns: dict[str, list[str]]) -> list[str]:
     return lines
 
 
-def _quality(report: dict[str, Any]) -> str:
+def _quality(report: dict[str, Any], out: Path) -> str:
     true = report["true_front"]
     if true is None:
-        return f"dse sweep {report['study']} would tell how much of the true front this is"
+        sweep = command(out, "sweep", report["study"])
+        return f"{sweep} would tell how much of the true front this is"
     reference = ", ".join(f"{name} {value:.4g}" for name, value in true["reference"].items())
     return (
         f"hypervolume {true['hypervolume_ratio']:.4f} of the true front's, which has "

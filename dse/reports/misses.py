@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from dse.reports import text
-from evaluators.design import PARAMETERS, Designs
-from evaluators.engine.needs import registers_short
+from evaluators.accounting import NEXT_LARGER
+from evaluators.describe.catalogue import described
+from evaluators.design import Designs
+from evaluators.engine.needs import next_larger_bytes, registers_short
 from studies.specification import Specification
 
 
@@ -33,12 +35,28 @@ def nearest_misses(table: pd.DataFrame) -> str:
     return text.table(["constraint", "designs violate it", "by at least", "trial"], rows, left=1)
 
 
+def larger_buffers_on(study: Specification, front: pd.DataFrame) -> int:
+    """Count the trials of a front whose buffers are priced as the next larger of the table."""
+    if study.accounting.sram != NEXT_LARGER:
+        return 0
+    count = 0
+    for name, designs in _designs(front):
+        larger = next_larger_bytes(name, study.workloads[0], designs)
+        count += int(np.any([size > 0 for size in larger.values()], axis=0).sum())
+    return count
+
+
 def registers_short_on(study: Specification, front: pd.DataFrame) -> int:
     """Count the trials of a front whose register files do not hold what the mapping keeps there."""
     count = 0
-    for name, group in front.groupby("configuration"):
-        columns: dict[str, Any] = {each: group[each].to_numpy(np.int64) for each in PARAMETERS}
-        designs = Designs(**columns)
-        short = registers_short(str(name), study.workloads[0], designs)
+    for name, designs in _designs(front):
+        short = registers_short(name, study.workloads[0], designs)
         count += int(np.any([words > 0 for words in short.values()], axis=0).sum())
     return count
+
+
+def _designs(front: pd.DataFrame) -> Iterator[tuple[str, Designs]]:
+    for name, group in front.groupby("configuration"):
+        sizes = described(str(name)).machine.parameters
+        columns = {each: group[each].infer_objects().to_numpy() for each in sizes}
+        yield str(name), Designs.of(**columns)

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.results import metric_columns, parameter_columns
 from dse.results.designs import (
     LABEL_DEFAULTS,
     OWN_NAME,
     STUDY,
     Setting,
-    binding_text,
-    check_has,
-    choices_of,
-    defaults,
     evaluate_pinned,
-    parse_binding,
+    larger_bytes,
     reasons,
 )
-from dse.results.table_cells import BLANK, LARGEST
+from dse.results.table_cells import LARGEST
 from evaluators.accounting import Accounting
-from evaluators.describe.catalogue import canonical, described
-from evaluators.design import PARAMETERS, SIZES, Designs
-from evaluators.errors import InputError, TooLarge, shown
+from evaluators.describe.catalogue import described
+from evaluators.design import AUTOMATIC, Designs
+from evaluators.errors import InputError, TooLarge
 from evaluators.protocol import Evaluations, Evaluator
 from evaluators.workload import parse_seq_len, shape_label, transformer
-
-Int64s = NDArray[np.int64]
 
 
 class Wrong(InputError):
@@ -46,97 +40,83 @@ Part = tuple[NDArray[np.intp], dict[str, Any]]
 
 
 def evaluated(
-    given: dict[str, str], numbers: Mapping[str, Int64s], rows: int, engine: Evaluator
+    name: str, given: Mapping[str, str], designs: Designs, engine: Evaluator
 ) -> Iterator[Part]:
-    """Evaluate rows that share what is given beside their parameters."""
+    """Evaluate designs of one accelerator that share their other labels, as they are given.
+
+    A whole number beyond 64 bits is `LARGEST`. What is too large fails alone; `Wrong` names the row
+    of what no design has.
+    """
     try:
-        name = canonical(given.get("configuration", LABEL_DEFAULTS["configuration"]))
-        described(name)
-        binding = _binding(given.pop("binding", ""), name)
-        columns = _complete(name, numbers, rows)
+        designs = _own(name, designs)
         try:
-            setting = Setting.parse(given)
+            setting = Setting.parse({**given, "configuration": name})
         except TooLarge as error:
-            yield np.arange(rows), _left_out(given, columns, binding, str(error), engine)
+            rows = np.arange(len(designs))
+            yield rows, _left_out(name, given, designs, str(error), engine)
             return
-        chosen = parse_binding(binding, setting) if binding else {}
     except Wrong:
         raise
     except InputError as error:
         raise Wrong(0, error) from None
-    too_large = np.any([columns[each] > SIZES[each].most for each in PARAMETERS], axis=0)
-    for row in np.flatnonzero(too_large):
-        own = {each: column[row] for each, column in columns.items()}
-        yield np.array([row]), _left_out(given, own, binding, _too_large(own), engine)
-    fits = np.flatnonzero(~too_large)
+    too_large = _too_large(name, designs)
+    for row, sentence in too_large.items():
+        yield np.array([row]), _left_out(name, given, designs.take([row]), sentence, engine)
+    fits = np.array([row for row in range(len(designs)) if row not in too_large], dtype=np.intp)
     if not len(fits):
         return
-    designs = Designs.of(**{k: v[fits] for k, v in columns.items()}, binding=chosen)
+    own = designs.take(fits)
     try:
-        for members, evaluations in evaluate_pinned(setting, designs, engine):
+        for members, evaluations in evaluate_pinned(setting, own, engine):
             yield fits[members], _result(setting, evaluations, engine)
     except TooLarge as error:
-        if len(fits) > 1:
-            for row in fits:
-                own = {each: column[[row]] for each, column in columns.items()}
-                yield from (
-                    (np.array([row]), part)
-                    for _, part in evaluated({**given, "binding": binding}, own, 1, engine)
-                )
+        if len(fits) == 1:
+            yield fits, _left_out(name, given, own, str(error), engine)
             return
-        own = {each: column[fits] for each, column in columns.items()}
-        yield fits, _left_out(given, own, binding, str(error), engine)
+        for row in fits:
+            for _, part in evaluated(name, given, designs.take([row]), engine):
+                yield np.array([row]), part
     except InputError as error:
         raise Wrong(int(fits[0]), error) from None
 
 
-def _complete(name: str, numbers: Mapping[str, Int64s], rows: int) -> dict[str, Int64s]:
-    """Return every parameter, blank ones with their default; refuse those that would be ignored."""
+def _own(name: str, designs: Designs) -> Designs:
+    """Return designs without the columns that leave everything open; refuse what no design has."""
+    declared = described(name).all_parameters
     columns = {}
-    for parameter, default in defaults(name).items():
-        column = numbers.get(parameter, np.full(rows, BLANK))
-        columns[parameter] = np.where(column == BLANK, default, column)
-        changed = np.flatnonzero(columns[parameter] != default)
-        if len(changed):
-            try:
-                check_has(name, parameter)
-            except InputError as error:
-                raise Wrong(int(changed[0]), error) from None
-    return columns
+    for parameter, column in designs.columns.items():
+        each = declared[parameter]
+        strange = each.switch & ~np.isin(column, each.domain.values if each.domain else ())
+        if np.any(strange):
+            row = int(np.argmax(strange))
+            raise Wrong(row, f"{parameter} '{each.written(column[row])}': give {each}")
+        if each.switch or column.any():
+            columns[parameter] = column
+    return Designs(columns, len(designs))
 
 
-def _binding(text: str, name: str) -> str:
-    """Return a binding as 'NAME=VALUE,...', which exports of studies have as JSON.
-
-    What mappers chose is left out: they choose it again.
-    """
-    if not text.startswith("{"):
-        return text
-    try:
-        choices = json.loads(text)
-    except (ValueError, RecursionError):
-        choices = {"": text}
-    own = choices_of(name)
-    mapped = described(name).all_parameters.keys() - set(own)
-    left = {each: choices[each] for each in choices if each not in mapped}
-    if not left:
-        return ""
-    if left.keys() != set(own) or not all(type(each) is int for each in left.values()):
-        what = f"give each of {', '.join(own)}" if own else f"{shown(name)} has none to choose"
-        raise InputError(f"binding '{shown(text)}': {what}")
-    return binding_text(name, left)
+def _too_large(name: str, designs: Designs) -> dict[int, str]:
+    """Return the designs of which something is too large: row -> what, the first."""
+    declared = described(name).all_parameters
+    found: dict[int, str] = {}
+    for parameter, column in designs.columns.items():
+        each = declared[parameter]
+        for row in () if each.switch else np.flatnonzero(column > each.most).tolist():
+            value = column[row].item()
+            or_more = " or more" * (value == LARGEST)
+            found.setdefault(row, f"{parameter} {value}{or_more}: it must be {each}")
+    return found
 
 
 def _result(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> dict[str, Any]:
     """Return the columns of evaluated rows."""
-    rows = np.arange(len(evaluations.designs))
-    failed = np.isin(rows, list(evaluations.failures))
+    failed = np.isin(np.arange(len(evaluations.designs)), list(evaluations.failures))
     feasible = evaluations.feasible & ~failed
     columns = {
         **setting.labels(engine),
-        **evaluations.designs.columns(),
-        **evaluations.metrics,
-        "binding": _binding_column(setting.configuration, evaluations.designs.binding),
+        **parameter_columns(setting.configuration, evaluations.designs),
+        **metric_columns(setting.configuration, evaluations),
+        "next_larger_bytes": larger_bytes(setting, evaluations.designs),
         "feasible": feasible,
         "failed": failed,
         "reason": "",
@@ -146,48 +126,32 @@ def _result(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> di
     return columns
 
 
-def _binding_column(name: str, binding: Mapping[str, Int64s]) -> Any:
-    """Write the bindings that could be chosen; '' where there was none to choose."""
-    own = choices_of(name)
-    if not own:
-        return ""
-    different, places = np.unique(
-        np.stack([binding[each] for each in own]), axis=1, return_inverse=True
-    )
-    written = [
-        binding_text(name, dict(zip(own, each, strict=True))) for each in different.T.tolist()
-    ]
-    return np.array(written, dtype=object)[places.ravel()]
-
-
-def _too_large(design: Mapping[str, Any]) -> str:
-    """Say of a design which of its sizes is too large, the first."""
-    name = next(name for name in PARAMETERS if design[name] > SIZES[name].most)
-    value = int(design[name])
-    return f"{name} {value}{' or more' * (value == LARGEST)}: it must be {SIZES[name]}"
-
-
 def _left_out(
-    given: Mapping[str, str],
-    design: Mapping[str, Any],
-    binding: str,
-    reason: str,
-    engine: Evaluator,
+    name: str, given: Mapping[str, str], designs: Designs, reason: str, engine: Evaluator
 ) -> dict[str, Any]:
-    """Return the columns of rows that are not evaluated, as they were given."""
-    labels = {**LABEL_DEFAULTS, **given}
+    """Return the columns of rows that are not evaluated, as they were given; None for open ones."""
+    labels = {**LABEL_DEFAULTS, **given, "configuration": name}
     if not labels["shape"]:
         labels["shape"] = shape_label(transformer(labels["model"]))
     elif "model" not in given:
         labels["model"] = OWN_NAME
+    accounting = Accounting.parse(labels["accounting"], labels["sram"])
+    declared = described(name).all_parameters
+    values = {
+        parameter: column.astype(object)
+        for parameter, column in parameter_columns(name, designs).items()
+    }
+    for parameter, column in values.items():
+        if not declared[parameter].switch:
+            column[designs.columns[parameter] == AUTOMATIC] = None
     return {
         **labels,
-        **design,
+        **values,
         "study": STUDY,
         "seq_len": parse_seq_len(labels["seq_len"]),
-        "accounting": Accounting.parse(labels["accounting"], labels["sram"]).name,
+        "accounting": accounting.name,
+        "sram": accounting.sram,
         "evaluator": engine.name,
-        "binding": binding,
         "feasible": False,
         "failed": False,
         "reason": reason,

@@ -1,59 +1,55 @@
 """Tables of designs: read, evaluated row for row, written, chunk by chunk.
 
 A blank cell, as a missing column, takes the default. A row whose sizes are too large is infeasible
-alone; what cannot be read, or would be ignored, refuses the table.
+alone; what cannot be read, or would be ignored, refuses the table. Columns of the user's own, such
+as an id, are in the results as they were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from analysis.results import EVALUATIONS
+from analysis.results import declared_in, schema_of, selected
 from dse.results import table_cells, table_files, table_writing
 from dse.results.design_rows import Wrong, evaluated
-from dse.results.designs import CHOICES, LABEL_DEFAULTS
-from dse.results.parts import PART
+from dse.results.designs import LABEL_DEFAULTS
 from dse.results.table_cells import BLANK, LARGEST, Place, Texts, whole_number
 from dse.results.table_files import Chunk, listed
-from evaluators.design import PARAMETERS, SIZES
-from evaluators.errors import InputError, TooLarge, shown
+from evaluators.describe.catalogue import canonical, described
+from evaluators.describe.parameters import BEST, Parameter
+from evaluators.design import AUTOMATIC, Designs
+from evaluators.engine.rules import lacks
+from evaluators.errors import InputError, TooLarge, did_you_mean, shown
 from evaluators.protocol import Evaluator
 from evaluators.workload import parse_seq_len
+from search_spaces.domains import CONFIGURATIONS
 from studies.objectives import UNITS
-
-RESULTS = pa.schema(
-    [
-        *(EVALUATIONS.field(name) for name in ("study", "configuration", "model")),
-        ("shape", pa.string()),
-        *(EVALUATIONS.field(name) for name in EVALUATIONS.names[3:6]),
-        ("sram", pa.string()),
-        *(EVALUATIONS.field(name) for name in EVALUATIONS.names[6:]),
-        *((name, pa.int64()) for name in PARAMETERS if name not in EVALUATIONS.names),
-        ("binding", pa.string()),
-        ("feasible", pa.bool_()),
-        ("failed", pa.bool_()),
-        ("reason", pa.string()),
-    ]
-)
-"""Columns of the results: the complete design, its metrics, and why it has none."""
 
 Int64s = NDArray[np.int64]
 
-_TEXTS = (*(name for name in LABEL_DEFAULTS if name != "seq_len"), "evaluator", "binding", *CHOICES)
-_DESIGN = (*LABEL_DEFAULTS, *PARAMETERS, "binding", *CHOICES)
-"""Columns that describe a design."""
+NESTED = ("violations", "breakdown")
+"""Columns of the schema that a table in a file of text cannot have."""
+
+_CONFIGURATION = "configuration"
+_TEXTS = (
+    *(name for name in LABEL_DEFAULTS if name not in ("seq_len", _CONFIGURATION)),
+    "evaluator",
+)
+
+_OF_STUDIES = ("trial", "pin", "design", "repeated", "on_front", *NESTED, *UNITS.values())
+"""Further columns of our own tables, exports and fronts, that an evaluation replaces."""
 
 _NUMBERED = "design"
-_REPLACED = {*RESULTS.names, *PART.names, *UNITS.values()} - {*_DESIGN, "evaluator"}
-"""Columns of our own tables (results, exports of studies, fronts) that an evaluation replaces."""
+_LIKE = 0.8
 
 
 def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, bool]:
@@ -68,12 +64,15 @@ def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, boo
         raise InputError(
             f"--out {shown(out, 200)} is the table of designs itself; name another file"
         )
+    table = DesignTable(designs)
     counts = dict.fromkeys(("rows", "feasible", "failed"), 0)
-    wanted = (*_DESIGN, "evaluator")
-    chunks = table_files.chunks(designs, wanted, partial(_check_columns, str(designs)))
-    with table_writing.table_writer(out, RESULTS) as write:
-        for chunk in chunks:
-            results = evaluate_chunk(chunk, engine)
+    chunks = table.chunks()
+    first = next(chunks, None)
+    own = [] if first is None else [_own_field(first, name) for name in table.own]
+    schema = pa.schema([*own, *table.schema])
+    with table_writing.table_writer(out, schema) as write:
+        for chunk in chain([first] if first is not None else [], chunks):
+            results = table.evaluated(chunk, schema, engine)
             write(results)
             counts["rows"] += len(results)
             for name in ("feasible", "failed"):
@@ -93,68 +92,185 @@ def _same(one: Path, other: Path) -> bool:
         return False
 
 
-def _check_columns(where: str, names: Sequence[str]) -> None:
-    """Refuse a table with columns that nothing would read, or whose designs are of a study."""
-    table = shown(where, 200)
-    unknown = [name for name in names if name not in {*_DESIGN, "evaluator", *_REPLACED}]
-    known = ", ".join([*LABEL_DEFAULTS, *PARAMETERS, "binding"])
-    if unknown:
-        raise InputError(f"{table}: unknown column {listed(unknown)}; designs have {known}")
-    if not set(names) & set(_DESIGN):
-        raise InputError(f"{table}: no column describes a design; designs have {known}")
-    if _NUMBERED in names and not {"configuration", "seq_len"} <= set(names):
-        raise InputError(
-            f"{table}: its designs are of a study that it does not tell; add the columns "
-            "configuration, model (or shape) and seq_len"
-        )
+class DesignTable:
+    """A table of designs in a file.
 
+    Attributes:
+        declared: the parameters that its columns may have, by name.
+        schema: the columns of its results.
+        own: its columns that say nothing of a design; known once its first chunk is read.
 
-def evaluate_chunk(chunk: Chunk, engine: Evaluator) -> pa.Table:
-    """Evaluate every row of a chunk: the columns of `RESULTS`, rows in their order.
-
-    `InputError` names the row and the column of what cannot be read.
     """
-    texts = {
-        name: table_cells.texts(chunk.columns[name], name, chunk.place)
-        for name in _TEXTS
-        if name in chunk.columns
-    }
-    if "evaluator" in texts:
-        _check_evaluator(texts.pop("evaluator"), engine, chunk.place)
-    choices = {name: texts.pop(name) for name in CHOICES if name in texts}
-    if choices:
-        texts["binding"] = _joined(choices, texts.get("binding"), chunk.place)
-    numbers = {
-        name: _numbers(chunk, name) for name in ("seq_len", *PARAMETERS) if name in chunk.columns
-    }
-    results = {field.name: _empty(field, chunk.rows) for field in RESULTS}
-    lengths = [numbers.pop("seq_len")] if "seq_len" in numbers else []
-    for rows in _alike([*(each.codes for each in texts.values()), *lengths], chunk.rows):
-        first = rows[0]
-        labels = {name: each.at(first) for name, each in texts.items()}
-        given = {name: label for name, label in labels.items() if label}
-        if lengths and lengths[0][first] != BLANK:
-            given["seq_len"] = str(lengths[0][first])
-        own = {name: column[rows] for name, column in numbers.items()}
-        try:
-            parts = list(evaluated(given, own, len(rows), engine))
-        except Wrong as wrong:
-            raise chunk.place.error(int(rows[wrong.row]), wrong) from None
-        for members, columns in parts:
-            for name, column in columns.items():
-                results[name][rows[members]] = column
-    return pa.table(
-        [pa.array(results[field.name], field.type, from_pandas=True) for field in RESULTS],
-        schema=RESULTS,
-    )
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        configurations = _configurations(path)
+        self.declared = declared_in([*configurations, *CONFIGURATIONS])
+        self.schema = selected(schema_of(configurations), NESTED)
+        self.own: list[str] = []
+        self._design = {*LABEL_DEFAULTS, *self.declared}
+        self._wanted = {*self._design, "evaluator"}
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Read the table; `InputError` for columns that would be ignored by mistake."""
+        return table_files.chunks(self._path, self._wanted, self._check)
+
+    def evaluated(self, chunk: Chunk, schema: pa.Schema, engine: Evaluator) -> pa.Table:
+        """Evaluate every row of a chunk: the columns of a schema, rows in their order.
+
+        `InputError` names the row and the column of what cannot be read.
+        """
+        results = {field.name: _empty(field, chunk.rows) for field in self.schema}
+        for rows, name, labels, designs in self.designs(chunk, engine):
+            try:
+                parts = list(evaluated(name, labels, designs, engine))
+            except Wrong as wrong:
+                raise chunk.place.error(int(rows[wrong.row]), wrong) from None
+            for members, columns in parts:
+                for column, values in columns.items():
+                    _fill(results[column], rows[members], values)
+        arrays = [
+            _passed(chunk, field)
+            if field.name in self.own
+            else pa.array(results[field.name][0], field.type, mask=~results[field.name][1])
+            for field in schema
+        ]
+        return pa.Table.from_arrays(arrays, schema=schema)
+
+    def designs(
+        self, chunk: Chunk, engine: Evaluator
+    ) -> Iterator[tuple[NDArray[np.intp], str, dict[str, str], Designs]]:
+        """Yield the rows that share configuration, labels and open choices, and their designs."""
+        texts = {
+            name: table_cells.texts(chunk.columns[name], name, chunk.place)
+            for name in (_CONFIGURATION, *_TEXTS)
+            if name in chunk.columns
+        }
+        if "evaluator" in texts:
+            _check_evaluator(texts.pop("evaluator"), engine, chunk.place)
+        numbers = {
+            name: _values(chunk, each)
+            for name, each in self.declared.items()
+            if name in chunk.columns
+        }
+        keys: list[NDArray[Any]] = [each.codes for each in texts.values()]
+        keys += [known for name, (_, known) in numbers.items() if _chosen(self.declared[name])]
+        lengths = _lengths(chunk) if "seq_len" in chunk.columns else None
+        if lengths is not None:
+            keys.append(lengths)
+        for rows in _alike(keys, chunk.rows):
+            first = rows[0]
+            labels = {name: each.at(first) for name, each in texts.items() if each.at(first)}
+            if lengths is not None and lengths[first] != BLANK:
+                labels["seq_len"] = str(lengths[first])
+            name = canonical(labels.pop(_CONFIGURATION, LABEL_DEFAULTS[_CONFIGURATION]))
+            columns = {}
+            for parameter, (values, known) in numbers.items():
+                if parameter in described(name).all_parameters:
+                    if known[rows].any():
+                        columns[parameter] = values[rows]
+                elif (row := self._ignored(parameter, values, known, rows)) is not None:
+                    raise chunk.place.error(row, lacks(described(name), parameter))
+            yield rows, name, labels, Designs(columns, len(rows))
+
+    def _ignored(
+        self,
+        parameter: str,
+        values: NDArray[Any],
+        known: NDArray[np.bool_],
+        rows: NDArray[np.intp],
+    ) -> int | None:
+        """Return the first of some rows that sets a parameter; None for none."""
+        sets = known[rows] & (self.declared[parameter].switch | (values[rows] != AUTOMATIC))
+        return int(rows[np.argmax(sets)]) if sets.any() else None
+
+    def _check(self, names: Sequence[str]) -> None:
+        table = shown(self._path, 200)
+        known = ", ".join(LABEL_DEFAULTS) + ", and parameters as array_rows"
+        replaced = {*self.schema.names, *_OF_STUDIES}
+        own = [name for name in names if name not in self._wanted | replaced]
+        for name in own:
+            if not name.strip() or not name.isprintable():
+                raise InputError(f"{table}: unknown column '{shown(name)}'; give it another name")
+            if meant := did_you_mean(name, self._wanted, _LIKE):
+                raise InputError(
+                    f"{table}: unknown column {listed([name])}; {meant}designs have {known}"
+                )
+        if not set(names) & self._design:
+            raise InputError(
+                f"{table}: no column describes a design"
+                + (f", neither does {listed(own)}" if own else "")
+                + f"; designs have {known}"
+            )
+        if _NUMBERED in names and not {_CONFIGURATION, "seq_len"} <= set(names):
+            raise InputError(
+                f"{table}: its designs are of a study that it does not tell; add the columns "
+                "configuration, model (or shape) and seq_len"
+            )
+        if not self.own:
+            self.own += own
+            self._wanted |= set(own)
 
 
-def _empty(field: pa.Field, rows: int) -> NDArray[Any]:
-    if pa.types.is_floating(field.type):
-        return np.full(rows, np.nan)
-    return np.zeros(
-        rows, dtype=object if pa.types.is_string(field.type) else field.type.to_pandas_dtype()
-    )
+def _configurations(path: Path) -> list[str]:
+    """Return the configurations of a table; `InputError` names the first row of an unknown one."""
+    found: dict[str, None] = {}
+    for chunk in table_files.chunks(path, {_CONFIGURATION}, lambda names: None):
+        if _CONFIGURATION not in chunk.columns:
+            break
+        texts = table_cells.texts(chunk.columns[_CONFIGURATION], _CONFIGURATION, chunk.place)
+        for code, label in enumerate(texts.known):
+            name = canonical(label or LABEL_DEFAULTS[_CONFIGURATION])
+            try:
+                described(name)
+            except InputError as error:
+                raise chunk.place.error(int(np.argmax(texts.codes == code)), error) from None
+            found[name] = None
+    return list(found) or [LABEL_DEFAULTS[_CONFIGURATION]]
+
+
+def _chosen(parameter: Parameter) -> bool:
+    """Tell whether a blank cell is no value of its own, but leaves a choice to its rule."""
+    return parameter.switch or parameter.rule == BEST
+
+
+def _own_field(chunk: Chunk, name: str) -> pa.Field:
+    """Return a column of the user's own as the results have it."""
+    kind = chunk.columns[name].type
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind):
+        raise chunk.place.error(
+            0, f"{name} is of type {shown(kind)}; a column of your own has numbers or texts"
+        )
+    return pa.field(name, kind)
+
+
+def _passed(chunk: Chunk, field: pa.Field) -> pa.Array:
+    column = chunk.columns.get(field.name)
+    if column is None:
+        return pa.nulls(chunk.rows, field.type)
+    try:
+        return pc.cast(column, field.type)
+    except pa.ArrowInvalid as error:
+        raise chunk.place.error(0, f"{field.name}, here or later: {error}") from None
+
+
+def _empty(field: pa.Field, rows: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return values to be filled in, and which are known."""
+    known = np.zeros(rows, dtype=bool)
+    if pa.types.is_string(field.type):
+        return np.full(rows, None, dtype=object), known
+    return np.zeros(rows, dtype=field.type.to_pandas_dtype()), known
+
+
+def _fill(
+    column: tuple[NDArray[Any], NDArray[np.bool_]], rows: NDArray[np.intp], values: Any
+) -> None:
+    """Put values, one for all rows or one each, into a column; None and NaN are not known."""
+    given, known = column
+    there = ~pd.isna(np.broadcast_to(np.asarray(values), len(rows)))
+    given[rows[there]] = values[there] if isinstance(values, np.ndarray) else values
+    known[rows] = there
 
 
 def _check_evaluator(given: Texts, engine: Evaluator, place: Place) -> None:
@@ -167,35 +283,55 @@ def _check_evaluator(given: Texts, engine: Evaluator, place: Place) -> None:
             )
 
 
-def _joined(choices: Mapping[str, Texts], binding: Texts | None, place: Place) -> Texts:
-    """Write the choices of a binding, a column each, as one text; '' where all are blank."""
-    codes = np.stack([each.codes for each in (*choices.values(), *([binding] if binding else []))])
-    _, firsts, places = np.unique(codes, axis=1, return_index=True, return_inverse=True)
-    values = []
-    for row in firsts.tolist():
-        whole = binding.at(row) if binding else ""
-        cells = {name: each.at(row) for name, each in choices.items()}
-        given = [f"{name}={cell}" for name, cell in cells.items() if cell]
-        if whole and given:
-            raise place.error(row, f"binding and {shown(given[0])}: give one of them")
-        values.append(whole or ",".join(given))
-    return Texts(values, places.ravel())
-
-
-def _numbers(chunk: Chunk, name: str) -> Int64s:
-    """Return a column of sizes: 1 or more, or 0 for automatic."""
-    least = SIZES[name].least if name in SIZES else 1
-    must = SIZES.get(name, "tokens, as 262144, 256K or 1M")
+def _values(chunk: Chunk, parameter: Parameter) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return a parameter's values, 0 where a cell is blank, and where none is."""
+    name, cells, place = parameter.name, chunk.columns[parameter.name], chunk.place
+    if parameter.labels:
+        texts = table_cells.texts(cells, name, place)
+        return _read_texts(texts, parameter, place)
+    if parameter.real:
+        reals = table_cells.reals(cells, name, place, parameter.read)
+        known = ~np.isnan(reals)
+        return np.where(known, reals, AUTOMATIC), known
+    least = 0 if parameter.automatic or parameter.switch else 1
 
     def read(text: str) -> int:
         number = whole_number(text)
-        if number is None and name == "seq_len":
-            number = _tokens(text)
+        if number is None and parameter.unit:
+            number = int(parameter.read(text))
         if number is None or number < least:
-            raise InputError(f"{name} '{shown(text)}': give {must}")
+            raise InputError(f"{name} '{shown(text)}': give {parameter}")
         return number
 
-    return table_cells.whole_numbers(chunk.columns[name], name, chunk.place, least, read)
+    numbers = table_cells.whole_numbers(cells, name, place, least, read)
+    known = numbers != BLANK
+    return np.where(known, numbers, AUTOMATIC), known
+
+
+def _read_texts(
+    texts: Texts, parameter: Parameter, place: Place
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    values = np.zeros(len(texts.known), dtype=np.int64)
+    for code, label in enumerate(texts.known):
+        try:
+            values[code] = parameter.read(label) if label else AUTOMATIC
+        except InputError as error:
+            raise place.error(int(np.argmax(texts.codes == code)), error) from None
+    known = np.array([bool(label) for label in texts.known])
+    return values[texts.codes], known[texts.codes]
+
+
+def _lengths(chunk: Chunk) -> Int64s:
+    """Return the tokens of each row, `BLANK` where they are not given."""
+
+    def read(text: str) -> int:
+        number = whole_number(text)
+        number = _tokens(text) if number is None else number
+        if number is None or number < 1:
+            raise InputError(f"seq_len '{shown(text)}': give tokens, as 262144, 256K or 1M")
+        return number
+
+    return table_cells.whole_numbers(chunk.columns["seq_len"], "seq_len", chunk.place, 1, read)
 
 
 def _tokens(text: str) -> int | None:
@@ -217,8 +353,3 @@ def _alike(keys: Sequence[NDArray[Any]], rows: int) -> Iterator[NDArray[np.intp]
     frame = pd.DataFrame(dict(enumerate(keys)))
     for members in frame.groupby(list(frame.columns), sort=False).indices.values():
         yield np.asarray(members)
-
-
-def content(frame: pd.DataFrame, out: Path) -> bytes:
-    """Return a table in the format of the file's suffix; `InputError` for another one."""
-    return table_writing.content(pa.Table.from_pandas(frame, preserve_index=False), out)

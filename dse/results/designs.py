@@ -1,4 +1,4 @@
-"""Designs from outside: options of the command line and rows of tables, checked and evaluated."""
+"""Designs from outside: what they run as and on, evaluated as the paper did where they are its."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.accounting import Accounting
+from analysis.results import labels_of
+from evaluators.accounting import NEXT_LARGER, Accounting
 from evaluators.describe.catalogue import canonical, described
-from evaluators.design import AUTOMATIC, LACKED, PARAMETERS, SIZES, Designs
-from evaluators.engine.needs import registers_short
+from evaluators.design import Designs
+from evaluators.engine.needs import next_larger_bytes, registers_short
 from evaluators.errors import InputError, shown
-from evaluators.foreign import integer
 from evaluators.protocol import Evaluations, Evaluator
 from evaluators.workload import (
     TRANSFORMERS,
@@ -25,9 +25,7 @@ from evaluators.workload import (
     shape_label,
     transformer,
 )
-from search_spaces.domains import parameters_of
-from search_spaces.space import space
-from studies.paper import pinned, pinned_binding
+from studies.paper import on_paper_machine, pinned_binding
 
 LABEL_DEFAULTS = {
     "configuration": "binding",
@@ -35,18 +33,10 @@ LABEL_DEFAULTS = {
     "shape": "",
     "seq_len": "256K",
     "accounting": "published",
-    "sram": "table",
+    "sram": "",
 }
 """What a design runs as and on, and the default of each, as text."""
 
-
-def choices_of(name: str) -> tuple[str, ...]:
-    """Return what a design of a configuration sets beside the columns of sizes."""
-    return tuple(each for each in parameters_of(name) if each not in PARAMETERS)
-
-
-CHOICES = choices_of("flat")
-"""The choices of FLAT's binding."""
 
 OWN_NAME = "custom"
 """The model of a shape without a name."""
@@ -54,7 +44,6 @@ OWN_NAME = "custom"
 STUDY = "evaluate"
 """What evaluations that belong to no study are labelled with."""
 
-_LARGEST_READ = 2**63 - 1
 _LONGEST_NAME = 60
 
 
@@ -87,33 +76,7 @@ class Setting:
 
     def labels(self, engine: Evaluator) -> dict[str, Any]:
         """Return the first columns of an evaluation's row."""
-        return {
-            "study": STUDY,
-            "configuration": self.configuration,
-            "model": self.workload.transformer.name,
-            "shape": shape_label(self.workload.transformer),
-            "seq_len": self.workload.seq_len,
-            "accounting": self.accounting.name,
-            "evaluator": engine.name,
-            "sram": self.accounting.sram,
-        }
-
-    def defaults(self) -> dict[str, Any]:
-        """Return the paper's value of every parameter."""
-        return defaults(self.configuration)
-
-
-def defaults(name: str) -> dict[str, int]:
-    """Return the paper's value of every parameter of a configuration."""
-    own = described(name).all_parameters
-    return {
-        each: AUTOMATIC
-        if SIZES[each].automatic
-        else int(own[each].default or LACKED[each])
-        if each in own
-        else LACKED[each]
-        for each in PARAMETERS
-    }
+        return labels_of(STUDY, self.configuration, self.workload, self.accounting, engine.name)
 
 
 def _named_shape(text: str, name: str) -> Transformer:
@@ -136,7 +99,9 @@ def evaluate_pinned(
     Yields the rows of each part and their evaluations. The corrected accounting has registers short
     among its violations.
     """
-    for rows, bound in with_paper_binding(setting.configuration, setting.workload, designs):
+    for rows, bound in with_paper_binding(
+        setting.configuration, setting.workload, designs, setting.accounting
+    ):
         evaluations = engine.evaluate(
             setting.configuration,
             setting.workload,
@@ -151,9 +116,17 @@ def evaluate_pinned(
 
 
 def warnings(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> list[str]:
-    """Say of the first design where its register files are short, which is charged all the same."""
+    """Say of the first design what is charged otherwise than it is.
+
+    Register files that are short, and buffers that are priced as the next larger of the table.
+    """
     short = registers_short(setting.configuration, setting.workload, evaluations.designs)
     return [
+        f"{name} is in no table of SRAMs; energy and area are those of the next larger, "
+        f"{int(size[0])} bytes (sram = exact refuses it)"
+        for name, size in larger_buffers(setting, evaluations.designs).items()
+        if size[0]
+    ] + [
         engine.reason(
             setting.configuration,
             constraint,
@@ -166,98 +139,70 @@ def warnings(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> l
     ]
 
 
+def larger_buffers(setting: Setting, designs: Designs) -> dict[str, Any]:
+    """Return what buffers are priced as where that is not their size.
+
+    By name, as 'buffer_bytes': bytes of the next larger SRAM, shape (n,); 0 where it is their size.
+    """
+    if setting.accounting.sram != NEXT_LARGER:
+        return {}
+    return next_larger_bytes(setting.configuration, setting.workload, designs)
+
+
+def larger_bytes(setting: Setting, designs: Designs) -> NDArray[np.int64]:
+    """Return the sum of `larger_buffers`, shape (n,)."""
+    none = np.zeros(len(designs), dtype=np.int64)
+    return sum(larger_buffers(setting, designs).values(), start=none)
+
+
 def with_paper_binding(
-    name: str, workload: Workload, designs: Designs
+    name: str, workload: Workload, designs: Designs, accounting: Accounting
 ) -> Iterator[tuple[NDArray[np.intp], Designs]]:
     """Give the paper's own machine the paper's binding where the designs leave it open.
 
     Yields up to two parts of a configuration's n designs, each with its rows: those that are the
-    paper's machine, and the rest. Designs with a binding stay as they are, in one part.
+    paper's machine, and the rest. Designs that make such a choice stay as they are, in one part.
     """
-    if designs.binding:
+    binding = pinned_binding(name, workload, accounting)
+    if not binding or binding.keys() & designs.columns.keys():
         yield np.arange(len(designs)), designs
         return
-    own = pinned(name, workload, designs)
-    for mask, binding in ((own, pinned_binding(name, workload)), (~own, {})):
+    own = on_paper_machine(name, designs)
+    for mask, choices in ((own, binding), (~own, {})):
         rows = np.flatnonzero(mask)
         if len(rows):
-            repeated = {choice: np.repeat(value, len(rows)) for choice, value in binding.items()}
-            yield rows, designs.take(rows).with_columns(binding=repeated)
+            repeated = {choice: np.repeat(value, len(rows)) for choice, value in choices.items()}
+            yield rows, designs.take(rows).with_columns(repeated)
 
 
-def reasons(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> list[str]:
-    """Say of every design why it has no metrics; '' where it has.
+def reasons(
+    setting: Setting,
+    evaluations: Evaluations,
+    engine: Evaluator,
+    bounds: Mapping[str, float] | None = None,
+) -> list[str]:
+    """Say of every design why it is not feasible; '' where it is.
 
-    That is the first constraint that it violates, or what stopped its evaluation.
+    That is the first constraint that it violates, or what stopped its evaluation. The bounds are a
+    study's, see `studies.objectives.excess`.
     """
     sentences = [str(evaluations.failures.get(row, "")) for row in range(len(evaluations.designs))]
     for row in np.flatnonzero(~evaluations.feasible):
         constraint, magnitude = next(
-            (name, int(magnitudes[row]))
+            (name, magnitudes[row])
             for name, magnitudes in evaluations.violations.items()
             if magnitudes[row] > 0
         )
+        metric = constraint.removesuffix("_over")
+        if bounds and metric in bounds:
+            value = evaluations.metrics[metric][row]
+            sentences[row] = f"{metric} {value:.6g} is over the study's bound of {bounds[metric]:g}"
+            continue
         sentences[row] = engine.reason(
             setting.configuration,
             constraint,
-            magnitude,
+            int(magnitude),
             setting.workload,
             evaluations.designs.take([row]),
         )
     return sentences
-
-
-def check_has(name: str, parameter: str) -> None:
-    """Raise `InputError` where a configuration has no such parameter to set."""
-    if parameter not in parameters_of(name):
-        own = [each for each in parameters_of(name) if each in PARAMETERS]
-        raise InputError(
-            f"{parameter}: {name} has no {parameter.replace('_', ' ')} to set; it has "
-            f"{', '.join(own)}"
-        )
-
-
-def parse_parameter(name: str, value: str) -> int:
-    """Read a parameter as text; `InputError` unless it is a whole number in range."""
-    number = integer(value, 0, _LARGEST_READ)
-    if number is None or number < SIZES[name].least:
-        raise InputError(f"{name} '{shown(value)}': give {SIZES[name]}")
-    return SIZES[name].checked(name, number)
-
-
-def parse_binding(text: str, setting: Setting) -> dict[str, int]:
-    """Read every binding choice of a configuration from 'NAME=VALUE,...'.
-
-    `InputError` names a configuration without choices, a choice that is missing, given twice or
-    unknown, or a value outside its domain.
-    """
-    choices = choices_of(setting.configuration)
-    if not choices:
-        raise InputError(
-            f"binding: {setting.configuration} has no binding to choose; flat has, by "
-            f"{', '.join(CHOICES)}"
-        )
-    names, _, values = zip(*(entry.partition("=") for entry in text.split(",")), strict=True)
-    if sorted(names) != sorted(choices):
-        raise InputError(
-            f"binding '{shown(text)}': give each of {', '.join(choices)} once, as "
-            f"{choices[0]}=VALUE"
-        )
-    numbers = [integer(value, 0, _LARGEST_READ) for value in values]
-    entries = [v if n is None else n for v, n in zip(values, numbers, strict=True)]
-    chosen = space(setting.configuration, [setting.workload.seq_len]).override(
-        dict(zip(names, entries, strict=True))
-    )
-    return {each.name: each.values[0] for each in chosen.parameters if each.name in choices}
-
-
-def binding_text(name: str, binding: Mapping[str, int]) -> str:
-    """Write a binding of a configuration as `parse_binding` reads it."""
-    known = described(name).all_parameters
-    return ",".join(
-        f"{each}={_chosen(known[each].labels, binding[each])}" for each in choices_of(name)
-    )
-
-
-def _chosen(labels: tuple[str, ...], value: int) -> str:
-    return labels[value] if 0 <= value < len(labels) else str(value)

@@ -16,38 +16,35 @@ from typing import Any
 
 import pyarrow as pa
 
-from analysis.results import BREAKDOWN, EVALUATIONS
+from analysis.results import schema_of
 from dse.results.progress import Progress
 from dse.results.sealed import metadata, sealed, unsealed
 from evaluators.errors import InputError, shown
 from evaluators.files import write_atomically
+from studies.specification import Specification
 
-SCHEMA_VERSION = "4"
+SCHEMA_VERSION = "5"
 
-_EINSUM = pa.struct([BREAKDOWN.field(name) for name in BREAKDOWN.names[4:10]])
-
-PART = pa.schema(
+TRIAL = pa.schema(
     [
         ("trial", pa.int64()),
         ("pin", pa.string()),
         ("design", pa.int64()),
         ("repeated", pa.bool_()),
-        *(EVALUATIONS.field(name) for name in EVALUATIONS.names if name != "study"),
-        ("query_tiles", pa.int64()),
-        ("pe_registers", pa.int64()),
-        ("lane_registers", pa.int64()),
-        ("binding", pa.map_(pa.string(), pa.int64())),
-        ("feasible", pa.bool_()),
-        ("violations", pa.map_(pa.string(), pa.float64())),
-        ("failure", pa.string()),
-        ("breakdown", pa.list_(_EINSUM)),
     ]
 )
-"""Columns of a part: `design` numbers the design in its space; a repeated one was evaluated before;
-a design's automatic parameters are resolved; `feasible` tells of the row's workload, under the
-study's own constraints too; `violations` has what is violated, by constraint, in its unit;
-`failure` says what stopped the evaluation of a design that has no metrics for no fault of its own,
-'' for nothing."""
+"""What a row of a part has before the columns of `analysis.results.schema_of`: `design` numbers the
+design in its space; a repeated one was evaluated before."""
+
+
+def part_schema(study: Specification) -> pa.Schema:
+    """Return the columns of a study's parts.
+
+    A design's automatic parameters are resolved; what is feasible of the row's workload is so under
+    the study's own constraints too.
+    """
+    return pa.schema([*TRIAL, *schema_of(study.space.configurations)])
+
 
 _NAME = re.compile(r"part-([0-9]{8,18})\.parquet")
 _RESTORE = "restore it, or start the study anew under another name"
@@ -58,8 +55,8 @@ class Part:
     """One batch.
 
     Attributes:
-        table: its evaluations with the columns of `PART`, or those asked for, by trial; within a
-            trial one a workload.
+        table: its evaluations with the columns of `part_schema`, or those asked for, by trial;
+            within a trial one a workload.
         state: what its sampler left in the study, for the batches that follow.
         made_with: see `dse.study.versions.made_with`.
         so_far: counts of the study up to and with this batch (`dse.results.progress`).
@@ -76,14 +73,21 @@ class Parts:
     """The parts of one study.
 
     Args:
-        folder: where they lie; other files there are passed over.
-        digest: of the study's specification; a part of another study is refused.
+        study: whose they are; a part of another study is refused.
+        folder: of the study; they lie in its folder 'evaluations', where other files are passed
+            over.
 
     """
 
-    def __init__(self, folder: Path, digest: str) -> None:
-        self.folder = folder
-        self._own = {"schema_version": SCHEMA_VERSION, "study": digest}
+    def __init__(self, study: Specification, folder: Path) -> None:
+        self.folder = folder / "evaluations"
+        self._study = study
+        self._own = {"schema_version": SCHEMA_VERSION, "study": study.digest()}
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of every part."""
+        return part_schema(self._study)
 
     def path(self, first_trial: int) -> Path:
         """Return the part of the batch that starts at a trial."""
@@ -147,8 +151,8 @@ class Parts:
 
         """
         tables = [part.table for part in self.all(columns)]
-        names = PART.names if columns is None else columns
-        empty = pa.schema([PART.field(name) for name in names]).empty_table()
+        names = self.schema.names if columns is None else columns
+        empty = pa.schema([self.schema.field(name) for name in names]).empty_table()
         return pa.concat_tables(tables) if tables else empty
 
     def all(self, columns: Sequence[str] | None = None) -> list[Part]:

@@ -201,7 +201,9 @@ class SweepParts:
         names += [UNITS[name] for name in self._study.objectives]
         table = _read(path).select(names)
         for each in self._varying:
-            column = pc.fill_null(table[each.name], each.first)
+            column = pc.fill_null(
+                table[each.name], each.natural(each.at(np.zeros(1, dtype=np.int64))[0])
+            )
             table = table.set_column(names.index(each.name), each.name, column)
         frame: pd.DataFrame = table.to_pandas()
         return frame
@@ -232,12 +234,14 @@ class SweepParts:
             "accounting": accounting.name,
             "sram": accounting.sram,
         }
-        shared = {each.name: each for each in space.parameters[1:] if len(each.values) == 1}
+        shared = {
+            each.name: each
+            for each in space.parameters[1:]
+            if len(each.values) == 1 and each.first is not None
+        }
         parameters = {
-            name: [
-                parameter.first if name in parameters_of(own) else None for own in configurations
-            ]
-            for name, parameter in shared.items()
+            name: [each.first if name in parameters_of(own) else None for own in configurations]
+            for name, each in shared.items()
         }
         return {
             name: pa.array(values if isinstance(values, list) else [values] * len(front))

@@ -162,6 +162,20 @@ def whole_numbers(
     return values[given.codes]
 
 
+def reals(
+    column: pa.Array, name: str, place: Place, read: Callable[[str], float]
+) -> NDArray[np.float64]:
+    """Return a column of reals, NaN where blank; `read` as for `whole_numbers`."""
+    given = texts(column, name, place)
+    values = np.full(len(given.known), np.nan)
+    for code, text in enumerate(given.known):
+        try:
+            values[code] = read(text) if text else np.nan
+        except InputError as error:
+            raise place.error(int(np.argmax(given.codes == code)), error) from None
+    return values[given.codes]
+
+
 def whole_number(text: str) -> int | None:
     """Read a whole number in decimal notation, as 1024, 1024.0 or 1e3, exactly; None for others.
 

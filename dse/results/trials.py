@@ -10,13 +10,22 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from evaluators.design import PARAMETERS
+from analysis.results import declared_in
 from evaluators.protocol import METRICS
 from studies.objectives import objective_values, relative_excess
 from studies.specification import Specification
 
-COLUMNS = ("trial", "pin", "design", "repeated", "violations", "failure", *METRICS, *PARAMETERS)
-"""The columns of a part that `Trials.of` reads."""
+
+def columns(study: Specification) -> list[str]:
+    """Return the columns of a study's parts that `Trials.of` reads."""
+    own = ("trial", "pin", "design", "repeated", "violations", "failed", "reason")
+    return [*own, *METRICS, *_sizes(study)]
+
+
+def _sizes(study: Specification) -> list[str]:
+    """Return the parameters that are numbers."""
+    declared = declared_in(study.space.configurations)
+    return [name for name, each in declared.items() if not each.labels]
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class Trials:
 
     @classmethod
     def of(cls, study: Specification, table: pa.Table) -> Self:
-        """Compute what trials came to from their rows, see `dse.results.parts.PART`.
+        """Compute what trials came to from their rows, see `dse.results.parts.part_schema`.
 
         The rows of a trial follow each other, one a workload.
         """
@@ -100,11 +109,11 @@ class Trials:
 
 def _failures(table: pa.Table, count: int) -> list[str]:
     """Return the first failure of each trial, '' for none."""
-    each = table["failure"].to_pylist()
-    if not any(each):
-        return [""] * (len(each) // count)
-    groups = (each[start : start + count] for start in range(0, len(each), count))
-    return [next(filter(None, group), "") for group in groups]
+    failed = table["failed"].to_pylist()
+    found = [""] * (len(failed) // count)
+    for row in np.flatnonzero(failed)[::-1].tolist():
+        found[row // count] = table["reason"][row].as_py()
+    return found
 
 
 def _violations(
@@ -114,11 +123,13 @@ def _violations(
     violations: list[dict[str, float]] = [{} for _ in range(n)]
     excess: list[dict[str, float]] = [{} for _ in range(n)]
     count = len(study.workloads)
-    capacities = {name: table[name].to_numpy() for name in PARAMETERS}
+    capacities = {name: table[name].to_numpy() for name in _sizes(study)}
     for row, items in enumerate(table["violations"].to_pylist()):
         if not items:
             continue
-        design: Mapping[str, float] = {name: int(each[row]) for name, each in capacities.items()}
+        design: Mapping[str, float] = {
+            name: each[row] for name, each in capacities.items() if not np.isnan(each[row])
+        }
         natural, relative = violations[row // count], excess[row // count]
         for name, magnitude in items:
             share = relative_excess(name, magnitude, study.bounds, design)

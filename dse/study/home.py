@@ -10,7 +10,8 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from evaluators.errors import InputError, shown
+from dse.study.place import command
+from evaluators.errors import InputError, did_you_mean, shown
 from evaluators.files import write_atomically
 from evaluators.foreign import read_text
 from studies import toml
@@ -28,6 +29,11 @@ def begun(folder: Path) -> bool:
         return (folder / _NAME).is_file()
     except (OSError, ValueError):  # a name too long, or with a zero byte
         return False
+
+
+def begun_in(out: Path) -> list[str]:
+    """Name the studies that were begun in a folder of studies."""
+    return sorted(path.parent.name for path in out.glob(f"*/{_NAME}"))
 
 
 def write(
@@ -49,7 +55,9 @@ def stored(folder: Path) -> Specification:
     path = folder / _NAME
     if not begun(folder):
         raise InputError(
-            f"there is no study in {shown(folder, 200)}; dse study list shows those there are, "
+            f"there is no study in {shown(folder, 200)}; "
+            f"{did_you_mean(folder.name, begun_in(folder.parent))}"
+            f"{command(folder.parent, 'study', 'list')} shows those there are, "
             "dse study run starts one"
         )
     text = read_text(path, "the specification of a study")

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from dse.execution import interruption
 from dse.results.parts import Part, Parts
 from dse.results.progress import Progress
-from dse.results.trials import COLUMNS, Trials
+from dse.results.trials import Trials, columns
 from dse.study.database import BATCH, FAILURE, PIN, REBUILD, Database
 from dse.study.memory import Memory
 from dse.study.versions import difference
@@ -55,7 +55,7 @@ def recall(
     """
     recalled = Recalled()
     stored = database.trials()
-    batches = parts.all(COLUMNS)
+    batches = parts.all(columns(study))
     for place, part in enumerate(batches):
         interruption.stop_if_asked()
         first = recalled.progress.finished

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from dse.execution import interruption
 from dse.execution.batch import Row, evaluate
 from dse.execution.executors import Executor
-from dse.results.parts import PART, Part, Parts
+from dse.results.parts import Part, Parts
 from dse.results.progress import Progress
 from dse.results.trials import Trials
 from dse.study.database import FIXED, REBUILD, Database
@@ -122,7 +122,7 @@ class Runner:
         drawn = self._memory.draw(first, size, pending)
         ids = self._start(drawn, pending)
         rows = self._evaluate(drawn)
-        table = pa.Table.from_pylist(rows, schema=PART)
+        table = pa.Table.from_pylist(rows, schema=self._parts.schema)
         batch = Trials.of(self._study, table)
         self.progress.count(batch)
         self._parts.write(first, Part(table, drawn.state, self._made_with, self.progress.counts()))

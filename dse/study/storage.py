@@ -34,6 +34,7 @@ from dse.study.database import (
     readable_errors,
 )
 from dse.study.locks import file_lock, folder_lock, server_lock
+from dse.study.place import command
 from evaluators.errors import InputError, shown
 from evaluators.files import remove_if_present, unfinished_name
 from studies.differences import another_behaviour, differences
@@ -88,7 +89,7 @@ def load(folder: Path, name: str, url: str | None) -> optuna.Study:
     if where.file is not None and not where.file.exists():
         raise InputError(
             f"there is no study in {shown(folder if url is None else where.file, 200)}; "
-            "dse study list shows those there are"
+            f"{command(folder.parent, 'study', 'list')} shows those there are"
         )
     storage = _opened(where)
     if not has_study(storage, where, name):
@@ -196,7 +197,7 @@ def _check_same(
 
 def _has_parts_of(study: Specification, folder: Path) -> bool:
     """Tell whether a folder's first evaluations are those of the study as it is specified."""
-    parts = Parts(folder / "evaluations", study.digest())
+    parts = Parts(study, folder)
     try:
         return bool(parts.first_trials()) and bool(parts.read(0, []))
     except InputError:

@@ -1,7 +1,7 @@
 """DRAM: high-bandwidth memory (HBM2) at 3.9 pJ a bit; its area and leakage are not counted."""
 
-ACCESS_WORDS = 4
-"""16-bit words of one access."""
+ACCESS_BITS = 64
+"""Bits of one access."""
 
-ENERGY_PJ = 3.9 * 64
-"""Energy of one access of 64 bit, read or write."""
+ENERGY_PJ = 3.9 * ACCESS_BITS
+"""Energy of one access, read or write."""

@@ -1,8 +1,9 @@
 """Global-buffer SRAM: energy per row access and area, from CACTI's results.
 
 The table `sram_cacti.csv` ships with the package; its provenance is in SRAM_TABLE.md. A size
-outside the table is unknown, whatever is installed, unless live CACTI is asked for. CACTI optimises
-leakage alone and its results jump between neighbouring sizes, so nothing is ever interpolated.
+outside the table is unknown, whatever is installed, unless the next larger of the table, or live
+CACTI, is asked for. CACTI optimises leakage alone and its results jump between neighbouring sizes,
+so nothing is ever interpolated.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from evaluators.accounting import EXACT, LIVE, NEXT_LARGER
 from evaluators.components import ENERGY_DECIMALS, address, cacti
 from evaluators.components.cacti import CactiError, SramCosts
 
@@ -33,25 +35,52 @@ class Sram:
     area_um2: NDArray[np.float64]
 
 
-def sram(depth: ArrayLike, width_bits: ArrayLike, *, live: bool = False) -> Sram:
+def sram(depth: ArrayLike, width_bits: ArrayLike, source: str = EXACT) -> Sram:
     """Return energy and area of SRAMs of `depth` rows of `width_bits` bits (shapes broadcast).
 
     Args:
         depth: rows; below `LEAST_ROWS` the storage is padded.
         width_bits: bits of a row.
-        live: have CACTI compute a size that the table lacks. What it fails on is NaN, and
-            `live_failure` says why; `CactiMissing` is raised where it is not installed.
+        source: what becomes of a size that the table lacks, one of `SRAM_SOURCES`: NaN; the SRAM
+            that `taken` says, decoder and all; or what live CACTI computes. What CACTI fails on is
+            NaN, and `live_failure` says why; `CactiMissing` is raised where it is not installed.
 
     """
-    depth = np.asarray(depth)
+    depth, width_bits = np.asarray(depth), np.asarray(width_bits)
+    if source == NEXT_LARGER:
+        depth, width_bits = taken(depth, width_bits)
     rows = np.maximum(depth, LEAST_ROWS)
-    area_mm2, read_nj, write_nj = _storage(rows, np.asarray(width_bits), live=live)
+    area_mm2, read_nj, write_nj = _storage(rows, width_bits, live=source == LIVE)
     decode_pj = address.energy_pj(depth)
     return Sram(
         read_pj=np.round(read_nj * 1e3 + decode_pj, ENERGY_DECIMALS),
         write_pj=np.round(write_nj * 1e3 + decode_pj, ENERGY_DECIMALS),
         area_um2=area_mm2 * 1e6 + 2 * address.area_um2(depth),
     )
+
+
+def taken(depth: ArrayLike, width_bits: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return rows and width of the table's next larger SRAMs, of sizes as they are if it has them.
+
+    The next larger is that of least capacity, then of narrowest rows, that has no fewer and no
+    narrower rows. Sizes that are larger than all stay as they are.
+    """
+    depth, width_bits = np.broadcast_arrays(np.asarray(depth), np.asarray(width_bits))
+    keys, _ = _table()
+    widths, depths = keys >> _DEPTH_BITS, keys & _LARGEST
+    wanted = _key(np.maximum(depth, LEAST_ROWS), width_bits)
+    unknown = ~np.isin(wanted, keys)
+    lacking, place = np.unique(wanted[unknown], return_inverse=True)
+    by_size = np.lexsort((widths, widths * depths))
+    fits = (widths[by_size] >= (lacking >> _DEPTH_BITS)[:, None]) & (
+        depths[by_size] >= (lacking & _LARGEST)[:, None]
+    )
+    first = by_size[fits.argmax(axis=1)][place]
+    some = fits.any(axis=1)[place]
+    rows, bits = depth.astype(np.int64), width_bits.astype(np.int64)
+    rows[unknown] = np.where(some, depths[first], rows[unknown])
+    bits[unknown] = np.where(some, widths[first], bits[unknown])
+    return rows, bits
 
 
 def live_failure(depth: int, width_bits: int) -> CactiError | None:
@@ -64,17 +93,27 @@ def live_failure(depth: int, width_bits: int) -> CactiError | None:
 def missing(depth: int, width_bits: int) -> str:
     """Say that nothing knows an SRAM of that size, and the ways out."""
     lacks = f"the component table has no SRAM of {depth} rows of {width_bits} bits"
-    choose = (
+    ways = [
         "choose a buffer of 2^k or 3*2^k bytes from 64 KiB to 128 MiB under an array side of 2^k "
         "up to 1024"
-    )
-    if not cacti.can_model(max(depth, LEAST_ROWS), width_bits):
-        return f"{lacks}, and CACTI cannot model it: {choose}"
-    return (
-        f"{lacks}: {choose}, or have live CACTI compute it with --sram cacti, in a study "
-        'sram = "cacti" (pip install hwcomponents-cacti --no-binary hwcomponents-cacti, with '
-        "Python 3.12 or later, g++ and make)"
-    )
+    ]
+    larger = tuple(int(each) for each in taken(depth, width_bits))
+    if larger == (depth, width_bits):
+        lacks += ", nor a larger one"
+    else:
+        ways.append(
+            f"take the next larger, {larger[0]} rows of {larger[1]} bits, with --sram 'next "
+            'larger\', in a study sram = "next larger"'
+        )
+    if cacti.can_model(max(depth, LEAST_ROWS), width_bits):
+        ways.append(
+            "have live CACTI compute it with --sram cacti, in a study "
+            'sram = "cacti" (pip install hwcomponents-cacti --no-binary hwcomponents-cacti, with '
+            "Python 3.12 or later, g++ and make)"
+        )
+    else:
+        lacks += ", and CACTI cannot model it"
+    return f"{lacks}: {'; or '.join(ways)}"
 
 
 @cache

@@ -112,8 +112,8 @@ class Slip:
         free_units: functional units that cost no energy.
         free_edge: the register file above an array costs nothing.
         buffer_for_tiles_bytes: tiles are chosen for a buffer no larger than this.
-        keeps_choices: a design's own choices count, even past the buffer; repaired, the best ones
-            always do.
+        keeps_choices: a design's own choices count, even past the buffer, and the paper's designs
+            have their authors' choices; repaired, they have the best.
 
     """
 
@@ -136,6 +136,8 @@ class Accelerator:
         parameters: of the binding, by name; the machine has its own.
         tables: the mappings.
         keeps: marked tensor -> the parameter, 0 or 1, that keeps it on chip.
+        bits: what the workload calls a tensor -> bits of its words in DRAM and buffers, for those
+            that have not the machine's.
         stages: the schedule.
         overlapped_memory: off-chip traffic overlaps the whole, not each stage by itself.
         requires: divisions that must leave no remainder, beside those of the factors.
@@ -145,6 +147,7 @@ class Accelerator:
         counts_idle_pes: the 2D array's activity is weighted by the PEs in use.
         slips: correction -> the slip that it repairs.
         files: the file, and those that it names, each after who names it.
+        texts: what stands in them.
         digest: of the files' content.
 
     """
@@ -157,6 +160,7 @@ class Accelerator:
     parameters: Mapping[str, Parameter]
     tables: tuple[Table, ...]
     keeps: Mapping[str, str]
+    bits: Mapping[str, Expression]
     stages: tuple[Stage, ...]
     overlapped_memory: bool
     requires: tuple[Expression, ...]
@@ -166,12 +170,17 @@ class Accelerator:
     counts_idle_pes: bool
     slips: Mapping[str, Slip]
     files: tuple[Path, ...]
+    texts: tuple[str, ...]
     digest: str
 
     @property
     def all_parameters(self) -> dict[str, Parameter]:
         """The machine's parameters, then the binding's; the accelerator may restate the former."""
         return {**self.machine.parameters, **self.parameters}
+
+    def stored_bits(self, tensor: str) -> Expression | None:
+        """Return the bits of a tensor's words in DRAM and buffers; None for the machine's."""
+        return self.bits.get(self.cascade.inputs.get(tensor, tensor))
 
     def rows(self, einsum: str) -> list[tuple[Table, Row]]:
         """Return the ways to run an Einsum, each with the table that it stands in."""

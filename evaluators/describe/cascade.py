@@ -211,6 +211,13 @@ class Cascade:
         return tuple(dict.fromkeys(rank for each in self.einsums.values() for rank in each.ranks))
 
     @property
+    def given(self) -> frozenset[str]:
+        """What the workload calls the tensors that no Einsum produces."""
+        read = {operand.name for each in self.einsums.values() for operand in each.operands}
+        own = read - self.einsums.keys() - self.previous.keys()
+        return frozenset(self.inputs.get(name, name) for name in own)
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """The tensors that no Einsum reads."""
         read = {operand.name for each in self.einsums.values() for operand in each.operands}

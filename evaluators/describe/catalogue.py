@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.checks import problems
-from evaluators.describe.reading import accelerator, is_path
+from evaluators.describe.reading import Misread, accelerator, is_path
 from evaluators.errors import InputError, shown
 
 _Stamp = tuple[tuple[int, int], ...]
@@ -30,14 +30,16 @@ def described(name: str) -> Accelerator:
     if not is_path(name):
         _KNOWN[name] = (), accelerator(name)
         return _KNOWN[name][1]
-    read = accelerator(name)
-    stamp = _stamp(read.files)
-    found = problems(read)
+    try:
+        read = accelerator(name)
+        found = problems(read)
+    except Misread as error:
+        found = list(error.problems)
     if found:
         where = shown(name, 200)
         more = f" (the first of {len(found)} problems)" if len(found) > 1 else ""
-        raise InputError(f"{where}: {found[0]}{more}; dse accelerator check {where} shows all")
-    _KNOWN[name] = stamp, read
+        raise InputError(f"{found[0]}{more}; dse accelerator check {where} shows all")
+    _KNOWN[name] = _stamp(read.files), read
     return read
 
 

@@ -1,63 +1,82 @@
 """What is wrong with an accelerator that its file's form does not show.
 
-Every check returns sentences: what, where, and what would be right.
+Every check yields places in the files and sentences: what is wrong, and what would be right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from math import prod
-from typing import Any
+from collections.abc import Iterator
 
-import numpy as np
-
+from evaluators.components.arithmetic import WIDTHS
 from evaluators.describe.accelerator import WORKLOAD_RANKS, Accelerator, Table
 from evaluators.describe.expressions import Expression
+from evaluators.describe.machine import CLOCK_HZ, WORD_BITS, Machine
 from evaluators.describe.mapping import Row
-from evaluators.describe.numbers import error_against_attention
-from evaluators.describe.parameters import LargestThatFits
-
-_DRAWS = 400
-_TRIED = 8
-"""Draws on which a row is tried."""
-
-_LARGE = 1000.0
-_TOLERANCE = 1e-9
+from evaluators.describe.parameters import RESERVED, LargestThatFits
+from evaluators.describe.places import Places
+from evaluators.describe.trials import Problems, factors, numbers, partial_sums
 
 
 def problems(accelerator: Accelerator) -> list[str]:
-    """Return all that is wrong with an accelerator, in the order of its file."""
-    found = [*_names(accelerator), *_cascade(accelerator), *_mappings(accelerator)]
-    found += _schedule(accelerator)
+    """Return all that is wrong with an accelerator: 'mine.toml line 4: ...' each."""
+    at = Places(accelerator)
+    found = [pair for check in _STATIC for pair in check(accelerator, at)]
     if not found:
-        found = [*_factors(accelerator), *_partial_sums(accelerator), *_numbers(accelerator)]
-    return list(dict.fromkeys(found))
+        found = [pair for check in _TRIED for pair in check(accelerator, at)]
+    return list(dict.fromkeys(f"{place}: {said}" for place, said in found))
 
 
 def _known(accelerator: Accelerator) -> set[str]:
     return {*WORKLOAD_RANKS, *accelerator.all_parameters, *accelerator.ranks}
 
 
-def _names(accelerator: Accelerator) -> Iterator[str]:
+def _reserved(accelerator: Accelerator, at: Places) -> Problems:
+    """Parameters that are called as something that stands beside them."""
+    ranks = {*WORKLOAD_RANKS, *accelerator.ranks, *accelerator.cascade.ranks}
+    for name in accelerator.all_parameters:
+        if name in RESERVED or name in ranks:
+            taken = "a rank is" if name in ranks else "a column of results, an option or a word is"
+            yield (
+                at.key("parameters", name),
+                f"parameters.{name}: {taken} called so; give it another name",
+            )
+
+
+def _names(accelerator: Accelerator, at: Places) -> Problems:
     """Names that expressions read, and parameters and Einsums that are spoken of."""
     for where, expression, names in _expressions(accelerator):
         for name in sorted(expression.names - names):
             yield (
+                at.key(*where.split("."))
+                if " " not in where
+                else at.factor(where.split()[1], expression),
                 f"{where}: '{expression.text}' reads {name}, which is nothing; known are "
-                f"{', '.join(sorted(names))}"
+                f"{', '.join(sorted(names))}",
             )
     for choice in accelerator.choices:
         for name in choice.parameters:
             if name not in accelerator.parameters:
-                yield f"choose: {name} is no parameter of [parameters]"
+                yield (
+                    at.key("choose"),
+                    f"choose: {name} is no parameter of [parameters]",
+                )
             elif accelerator.parameters[name].domain is None:
-                yield f"parameters.{name}: it is chosen, but has no domain to choose from"
+                yield (
+                    at.key("parameters", name),
+                    f"parameters.{name}: it is chosen, but has no domain to choose from",
+                )
         for name in choice.einsums:
             if name not in accelerator.cascade.einsums:
-                yield f"choose: {name} is no Einsum of the cascade"
+                yield (
+                    at.key("choose"),
+                    f"choose: {name} is no Einsum of the cascade",
+                )
     for tensor, name in accelerator.keeps.items():
         if name not in accelerator.parameters:
-            yield f"keeps.{tensor}: {name} is no parameter of [parameters]"
+            yield (
+                at.key("keeps", tensor),
+                f"keeps.{tensor}: {name} is no parameter of [parameters]",
+            )
 
 
 def _expressions(accelerator: Accelerator) -> Iterator[tuple[str, Expression, set[str]]]:
@@ -78,6 +97,8 @@ def _expressions(accelerator: Accelerator) -> Iterator[tuple[str, Expression, se
     for stage in accelerator.stages:
         if stage.stall is not None:
             yield "schedule.stalls", stage.stall, known | times
+    yield from ((where, each, known) for where, each in _of_machine(accelerator.machine))
+    yield from ((f"bits.{name}", each, known) for name, each in accelerator.bits.items())
     for spill in accelerator.spills:
         yield "spill.share", spill.share, known | {"footprint", "resident"}
     for name, parameter in accelerator.all_parameters.items():
@@ -91,7 +112,18 @@ def _expressions(accelerator: Accelerator) -> Iterator[tuple[str, Expression, se
                 yield f"parameters.{name}", domain.divisors_of, known
 
 
-def _cascade(accelerator: Accelerator) -> Iterator[str]:
+def _of_machine(machine: Machine) -> Iterator[tuple[str, Expression]]:
+    """Yield the expressions of a machine with their places in its file."""
+    for store in machine.stores:
+        for key in ("bytes", "row_words", "bytes_per_s"):
+            if (expression := getattr(store, key)) is not None:
+                yield f"stores.{store.name}.{key}", expression
+    for array in machine.arrays.values():
+        for expression in (*array.sides, array.registers, *array.shared.values()):
+            yield f"arrays.{array.name}", expression
+
+
+def _cascade(accelerator: Accelerator, at: Places) -> Problems:
     """Tensors that are read and never written, states, ranks without an extent."""
     cascade = accelerator.cascade
     written = {*cascade.einsums, *cascade.previous, *cascade.inputs}
@@ -100,112 +132,172 @@ def _cascade(accelerator: Accelerator) -> Iterator[str]:
         for operand in einsum.operands:
             if operand.name not in written and cascade.computes == "attention":
                 yield (
+                    at.einsum(name),
                     f"Einsum {name} reads {operand.name}, which nothing writes; name it under "
-                    "cascade.inputs or cascade.previous"
+                    "cascade.inputs or cascade.previous",
                 )
             elif operand.name in cascade.einsums and operand.name not in seen:
                 yield (
+                    at.einsum(name),
                     f"Einsum {name} reads {operand.name} before it is computed; order the cascade, "
-                    "or give the value before its own name under cascade.previous"
+                    "or give the value before its own name under cascade.previous",
                 )
         seen.add(name)
     for name, state in cascade.previous.items():
         if state not in cascade.einsums:
-            yield f"cascade.previous: {name} is the value of {state}, which is no Einsum"
+            yield (
+                at.key("cascade", "previous"),
+                f"cascade.previous: {name} is the value of {state}, which is no Einsum",
+            )
         elif cascade.along not in cascade.einsums[state].ranks:
             yield (
+                at.key("cascade", "previous"),
                 f"cascade.previous: {state} has no rank '{cascade.along}'; 'along' names the rank "
-                "that its chunks are along"
+                "that its chunks are along",
             )
     for rank in cascade.ranks:
         if rank not in WORKLOAD_RANKS and rank not in accelerator.ranks:
             yield (
+                at.key("ranks"),
                 f"rank {rank} has no extent; it is none of the workload's "
-                f"({' '.join(WORKLOAD_RANKS)}), give it under [ranks]"
+                f"({' '.join(WORKLOAD_RANKS)}), give it under [ranks]",
             )
 
 
-def _mappings(accelerator: Accelerator) -> Iterator[str]:
+def _mappings(accelerator: Accelerator, at: Places) -> Problems:
     """Einsums without a way to run or with two, units, conditions, choices, inputs off chip."""
     outer = accelerator.machine.stores[0].name
     for name in accelerator.cascade.einsums:
         rows = accelerator.rows(name)
         if not rows:
-            yield f"Einsum {name} is in no table of mappings; give it a row"
+            yield (
+                at.einsum(name),
+                f"Einsum {name} is in no table of mappings; give it a row",
+            )
         ways = [tuple(sorted(row.when.items())) for _, row in rows]
         for way in dict.fromkeys(ways):
             if ways.count(way) > 1:
                 how = f" under when {_told(dict(way))}" if way else ""
                 yield (
+                    at.row(name),
                     f"Einsum {name} is mapped {ways.count(way)} times{how}; tell the rows apart by "
-                    "'when'"
+                    "'when'",
                 )
         if () in ways and len(rows) > 1:
-            yield f"Einsum {name} has a row without 'when' beside others; give each a condition"
+            yield (
+                at.row(name),
+                f"Einsum {name} has a row without 'when' beside others; give each a condition",
+            )
         for table, row in rows:
-            yield from _row(accelerator, table, row, outer)
+            yield from _row(accelerator, table, row, outer, at)
 
 
-def _row(accelerator: Accelerator, table: Table, row: Row, outer: str) -> Iterator[str]:
+def _row(accelerator: Accelerator, table: Table, row: Row, outer: str, at: Places) -> Problems:
     units = accelerator.machine.arrays[row.array].units
     for unit in row.operations:
         if unit not in units and not (unit == "add" and "mac" in units):
             yield (
+                at.row(row.einsum),
                 f"{row.einsum} on {row.array} needs the unit {unit}, which it lacks; it has "
-                f"{', '.join(units)}"
+                f"{', '.join(units)}",
             )
     for tensor in row.marked:
         if tensor not in accelerator.keeps:
-            yield f"{row.einsum}: {tensor} is marked as a choice; name its parameter under [keeps]"
+            yield (
+                at.row(row.einsum),
+                f"{row.einsum}: {tensor} is marked as a choice; name its parameter under [keeps]",
+            )
     cascade = accelerator.cascade
     ends = [t.name for t in row.streamed.einsum.operands if t.name in cascade.inputs]
     ends += [row.einsum] if row.einsum in cascade.outputs else []
     for mapping in {row.streamed, row.resident}:
         for tensor in ends:
             if tensor not in mapping.levels[mapping.index(outer)].keep:
-                yield f"{row.einsum}: {tensor} is not kept in {outer}, where the workload has it"
+                yield (
+                    at.row(row.einsum),
+                    f"{row.einsum}: {tensor} is not kept in {outer}, where the workload has it",
+                )
     defined = _known(accelerator) | set(table.factors)
     for loop in row.streamed.loops:
         if loop.factor not in defined:
             yield (
+                at.row(row.einsum),
                 f"{row.einsum}: factor {loop.factor} is not defined; give it under this mapping's "
-                "factors"
+                "factors",
             )
-    yield from _conditions(accelerator, row)
+    yield from _conditions(accelerator, row, at)
 
 
-def _conditions(accelerator: Accelerator, row: Row) -> Iterator[str]:
+def _conditions(accelerator: Accelerator, row: Row, at: Places) -> Problems:
     for name, label in row.when.items():
         parameter = accelerator.all_parameters.get(name)
         if parameter is None:
-            yield f"{row.einsum}: when names {name}, which is no parameter"
+            yield (
+                at.row(row.einsum),
+                f"{row.einsum}: when names {name}, which is no parameter",
+            )
         elif parameter.labels and label not in parameter.labels:
-            yield f"{row.einsum}: when {name}={label}: it is one of {', '.join(parameter.labels)}"
+            yield (
+                at.row(row.einsum),
+                f"{row.einsum}: when {name}={label}: it is one of {', '.join(parameter.labels)}",
+            )
         elif not parameter.labels and not label.isdecimal():
-            yield f"{row.einsum}: when {name}={label}: write a number"
+            yield (
+                at.row(row.einsum),
+                f"{row.einsum}: when {name}={label}: write a number",
+            )
 
 
 def _told(conditions: dict[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in conditions.items())
 
 
-def _schedule(accelerator: Accelerator) -> Iterator[str]:
+def _handed_over(accelerator: Accelerator, at: Places) -> Problems:
+    """Tensors that one array makes and another reads, and no store holds."""
+    cascade = accelerator.cascade
+    for reader, einsum in cascade.einsums.items():
+        for operand in einsum.operands:
+            maker = cascade.previous.get(operand.name, operand.name)
+            for _, made in accelerator.rows(maker):
+                for _, read in accelerator.rows(reader):
+                    if made.array == read.array or _held(made, maker) or _held(read, operand.name):
+                        continue
+                    yield (
+                        at.row(maker),
+                        f"{maker} is made on {made.array} and read on {read.array} by {reader}, "
+                        "and is kept nowhere between them; keep it in a store or at an edge",
+                    )
+
+
+def _held(row: Row, tensor: str) -> bool:
+    """Tell whether a row keeps a tensor above the registers."""
+    return any(tensor in level.keep for level in row.resident.levels[:-1])
+
+
+def _schedule(accelerator: Accelerator, at: Places) -> Problems:
     """Einsums in no stage or two, and stages against the dependences."""
     cascade = accelerator.cascade
     places: dict[str, int] = {}
     for place, stage in enumerate(accelerator.stages):
         for name in stage.einsums:
             if name not in cascade.einsums:
-                yield f"schedule: stage {place + 1} has {name}, which is no Einsum"
+                yield (
+                    at.key("schedule", "stages"),
+                    f"schedule: stage {place + 1} has {name}, which is no Einsum",
+                )
             elif name in places:
                 yield (
+                    at.key("schedule", "stages"),
                     f"schedule: {name} is in stages {places[name] + 1} and {place + 1}; put it in "
-                    "one"
+                    "one",
                 )
             places.setdefault(name, place)
     for name in cascade.einsums:
         if name not in places:
-            yield f"schedule: Einsum {name} is in no stage; put it in one"
+            yield (
+                at.key("schedule", "stages"),
+                f"schedule: Einsum {name} is in no stage; put it in one",
+            )
     skew: dict[str, int] = {}
     for name, einsum in cascade.einsums.items():
         skew[name] = 0
@@ -215,99 +307,38 @@ def _schedule(accelerator: Accelerator) -> Iterator[str]:
                 skew[name] = max(skew[name], skew[operand.name] + later)
         if skew[name] > 1:
             yield (
+                at.key("schedule", "stages"),
                 f"schedule: {name} runs {skew[name]} tiles behind what it depends on; one tile of "
-                "skew is what stages overlap"
+                "skew is what stages overlap",
             )
 
 
-def _factors(accelerator: Accelerator) -> Iterator[str]:
-    """Factors of a rank that do not multiply to its extent, tried on designs that divide."""
-    open_rows = {(table, row): 0 for table in accelerator.tables for row in table.rows}
-    wrong: dict[tuple[str, str, str], str] = {}
-    for values in _draws(accelerator):
-        if min(open_rows.values(), default=_TRIED) >= _TRIED:
-            break
-        for (table, row), tried in open_rows.items():
-            if tried >= _TRIED:
-                continue
-            names = dict(values)
-            if not _divides(table.factors, names):
-                continue
-            open_rows[table, row] += 1
-            for rank in row.streamed.einsum.ranks:
-                loops = [loop for loop in row.streamed.loops if loop.rank == rank]
-                product = prod(int(names[loop.factor]) for loop in loops)
-                if product != names[rank]:
-                    written = " ".join(loop.factor for loop in loops) or "none"
-                    wrong[row.einsum, row.array, rank] = (
-                        f"{row.einsum} on {row.array}: its loops over {rank} ({written}) multiply "
-                        f"to {product} where {rank} has {names[rank]}; loop over all of it"
-                    )
-    yield from wrong.values()
-    for (_, row), tried in open_rows.items():
-        if not tried:
-            yield f"{row.einsum} on {row.array}: no design was found whose factors divide"
-
-
-def _draws(accelerator: Accelerator) -> Iterator[dict[str, Any]]:
-    """Yield extents and parameters of designs, powers of two, whose ranks divide."""
-    random = np.random.default_rng(0)
-    for _ in range(_DRAWS):
-        values: dict[str, Any] = {name: 2 ** int(random.integers(6, 13)) for name in WORKLOAD_RANKS}
-        for name, parameter in accelerator.all_parameters.items():
-            if parameter.labels or (parameter.domain and set(parameter.domain.values) == {0, 1}):
-                values[name] = int(random.integers(0, max(2, len(parameter.labels))))
-            else:
-                values[name] = 2 ** int(random.integers(0, 5))
-        if _divides(accelerator.ranks, values):
-            yield values
-
-
-def _divides(expressions: Mapping[str, Expression], names: dict[str, Any]) -> bool:
-    """Add what expressions come to by name; tell whether all divisions leave no remainder."""
-    for name, expression in expressions.items():
-        for above, below in expression.divisions:
-            denominator = below(names)
-            if not denominator or above(names) % denominator:
-                return False
-        names[name] = expression(names)
-    return True
-
-
-def _partial_sums(accelerator: Accelerator) -> Iterator[str]:
-    """Consumers inside a shared loop over a rank that their producer sums over."""
-    if not accelerator.overlapped_memory:
-        return
-    for name, einsum in accelerator.cascade.einsums.items():
-        for _, row in accelerator.rows(name):
-            outer = {loop.factor for loop in row.streamed.levels[0].loops}
-            for operand in einsum.operands:
-                for _, maker in accelerator.rows(operand.name):
-                    made = maker.streamed
-                    summed = {
-                        loop.factor
-                        for loop in made.levels[0].loops
-                        if loop.rank in made.einsum.reduced
-                    }
-                    for factor in sorted(summed & outer):
-                        yield (
-                            f"{name} runs inside the loop {factor}, over which {operand.name} is "
-                            "still being reduced: it would read a partial result; move the loop, "
-                            "or make it a state under cascade.previous"
-                        )
-
-
-def _numbers(accelerator: Accelerator) -> Iterator[str]:
-    """What the cascade computes, against softmax(QK^T) V."""
-    if accelerator.cascade.computes != "attention":
-        return
-    for scale, said in (
-        (1.0, ""),
-        (_LARGE, " of large scores, which overflow without their maximum"),
-    ):
-        error = error_against_attention(accelerator.cascade, scale)
-        if error > _TOLERANCE:
+def _widths(accelerator: Accelerator, at: Places) -> Problems:
+    """The clock, and bits of words that nothing prices or no tensor has."""
+    parameters = accelerator.all_parameters
+    if CLOCK_HZ not in parameters:
+        yield (
+            at.key("parameters"),
+            f"parameters: the machine has no {CLOCK_HZ}; give it a default",
+        )
+    word = parameters[WORD_BITS]
+    searched = () if word.domain is None else word.domain.values
+    for width in dict.fromkeys((word.default, *searched)):
+        if width not in WIDTHS:
+            known = ", ".join(str(each) for each in WIDTHS)
             yield (
-                f"cascade: its last output {accelerator.cascade.outputs[-1]} is not softmax(QK^T)V"
-                f'{said} (relative error {error:.1e}); mend an Einsum, or say computes = "own"'
+                at.key("parameters", WORD_BITS),
+                f"parameters.{WORD_BITS}: {width}; the component tables have {known} bits alone",
             )
+    given = accelerator.cascade.given
+    for name in accelerator.bits:
+        if name not in given:
+            yield (
+                at.key("bits", name),
+                f"bits.{name}: the workload has no such tensor; it has {', '.join(sorted(given))}",
+            )
+
+
+_STATIC = (_reserved, _names, _cascade, _mappings, _handed_over, _schedule, _widths)
+_TRIED = (factors, partial_sums, numbers)
+"""Checks that need a description without other faults."""

@@ -31,7 +31,7 @@ _OPERATORS: dict[type[ast.operator], str] = {
     ast.Div: "/",
     ast.FloorDiv: "//",
 }
-_ARITIES = {"min": (2, 8), "max": (2, 8), "ceil": (1, 1), "time": (1, 1)}
+ARITIES = {"min": (2, 8), "max": (2, 8), "ceil": (1, 1), "time": (1, 1)}
 _KNOWN = "numbers, names, + - * / //, min, max, ceil"
 
 
@@ -62,6 +62,9 @@ class Expression:
 
     def __hash__(self) -> int:
         return hash((self.text, self.real))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Expression, (self.text, self.root, self.real)  # without what is compiled
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -128,8 +131,8 @@ def _parsed(tree: ast.expr, text: str, depth: int) -> Node:
             return Node(_OPERATORS[type(joins)], (parsed(left), parsed(right)))
         case ast.Call(func=ast.Name(id="time"), args=[ast.Name(id=einsum)], keywords=[]):
             return Node("name", name=f"time({einsum})")
-        case ast.Call(func=ast.Name(id=name), args=given, keywords=[]) if name in _ARITIES:
-            least, most = _ARITIES[name]
+        case ast.Call(func=ast.Name(id=name), args=given, keywords=[]) if name in ARITIES:
+            least, most = ARITIES[name]
             if least <= len(given) <= most and name != "time":
                 return Node(name, tuple(parsed(each) for each in given))
     part = ast.get_source_segment(text.strip(), tree) or text

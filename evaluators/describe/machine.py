@@ -11,6 +11,12 @@ from evaluators.describe.parameters import Parameter
 REGISTERS = "reg_file"
 """The innermost level of every array: a register file in each PE or lane."""
 
+CLOCK_HZ = "clock_hz"
+"""The parameter of every machine that says its clock."""
+
+WORD_BITS = "word_bits"
+"""The parameter of every machine that says the bits of its words; the paper's, 16, by default."""
+
 UNITS = ("mac", "add", "max", "exponential", "divide")
 """Functional units that a PE or lane may have; adders are shared with the mac."""
 
@@ -38,6 +44,7 @@ class Array:
         sides: its sides, along X first; one for lanes.
         registers: the rows of the register file in each PE or lane.
         units: functional units of each.
+        shared: unit -> how many PEs or lanes share one, for those that not each has of its own.
         edge: the register file above it, None without one.
 
     """
@@ -46,6 +53,7 @@ class Array:
     sides: tuple[Expression, ...]
     registers: Expression
     units: tuple[str, ...]
+    shared: Mapping[str, Expression]
     edge: Edge | None = None
 
 

@@ -118,8 +118,8 @@ class Row:
         streamed: its loop nest with every marked tensor past the stores of its choice.
         resident: the same with every marked tensor in them.
         marked: the tensors whose store is a choice.
-        operations: functional unit -> operations per point of the iteration space.
-        cycles: of the array for a step of the loop nest: units in turn add up, chained ones do not.
+        turns: what runs in turn at a point of the iteration space; in a turn chained functional
+            units, each with its number of operations.
         when: parameter -> the label or number that selects the row.
         line: its number in the file's text, from 0.
 
@@ -130,10 +130,22 @@ class Row:
     streamed: Mapping
     resident: Mapping
     marked: tuple[str, ...]
-    operations: Table[str, int]
-    cycles: int
+    turns: tuple[tuple[tuple[str, int], ...], ...]
     when: Table[str, str]
     line: int
+
+    @cached_property
+    def operations(self) -> dict[str, int]:
+        """Functional unit -> operations per point of the iteration space."""
+        operations: dict[str, int] = {}
+        for unit, count in (each for turn in self.turns for each in turn):
+            operations[unit] = operations.get(unit, 0) + count
+        return operations
+
+    @cached_property
+    def cycles(self) -> int:
+        """Cycles of an array for a step of the loop nest, where every PE has its own units."""
+        return sum(max(count for _, count in turn) for turn in self.turns)
 
 
 def einsums_of(text: str) -> set[str]:
@@ -216,7 +228,6 @@ def _row(
         ]
         return Mapping(einsum, (*levels[:-1], replace(levels[-1], spatial=spatial), registers))
 
-    operations, cycles = _operations(cells["operations"])
     marks = " ".join(keep for _, _, keep in above).split()
     return Row(
         einsum=name,
@@ -224,8 +235,7 @@ def _row(
         streamed=mapping(resident=False),
         resident=mapping(resident=True),
         marked=tuple(dict.fromkeys(each.strip("~?") for each in marks if each.strip("~?") != each)),
-        operations=operations,
-        cycles=cycles,
+        turns=_turns(cells["operations"]),
         when=_conditions(cells.get("when", "")),
         line=line,
     )
@@ -236,12 +246,11 @@ def _kept(cell: str, *, resident: bool) -> frozenset[str]:
     return frozenset(each.strip("~?") for each in cell.split() if dropped not in each)
 
 
-def _operations(cell: str) -> tuple[dict[str, int], int]:
+def _turns(cell: str) -> tuple[tuple[tuple[str, int], ...], ...]:
     """Read '6 mac, add' (in turn: 7 cycles) or 'add & exponential' (chained: 1 cycle)."""
-    operations: dict[str, int] = {}
-    cycles = 0
+    turns = []
     for turn in cell.split(","):
-        counts = []
+        chained = []
         for term in turn.split("&"):
             *count, unit = term.split() or ("",)
             if (
@@ -253,10 +262,9 @@ def _operations(cell: str) -> tuple[dict[str, int], int]:
                     f"operations '{shown(cell)}': write as '6 mac, add', or with & where units are "
                     "chained"
                 )
-            counts.append(int(count[0]) if count else 1)
-            operations[unit] = operations.get(unit, 0) + counts[-1]
-        cycles += max(counts)
-    return operations, cycles
+            chained.append((unit, int(count[0]) if count else 1))
+        turns.append(tuple(chained))
+    return tuple(turns)
 
 
 def _conditions(cell: str) -> dict[str, str]:

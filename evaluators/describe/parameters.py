@@ -11,21 +11,42 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from evaluators.describe.expressions import Expression, expression
+from evaluators.describe.expressions import ARITIES, Expression, expression
+from evaluators.design import AUTOMATIC
 from evaluators.engine.columns import divisors
-from evaluators.errors import InputError, shown
-
-AUTOMATIC = 0
-"""As a value: the parameter is left to its rule."""
+from evaluators.errors import InputError, TooLarge, shown
+from evaluators.foreign import integer
+from evaluators.protocol import METRICS
+from evaluators.quantities import quantity, unit_of
 
 BEST = "best"
 """The rule of a choice: the mapper enumerates its domain."""
 
 _LARGEST = re.compile(r"largest of (.+) that fits")
 
-_SERIES = re.compile(r"\s*(\d{1,18})\s*\*\s*2\^(\d{1,2})\.\.(\d{1,2})\s*")
+_SERIES = re.compile(r"([^*,]+)\*\s*2\^(\d{1,2})\.\.(\d{1,2})\s*")
 _DIVISORS = re.compile(r"\s*divisors\((.+)\)\s*")
+_DIGITS = re.compile(r"[0-9]+")
+_REAL = re.compile(r"[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,3})?")
 _MOST_VALUES = 4096
+_LARGEST_READ = 2**63 - 1
+
+RESERVED = frozenset(
+    (
+        *("study", "configuration", "model", "shape", "seq_len", "accounting", "sram"),
+        *("evaluator", *METRICS, "energy_delay_pj_s", "next_larger_bytes"),
+        *("feasible", "failed", "reason", "violations", "breakdown"),
+        *("trial", "pin", "design", "repeated", "on_front"),
+        *("help", "designs", "out", "mapping", "json"),
+        *("footprint", "resident", "divisors", *ARITIES),
+    )
+)
+"""What no parameter may be called, beside ranks: columns of tables of results and of studies,
+options of the command line, and words of expressions."""
+
+LARGEST = 2**31 - 1
+LARGEST_REAL = 1e18
+"""The largest value of an integer, or of a real, that declares none."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +85,7 @@ class Parameter:
         help: what it is, for people.
         default: its value in the paper's design; None for what the paper leaves open.
         domain: what a search may choose from; None for any value in range.
+        most: the largest value that it may have.
         real: its values are reals.
         labels: what its values 0, 1, ... are called; empty for numbers.
         rule: what it is where a design leaves it open: an expression (away from the default
@@ -75,32 +97,131 @@ class Parameter:
     help: str
     default: int | float | None = None
     domain: Domain | None = None
+    most: int | float = LARGEST
     real: bool = False
     labels: tuple[str, ...] = ()
     rule: Expression | LargestThatFits | str | None = None
 
     @property
+    def unit(self) -> str:
+        """The unit that ends its name, one of `evaluators.quantities.UNITS`."""
+        return unit_of(self.name)
+
+    @property
+    def switch(self) -> bool:
+        """Whether it is one of labels, or off and on: 0 is then a value of its own."""
+        return bool(self.labels) or (self.domain is not None and 0 in self.domain.values)
+
+    @property
     def automatic(self) -> bool:
-        """Whether a design may leave it open."""
-        return self.rule is not None
+        """Whether a user may ask for `AUTOMATIC`: of what has a rule, or is not searched anyway."""
+        if self.switch or self.rule == BEST:
+            return False
+        return self.rule is not None or self.domain is None
+
+    @property
+    def left_open(self) -> str:
+        """Say what it is where a design leaves it open."""
+        if self.rule is None:
+            return f"default: {self.written(self.default or 0)}"
+        if isinstance(self.rule, LargestThatFits):
+            return "default: the largest that fits"
+        if self.rule == BEST:
+            return "default: the best"
+        rule = self.rule.text if isinstance(self.rule, Expression) else self.rule
+        if self.default is None:
+            return f"default: {rule}"
+        return f"default: {self.written(self.default)} on the paper's machine, else {rule}"
+
+    def __str__(self) -> str:
+        """Say what it may be: 'a positive integer, or 0 for automatic, 1024 at most'."""
+        if self.labels:
+            return f"one of {', '.join(self.labels)}"
+        if self.switch and self.domain is not None:
+            return f"one of {', '.join(map(str, self.domain.values))}"
+        kind = "a positive number" if self.real else "a positive integer"
+        most = f"{self.most:g}" if self.real else str(self.most)
+        return f"{kind}{', or 0 for automatic' * self.automatic}, {most} at most"
+
+    def read(self, text: str) -> int | float:
+        """Read a value as a user writes it: a number, '16 MiB' where it has a unit, or a label.
+
+        `InputError` says what is none, `TooLarge` what is too large.
+        """
+        value: int | float | None
+        if self.labels:
+            value = self.labels.index(text) if text in self.labels else None
+        elif self.unit and not _DIGITS.fullmatch(text):
+            try:
+                value = parse_value(text, self.unit, real=self.real)
+            except InputError as error:
+                raise InputError(f"{self.name}: {error}") from None
+        elif self.real:
+            value = float(text) if _REAL.fullmatch(text) else None
+        else:
+            value = integer(text, 0, _LARGEST_READ)
+        if value is not None and self.allows(value):
+            return value
+        large = value is not None and not self.switch and value > self.most
+        raise (TooLarge if large else InputError)(f"{self.name} '{shown(text)}': give {self}")
+
+    def allows(self, value: float) -> bool:
+        """Tell whether a design may have a value."""
+        if self.labels:
+            return 0 <= value < len(self.labels)
+        if self.switch and self.domain is not None:
+            return value in self.domain.values
+        return 0 < value <= self.most or (self.automatic and value == AUTOMATIC)
+
+    def written(self, value: float) -> str:
+        """Write a value as a user does: by its label, where it has one."""
+        if self.labels and 0 <= value < len(self.labels):
+            return self.labels[int(value)]
+        return repr(float(value)) if self.real else str(int(value))
 
 
-def parse_domain(given: object, labels: tuple[str, ...]) -> Domain:
+def parse_value(given: object, unit: str, *, real: bool = False) -> int | float:
+    """Read a value: a number, or a quantity as people write it; `InputError` says what is wrong.
+
+    Args:
+        given: what stands in a file.
+        unit: of the parameter, see `evaluators.quantities.unit_of`.
+        real: it need not be whole.
+
+    """
+    value = quantity(given, unit) if isinstance(given, str) else given
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < 2**63:
+        raise InputError(f"{shown(repr(given))} is no number from 0 to 2^63 - 1")
+    if real:
+        return float(value)
+    if value != int(value):
+        raise InputError(f"'{shown(given)}' is {value:g}; give a whole number")
+    return int(value)
+
+
+def parse_domain(
+    given: object, labels: tuple[str, ...] = (), unit: str = "", *, real: bool = False
+) -> Domain:
     """Read a domain: a list of values, 'divisors(EXPRESSION)' or a series as '8 * 2^0..7'.
 
-    Series are joined by commas. `InputError` says what is wrong.
+    Series are joined by commas; values and the first of a series may be quantities of a unit, as
+    '64 KiB * 2^0..11'. `InputError` says what is wrong.
     """
     if isinstance(given, list):
-        values = [labels.index(each) if each in labels else each for each in given]
-        if not values or not all(isinstance(each, (int, float)) for each in values):
+        known = (*labels, *range(len(labels)))
+        if not given or (labels and not all(each in known for each in given)):
             raise InputError(f"{shown(given)} is no domain; list numbers, or labels that it has")
+        values = [
+            labels.index(each) if each in labels else parse_value(each, unit, real=real)
+            for each in given
+        ]
         return Domain(tuple(sorted(set(values))))
     if isinstance(given, str):
         if match := _DIVISORS.fullmatch(given):
             return Domain(divisors_of=expression(match[1]))
         series = [_SERIES.fullmatch(term) for term in given.split(",")]
         found = [
-            int(match[1]) * 2**power
+            parse_value(match[1], unit, real=real) * 2**power
             for match in series
             if match
             for power in range(int(match[2]), int(match[3]) + 1)
@@ -118,7 +239,7 @@ def parse_automatic(text: str) -> LargestThatFits | str:
     if text == BEST:
         return BEST
     if match := _LARGEST.fullmatch(text.strip()):
-        return LargestThatFits(parse_domain(match[1], ()))
+        return LargestThatFits(parse_domain(match[1]))
     raise InputError(
         f"'{shown(text)}': write 'best', or 'largest of divisors(P / array_cols) that fits'"
     )

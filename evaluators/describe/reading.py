@@ -7,12 +7,12 @@ executed, and no other file is read than the shipped ones and those that it name
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from evaluators.describe.accelerator import (
     Accelerator,
@@ -25,18 +25,22 @@ from evaluators.describe.accelerator import (
 )
 from evaluators.describe.cascade import Cascade, LineError, parse_einsums
 from evaluators.describe.expressions import Expression, expression
-from evaluators.describe.machine import UNITS, Array, Edge, Machine, Store
+from evaluators.describe.machine import UNITS, WORD_BITS, Array, Edge, Machine, Store
 from evaluators.describe.mapping import einsums_of, parse_table
 from evaluators.describe.parameters import (
+    LARGEST,
+    LARGEST_REAL,
     LargestThatFits,
     Parameter,
     parse_automatic,
     parse_domain,
+    parse_value,
 )
-from evaluators.errors import InputError, shown
+from evaluators.errors import InputError, known_are, shown
 from evaluators.foreign import read_text
 from evaluators.foreign_toml import Lines
 from evaluators.foreign_toml import Table as Section
+from evaluators.quantities import unit_of
 
 _FOLDER = Path(__file__).parents[1]
 ACCELERATORS = _FOLDER / "accelerators"
@@ -48,6 +52,17 @@ _DEEPEST = 8
 _MOST_COPIES = 1024
 
 ORDERS = ("latency", "traffic", "energy", "footprint")
+
+
+T = TypeVar("T")
+
+
+class Misread(InputError):
+    """A file that cannot be read: what is wrong in its form, a sentence each."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(problems[0])
+        self.problems = problems
 
 
 def shipped(folder: Path = ACCELERATORS) -> tuple[str, ...]:
@@ -64,7 +79,8 @@ def accelerator(name: str) -> Accelerator:
     """Read a shipped accelerator by name, or that of a user's file by path.
 
     Raises:
-        InputError: where there is none, or for the first thing that is wrong in the file's form.
+        Misread: for what is wrong in the file's form.
+        InputError: where there is none, or where it is no TOML.
 
     """
     files = _files(_located(name, ACCELERATORS, "accelerator"), ACCELERATORS, "accelerator")
@@ -82,7 +98,7 @@ def _located(name: str, folder: Path, what: str, beside: Path | None = None) -> 
     if name not in shipped(folder):
         called = "configuration" if folder is ACCELERATORS else what
         raise InputError(
-            f"unknown {called} '{shown(name)}'; known are {', '.join(shipped(folder))}, "
+            f"unknown {called} '{shown(name)}'; {known_are(name, shipped(folder))}, "
             f"and FILE.toml describes one of your own"
         )
     return folder / f"{name}.toml"
@@ -137,6 +153,15 @@ class _Layers:
 
     def __init__(self, files: tuple[_File, ...]) -> None:
         self.files = files
+        self.problems: list[str] = []
+
+    def tried(self, read: Callable[[], T], otherwise: T) -> T:
+        """Return what `read` returns; where it cannot, keep the problem and go on."""
+        try:
+            return read()
+        except InputError as error:
+            self.problems.append(str(error))
+            return otherwise
 
     def holding(self, *path: str) -> _File:
         """Return the nearest file that has a key, the nearest of all where none has."""
@@ -161,15 +186,61 @@ class _Layers:
 
 _TOP = (
     "name", "title", "source", "base", "machine", "cascade", "ranks", "parameters", "mapping",
-    "keeps", "schedule", "requires", "footprint", "spill", "choose", "slips",
+    "keeps", "bits", "schedule", "requires", "footprint", "spill", "choose", "slips",
 )  # fmt: skip
 _MACHINE = ("name", "title", "source", "base", "parameters", "stores", "arrays", "paper_names")
 
 
 def _read(files: tuple[_File, ...]) -> Accelerator:
-    for file in files:
-        file.top.only(_TOP, "an accelerator")
     layers = _Layers(files)
+    for file in files:
+        layers.tried(partial(file.top.only, _TOP, "an accelerator"), None)
+    try:
+        chip, parts = _chip(layers)
+    except InputError as error:
+        raise Misread(*layers.problems, str(error)) from None
+    every = (*files, *parts)
+    no_cascade = Cascade({}, {}, "", {}, "own")
+    cascade = layers.tried(lambda: _cascade(layers), no_cascade)
+    unscheduled: tuple[tuple[Stage, ...], bool] = (), False
+    stages, overlapped = layers.tried(lambda: _schedule(layers), unscheduled)
+    read = Accelerator(
+        name=layers.tried(lambda: layers.get(("name",), str, "a name", required=True), ""),
+        title=layers.tried(
+            lambda: layers.get(("title",), str, "what people call it", default=""), ""
+        )
+        or files[0].path.stem,
+        machine=chip,
+        cascade=cascade,
+        ranks=layers.tried(lambda: _expressions(layers, "ranks"), {}),
+        parameters=layers.tried(lambda: _parameters(layers), {}),
+        tables=() if cascade is no_cascade else _tables(layers, chip, cascade),
+        keeps=layers.tried(lambda: _keeps(layers), {}),
+        stages=stages,
+        overlapped_memory=overlapped,
+        requires=layers.tried(lambda: _requires(layers), ()),
+        footprint=layers.tried(lambda: _footprint(layers), Footprint()),
+        spills=layers.tried(lambda: tuple(_spills(layers)), ()),
+        choices=layers.tried(lambda: tuple(_choices(layers)), ()),
+        counts_idle_pes=layers.tried(
+            lambda: layers.get(
+                ("schedule", "counts_idle_pes"), bool, "true or false", default=False
+            ),
+            False,
+        ),
+        slips=layers.tried(lambda: _slips(layers), {}),
+        files=tuple(file.path for file in every),
+        texts=tuple(file.text for file in every),
+        bits=layers.tried(lambda: _expressions(layers, "bits"), {}),
+        digest=sha256("\0".join(file.text for file in every).encode()).hexdigest()[:8],
+    )
+    if layers.problems:
+        raise Misread(*dict.fromkeys(layers.problems))
+    return read
+
+
+def _chip(layers: _Layers) -> tuple[Machine, tuple[_File, ...]]:
+    """Read the machine, and return its files too."""
     on = layers.holding("machine")
     named = on.top.get("machine", str, "the name or the file of a machine", required=True)
     beside = on.path.parent
@@ -177,34 +248,14 @@ def _read(files: tuple[_File, ...]) -> Accelerator:
         "machine",
         lambda: _files(_located(named, MACHINES, "machine", beside), MACHINES, "machine"),
     )
-    chip = on.top.checked("machine", lambda: _machine(parts))
-    every = (*files, *parts)
-    cascade = _cascade(layers)
-    stages, overlapped = _schedule(layers)
-    idle = layers.get(("schedule", "counts_idle_pes"), bool, "true or false", default=False)
-    return Accelerator(
-        name=layers.get(("name",), str, "a name", required=True),
-        title=layers.get(("title",), str, "what people call it", default="") or files[0].path.stem,
-        machine=chip,
-        cascade=cascade,
-        ranks=_expressions(layers, "ranks"),
-        parameters=_parameters(layers),
-        tables=_tables(layers, chip, cascade),
-        keeps={
-            name: file.section("keeps").get(name, str, "a parameter")
-            for name, file in layers.names("keeps").items()
-        },
-        stages=stages,
-        overlapped_memory=overlapped,
-        requires=_requires(layers),
-        footprint=_footprint(layers),
-        spills=tuple(_spills(layers)),
-        choices=tuple(_choices(layers)),
-        counts_idle_pes=idle,
-        slips=_slips(layers),
-        files=tuple(file.path for file in every),
-        digest=sha256("\0".join(file.text for file in every).encode()).hexdigest()[:8],
-    )
+    return on.top.checked("machine", lambda: _machine(parts)), parts
+
+
+def _keeps(layers: _Layers) -> dict[str, str]:
+    return {
+        name: file.section("keeps").get(name, str, "a parameter")
+        for name, file in layers.names("keeps").items()
+    }
 
 
 def cascade(path: Path) -> Cascade:
@@ -225,7 +276,7 @@ def _expressions(layers: _Layers, *path: str) -> dict[str, Expression]:
 
 def _cascade(layers: _Layers) -> Cascade:
     path = ("cascade", "einsums")
-    file = layers.holding(*path)
+    file = layers.holding("cascade")  # whole: a base's Einsums with other inputs would be neither's
     section = file.section("cascade")
     section.only(("einsums", "along", "previous", "inputs", "computes"), "a cascade")
     text = section.get("einsums", str, "Einsums, one a line", required=True)
@@ -244,7 +295,7 @@ def _cascade(layers: _Layers) -> Cascade:
     return Cascade(einsums, names("previous"), along, names("inputs"), computes)
 
 
-_PARAMETER = ("default", "domain", "real", "labels", "rule", "automatic", "help")
+_PARAMETER = ("default", "domain", "most", "real", "labels", "rule", "automatic", "help")
 
 
 def _parameters(layers: _Layers) -> dict[str, Parameter]:
@@ -263,17 +314,21 @@ def _parameter(section: Section, name: str) -> Parameter:
     labels = (
         tuple(table.list("labels", str, "labels", default=[])) if "labels" in table.values else ()
     )
-    default = table.get("default", (int, float, str), "a number")
-    if isinstance(default, str):
+    default = table.get("default", (int, float, str), "a number, or as '16 MiB'")
+    unit = unit_of(name)
+    if labels and isinstance(default, str):
         if default not in labels:
             raise table.error("default", f"'{shown(default)}' is none of its labels")
         default = labels.index(default)
+    elif default is not None:
+        default = table.checked("default", partial(parse_value, default, unit, real=real))
     domain = None
     if labels:
         domain = parse_domain(list(range(len(labels))), labels)
     if "domain" in table.values:
         given = table.values["domain"]
-        domain = table.checked("domain", lambda: parse_domain(given, labels))
+        domain = table.checked("domain", lambda: parse_domain(given, labels, unit, real=real))
+    most = _most(table, unit, real=real)
     rule: Expression | LargestThatFits | str | None = None
     if "rule" in table.values:
         rule = _expression(table, "rule")
@@ -287,10 +342,18 @@ def _parameter(section: Section, name: str) -> Parameter:
         help=table.get("help", str, "a sentence", default=""),
         default=default,
         domain=domain,
+        most=most,
         real=real,
         labels=labels,
         rule=rule,
     )
+
+
+def _most(table: Section, unit: str, *, real: bool) -> int | float:
+    given = table.get("most", (int, float, str), "a number, or as '16 MiB'")
+    if given is None:
+        return LARGEST_REAL if real else LARGEST
+    return table.checked("most", lambda: parse_value(given, unit, real=real))
 
 
 def _tables(layers: _Layers, chip: Machine, cascade: Cascade) -> tuple[Table, ...]:
@@ -299,31 +362,47 @@ def _tables(layers: _Layers, chip: Machine, cascade: Cascade) -> tuple[Table, ..
     placed: set[str] = set()
     for file in layers.files:
         own: set[str] = set()
-        for place, section in enumerate(_entries(file, "mapping")):
-            section.only(("array", "factors", "table"), "a mapping")
-            array = section.get("array", str, "an array of the machine", required=True)
-            text = section.get("table", str, "a table of loop nests", required=True)
-            named = einsums_of(text)
-            if named and named <= placed:
-                continue
-            section.one_of("array", array, tuple(chip.arrays))
-            factors = section.table("factors", "a table of factors")
-            try:
-                rows = parse_table(text, chip.arrays[array], chip, cascade)
-            except LineError as error:
-                raise file.top.lines.error_within(
-                    ("mapping", "table"), error.line, str(error), occurrence=place
-                ) from None
-            kept = tuple(row for row in rows if row.einsum not in placed)
-            own |= {row.einsum for row in kept}
-            if kept:
-                tables.append(
-                    Table(
-                        array, {name: _expression(factors, name) for name in factors.values}, kept
-                    )
-                )
+        none: list[Section] = []
+        entries = layers.tried(partial(_entries, file, "mapping"), none)
+        for place, section in enumerate(entries):
+            table = layers.tried(
+                partial(_table, file, place, section, frozenset(placed), chip, cascade), None
+            )
+            if table is not None and table.rows:
+                tables.append(table)
+                own |= {row.einsum for row in table.rows}
         placed |= own
     return tuple(tables)
+
+
+def _table(
+    file: _File,
+    place: int,
+    section: Section,
+    placed: frozenset[str],
+    chip: Machine,
+    cascade: Cascade,
+) -> Table | None:
+    """Read the table of mappings of that place in a file, without the Einsums placed already."""
+    section.only(("array", "factors", "table"), "a mapping")
+    array = section.get("array", str, "an array of the machine", required=True)
+    text = section.get("table", str, "a table of loop nests", required=True)
+    named = einsums_of(text)
+    if named and named <= placed:
+        return None
+    section.one_of("array", array, tuple(chip.arrays))
+    factors = section.table("factors", "a table of factors")
+    try:
+        rows = parse_table(text, chip.arrays[array], chip, cascade)
+    except LineError as error:
+        raise file.top.lines.error_within(
+            ("mapping", "table"), error.line, str(error), occurrence=place
+        ) from None
+    return Table(
+        array,
+        {name: _expression(factors, name) for name in factors.values},
+        tuple(row for row in rows if row.einsum not in placed),
+    )
 
 
 def _entries(file: _File, key: str) -> list[Section]:
@@ -433,6 +512,9 @@ def _slips(layers: _Layers) -> dict[str, Slip]:
     return slips
 
 
+_WORD = Parameter(WORD_BITS, "bits of a word", default=16)
+
+
 def _machine(files: tuple[_File, ...]) -> Machine:
     for file in files:
         file.top.only(_MACHINE, "a machine")
@@ -446,15 +528,21 @@ def _machine(files: tuple[_File, ...]) -> Machine:
             raise file.section("arrays").error(
                 array.name, f"its edge is like '{shown(array.edge.like)}', which is no array"
             )
+    stores = tuple(
+        _store(file.section("stores"), name) for name, file in layers.names("stores").items()
+    )
+    kinds = [store.kind for store in stores]
+    if kinds[:2] != ["DRAM", "SRAM"] or "DRAM" in kinds[2:]:
+        raise layers.holding("stores").top.error(
+            "stores", "write DRAM first, then one or more of kind SRAM, the buffer first"
+        )
     names = layers.holding("paper_names").section("paper_names")
     return Machine(
         name=layers.get(("name",), str, "a name", required=True),
         title=layers.get(("title",), str, "what people call it", default=""),
         source=layers.get(("source",), str, "where it is published", default=""),
-        parameters=_parameters(layers),
-        stores=tuple(
-            _store(file.section("stores"), name) for name, file in layers.names("stores").items()
-        ),
+        parameters={**(own := _parameters(layers)), WORD_BITS: own.get(WORD_BITS, _WORD)},
+        stores=stores,
         arrays=arrays,
         paper_names={name: names.get(name, str, "an array") for name in names.values},
     )
@@ -464,9 +552,7 @@ def _array(section: Section, name: str) -> Array:
     table = section.table(name, "a table")
     table.only(("sides", "registers", "units", "edge"), f"array {name}")
     sides = table.list("sides", str, "parameters or expressions")
-    units = table.list("units", str, "functional units")
-    for unit in units:
-        table.one_of("units", unit, UNITS)
+    units, shared = _units(table)
     if len(sides) > 2:
         raise table.error("sides", "an array has one or two")
     edge = table.table("edge", "a table { name = ..., like = ... }")
@@ -475,7 +561,8 @@ def _array(section: Section, name: str) -> Array:
         name=name,
         sides=tuple(table.checked("sides", partial(expression, text)) for text in sides),
         registers=_expression(table, "registers"),
-        units=tuple(units),
+        units=units,
+        shared=shared,
         edge=Edge(
             edge.get("name", str, "a level's name", required=True),
             edge.get("like", str, "an array", required=True),
@@ -485,11 +572,32 @@ def _array(section: Section, name: str) -> Array:
     )
 
 
+def _units(table: Section) -> tuple[tuple[str, ...], dict[str, Expression]]:
+    """Read units, each a name or, where several PEs share one, a table with 'shared_by'."""
+    given = table.get("units", list, "a list of functional units", required=True)
+    shared: dict[str, Expression] = {}
+    names: list[str] = []
+    for each in given:
+        if isinstance(each, dict):
+            entry = Section(each, (*table.path, "units"), table.lines)
+            entry.only(("unit", "shared_by"), "a unit")
+            names.append(entry.get("unit", str, "a functional unit", required=True))
+            shared[names[-1]] = _expression(entry, "shared_by")
+        else:
+            names.append(str(each))
+        table.one_of("units", names[-1], UNITS)
+    if not names or len(set(names)) < len(names):
+        raise table.error("units", "give one or more, each once")
+    return tuple(names), shared
+
+
 def _store(section: Section, name: str) -> Store:
     table = section.table(name, "a table")
     table.only(("kind", "bytes", "row_words", "bytes_per_s"), f"store {name}")
     kind = table.get("kind", str, "DRAM or SRAM", required=True)
     table.one_of("kind", kind, ("DRAM", "SRAM"))
+    for key in ("bytes_per_s",) if kind == "DRAM" else ("bytes", "row_words"):
+        _expression(table, key)
 
     def optional(key: str) -> Expression | None:
         return _expression(table, key, real=True) if key in table.values else None

@@ -10,6 +10,7 @@ import numpy as np
 
 from evaluators.describe.machine import Array, Machine
 from evaluators.engine.costs import Prices
+from evaluators.engine.shared_units import sharing, units_of
 
 NETWORK_UM2 = 1.0
 """A network is a placeholder: one along an array, one a row of a 2D array."""
@@ -34,12 +35,13 @@ def areas_um2(machine: Machine, values: Mapping[str, Any], at: Prices) -> dict[s
 
 def _array_um2(array: Array, values: Mapping[str, Any], at: Prices) -> Any:
     """Return the area of an array: its PEs or lanes, and a network a row."""
-    units = sum(
-        at.units[unit].area_um2 for unit in array.units if unit != "add" or "mac" not in array.units
-    )
-    each = at.registers[array.name].area_um2 + units
+    listed = [unit for unit in array.units if unit != "add" or "mac" not in array.units]
+    own = sum(at.units[unit].area_um2 for unit in listed if sharing(array, unit) is None)
+    each = at.registers[array.name].area_um2 + own
     sides = [np.asarray(side(values)) for side in array.sides]
-    if len(sides) == 1:
-        return sides[0] * each
-    cols, rows = sides
-    return NETWORK_UM2 * rows + rows * cols * each
+    places = reduce(lambda a, b: a * b, reversed(sides))
+    area = places * each
+    for unit in listed:
+        if sharing(array, unit) is not None:
+            area = area + units_of(array, unit, places, values) * at.units[unit].area_um2
+    return area if len(sides) == 1 else NETWORK_UM2 * sides[1] + area

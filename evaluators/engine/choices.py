@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.accounting import Accounting, Correction
-from evaluators.analytical.mapper import distinct, groups
+from evaluators.accounting import Accounting
 from evaluators.describe.accelerator import Accelerator, Choice
 from evaluators.describe.expressions import Expression
-from evaluators.describe.parameters import AUTOMATIC, Domain, LargestThatFits
-from evaluators.engine.columns import Columns, all_shared, int64s, reals
+from evaluators.describe.machine import CLOCK_HZ, WORD_BITS
+from evaluators.describe.parameters import Domain, LargestThatFits
+from evaluators.design import AUTOMATIC
+from evaluators.engine.columns import Columns, all_shared, distinct, groups, int64s, reals
 from evaluators.engine.constraints import divisions, magnitudes
 from evaluators.engine.costs import Costs, buffer_of
 from evaluators.engine.footprint import footprint_bytes
@@ -37,21 +38,22 @@ _MOST_CANDIDATES = 1 << 24
 
 
 def resolved(
-    accelerator: Accelerator, workload: Workload, columns: Columns, accounting: Accounting
+    accelerator: Accelerator,
+    workload: Workload,
+    columns: Columns,
+    accounting: Accounting,
+    n: int,
 ) -> dict[str, NDArray[Any]]:
     """Return a batch of n designs with every open parameter set: name -> column, (n,).
 
-    Depths follow their rules, tiles are the largest that fit, choices the best of all. A design
-    that no choice suits gets the first of those that violate the fewest constraints.
+    Depths follow their rules, tiles are the largest that fit, choices the best of all with what the
+    designs set of them. A design that no choice suits gets the first of those that violate the
+    fewest constraints.
     """
-    complete = by_rule(accelerator, workload, columns)
+    complete = by_rule(accelerator, workload, columns, n)
     _largest(accelerator, workload, complete, accounting)
-    always = any(
-        slip.keeps_choices and accounting.repairs(Correction[name])
-        for name, slip in accelerator.slips.items()
-    )
     for choice in accelerator.choices:
-        if always or any(name not in complete for name in choice.parameters):
+        if any(name not in complete for name in choice.parameters):
             complete |= _searched(accelerator, workload, complete, accounting, choice)
     return complete
 
@@ -161,7 +163,7 @@ def _searched(
     accounting: Accounting,
     choice: Choice,
 ) -> dict[str, Int64s]:
-    """Enumerate a choice for every design; designs that are equal to it are searched once."""
+    """Enumerate what is open of a choice for every design; those that are equal to it, once."""
     keys = [name for name in columns if name in accelerator.all_parameters]
     decisive = [name for name in keys if name in _decisive(accelerator, choice)]
     varying = [name for name in decisive if (columns[name] != columns[name][0]).any()]
@@ -169,7 +171,8 @@ def _searched(
     different = {name: columns[name][first] for name in keys}
     suited = _suited(accelerator, workload, different, accounting, choice)
     different = {name: int64s(column) for name, column in different.items()}
-    domains = {name: accelerator.parameters[name].domain for name in choice.parameters}
+    open_names = tuple(name for name in choice.parameters if name not in columns)
+    domains = {name: accelerator.parameters[name].domain for name in open_names}
     reads = sorted(
         set().union(*(_names(d.divisors_of, columns) for d in domains.values() if d is not None))
     )
@@ -211,12 +214,13 @@ def _decisive(accelerator: Accelerator, choice: Choice) -> frozenset[str]:
     read = [*accelerator.ranks.values(), *accelerator.requires]
     for store in machine.stores:
         read += [each for each in (store.bytes, store.row_words, store.bytes_per_s) if each]
-    names = {"clock_hz", *accelerator.keeps.values()}
+    read += accelerator.bits.values()
+    names = {CLOCK_HZ, WORD_BITS, *accelerator.keeps.values()}
     for einsum in choice.einsums:
         for table, row in accelerator.rows(einsum):
             array = machine.arrays[row.array]
             names |= row.when.keys()
-            read += [*table.factors.values(), array.registers]
+            read += [*table.factors.values(), array.registers, *array.shared.values()]
             if array.edge is not None:
                 read.append(machine.arrays[array.edge.like].registers)
     return frozenset(names.union(*(each.names for each in read)))
@@ -231,10 +235,11 @@ def _suited(
 ) -> NDArray[np.bool_]:
     """Tell which designs leave no remainder wherever no candidate of a choice could mend it."""
     n = len(next(iter(columns.values())))
-    given = all_shared(columns) | dict.fromkeys(choice.parameters, 1)
+    left_open = frozenset(choice.parameters) - columns.keys()
+    given = all_shared(columns) | dict.fromkeys(left_open, 1)
     nests = Nests(accelerator, workload, given, accounting, einsums=choice.einsums)
     suited = np.ones(n, dtype=bool)
-    for division in divisions(nests, without=frozenset(choice.parameters)):
+    for division in divisions(nests, without=left_open):
         suited &= np.asarray(division.rest() == 0, dtype=bool)
     return suited
 

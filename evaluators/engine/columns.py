@@ -6,7 +6,7 @@ does not depend on the design is computed once, as a plain integer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import isqrt
 from typing import Any, TypeAlias
 
@@ -16,9 +16,6 @@ from numpy.typing import NDArray
 Column: TypeAlias = "int | NDArray[np.int64]"
 """Integers: one for all designs, or one each (any shape that broadcasts)."""
 
-Real: TypeAlias = "float | NDArray[np.float64]"
-"""Floating-point numbers: one for all designs, or one each."""
-
 Mask: TypeAlias = "bool | NDArray[np.bool_]"
 """Truth values: one for all designs, or one each."""
 
@@ -26,7 +23,7 @@ Mask: TypeAlias = "bool | NDArray[np.bool_]"
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
 
 BOUND = 2**62
-"""The largest product of `bounded_product`."""
+"""The largest integer that `int64s` makes."""
 
 
 def select(mask: Mask, yes: Any, no: Any) -> Any:
@@ -58,18 +55,6 @@ def divisors(n: int) -> NDArray[np.int64]:
     return np.union1d(small, n // small)
 
 
-def bounded_product(*factors: Column) -> Any:
-    """Multiply columns of non-negative integers; where the product passes 2^62, it is 2^62.
-
-    For sizes that only have to be told from what fits, so that none wraps around.
-    """
-    product: Any = factors[0]
-    for factor in factors[1:]:
-        fits = np.multiply(product, factor, dtype=np.float64) < BOUND
-        product = np.where(fits, np.multiply(product, factor, dtype=np.int64), BOUND)
-    return product
-
-
 def int64s(column: Any) -> Any:
     """Return Python integers as a column, `BOUND` for those that pass it; others as they are."""
     column = np.asarray(column)
@@ -83,6 +68,26 @@ def reals(column: Any) -> Any:
     if isinstance(column, np.ndarray) and column.dtype == object:
         return column.astype(np.float64)
     return column
+
+
+def distinct(*columns: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the first row of every distinct combination of columns, and each row's place there."""
+    key = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        values, inverse = np.unique(column, return_inverse=True)
+        _, first, key = np.unique(
+            key * len(values) + inverse, return_index=True, return_inverse=True
+        )
+    return first, key
+
+
+def groups(*columns: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:
+    """Yield the indices of the rows that are equal in all columns, one array a group."""
+    _, key = distinct(*columns)
+    if not len(key):
+        return
+    order = np.argsort(key, kind="stable")
+    yield from np.split(order, np.flatnonzero(np.diff(key[order])) + 1)
 
 
 class Factors:

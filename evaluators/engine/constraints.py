@@ -15,9 +15,10 @@ from evaluators.components import address
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.expressions import Expression
 from evaluators.engine.columns import Mask
-from evaluators.engine.footprint import WORD_BYTES, footprint_bytes
+from evaluators.engine.footprint import footprint_bytes
 from evaluators.engine.nests import Nests
 from evaluators.engine.plan import TablePlan
+from evaluators.engine.widths import store_row_bytes
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,7 @@ def magnitudes(nests: Nests, *, own_choices: bool = False) -> dict[str, Any]:
         if store.bytes is None or store.row_words is None:
             continue
         size = store.bytes(nests.values)
-        row_bytes = WORD_BYTES * store.row_words(nests.values)
-        found[store.constraint("row_remainder_bytes")] = size % row_bytes
+        found[store.constraint("row_remainder_bytes")] = size % store_row_bytes(store, nests.values)
         if bounded:
             found[store.constraint("short_bytes")] = footprint_bytes(nests, store) - size
     for array in nests.accelerator.machine.arrays.values():

@@ -12,15 +12,17 @@ from functools import cached_property
 from typing import Any
 
 from evaluators.accounting import Correction
-from evaluators.analytical.counting import Counts
 from evaluators.components import dram, sram
-from evaluators.components.arithmetic import CHARGED, Unit
+from evaluators.components.arithmetic import Unit, units
 from evaluators.components.register_file import RegisterFile, register_file
 from evaluators.describe.accelerator import Accelerator
-from evaluators.describe.machine import REGISTERS, Store
+from evaluators.describe.machine import CLOCK_HZ, REGISTERS, WORD_BITS, Store
 from evaluators.engine.columns import select
-from evaluators.engine.footprint import WORD_BYTES, footprint_bytes, resident_bytes
+from evaluators.engine.counting import Counts
+from evaluators.engine.footprint import footprint_bytes, resident_bytes
 from evaluators.engine.nests import Nests, Run, chosen
+from evaluators.engine.shared_units import cycles_a_step
+from evaluators.engine.widths import machine_words, store_row_bytes, word_bytes
 
 
 @dataclass(frozen=True)
@@ -46,30 +48,30 @@ class Prices:
 def prices(nests: Nests) -> Prices:
     """Look up the components of a batch, as its accounting has them."""
     machine, values = nests.accelerator.machine, nests.values
-    scaled, live = nests.accounting.repairs(Correction.Q2), nests.accounting.live_sram
+    scaled = nests.accounting.repairs(Correction.Q2)
     buffers, row_words = {}, {}
     for store in machine.stores:
         if store.bytes is not None and store.row_words is not None:
             row_words[store.name] = store.row_words(values)
-            buffers[store.name] = sram.sram(*sram_size(store, values), live=live)
+            size = sram_size(store, values)
+            buffers[store.name] = sram.sram(*size, nests.accounting.sram)
     return Prices(
         buffers,
         row_words,
         {
-            name: register_file(array.registers(values), scaled=scaled)
+            name: register_file(array.registers(values), scaled=scaled, word_bits=values[WORD_BITS])
             for name, array in machine.arrays.items()
         },
         dram.ENERGY_PJ,
-        CHARGED,
+        units(values[WORD_BITS]),
     )
 
 
 def sram_size(store: Store, values: Mapping[str, Any]) -> tuple[Any, Any]:
     """Return the rows of a store and the bits of one."""
+    row_bytes = store_row_bytes(store, values)
     assert store.bytes is not None
-    assert store.row_words is not None
-    words = store.row_words(values)
-    return store.bytes(values) // (WORD_BYTES * words), 8 * WORD_BYTES * words
+    return store.bytes(values) // row_bytes, 8 * row_bytes
 
 
 def buffer_of(accelerator: Accelerator) -> Store:
@@ -82,13 +84,15 @@ class Costs:
 
     Args:
         nests: the loop nests.
+        at: the components' prices, our own by default.
 
     Words are those of ONE instance of a level.
 
     """
 
-    def __init__(self, nests: Nests) -> None:
+    def __init__(self, nests: Nests, at: Prices | None = None) -> None:
         self._nests = nests
+        self._at = at
         self._off_chip: dict[int, Any] = {}
         machine = nests.accelerator.machine
         self._dram, self._buffers = machine.stores[0].name, machine.stores[1:]
@@ -96,12 +100,12 @@ class Costs:
     @cached_property
     def prices(self) -> Prices:
         """The components' prices."""
-        return prices(self._nests)
+        return self._at or prices(self._nests)
 
     @cached_property
     def traffic_bytes(self) -> dict[str, Any]:
         """Off-chip traffic by Einsum."""
-        return self._by_einsum(lambda run: WORD_BYTES * self._words(run))
+        return self._by_einsum(lambda run: word_bytes(self._nests.values) * self._words(run))
 
     @cached_property
     def energy_pj(self) -> dict[str, Any]:
@@ -147,14 +151,16 @@ class Costs:
         }
 
     def _time_s(self, run: Run) -> Any:
-        return run.streamed.cycles * (run.row.cycles / self._nests.values["clock_hz"])
+        array = self._nests.accelerator.machine.arrays[run.row.array]
+        step = cycles_a_step(run.row, array, self._nests.values)
+        return run.streamed.cycles * (step / self._nests.values[CLOCK_HZ])
 
     def _words(self, run: Run) -> Any:
-        """Return the off-chip words of a run."""
+        """Return the off-chip words of a run, in words of the machine."""
         known = self._off_chip.get(id(run))
         if known is None:
-            reads = run.total(self._dram, self._kept_reads)
-            writes = run.total(self._dram, _updates)
+            reads = self._stored(run, self._dram, self._kept_reads)
+            writes = self._stored(run, self._dram, _updates)
             spilled = self._spilled.get(run.row.einsum)
             if spilled is not None:
                 share, tensors = run.at(spilled[0]), spilled[1]
@@ -162,6 +168,14 @@ class Costs:
                 reads, writes = reads + share * more_reads, writes + share * more_writes
             known = self._off_chip[id(run)] = reads + writes
         return known
+
+    def _stored(self, run: Run, store: str, quantity: Any) -> Any:
+        """Return the sum of a quantity over the tensors in a store, in words of the machine."""
+        total: Any = 0.0
+        for each in run.plan.levels[store]:
+            words = run.words(each, store, quantity)
+            total = total + machine_words(self._nests, each.tensor, words)
+        return total
 
     def _spill(self, run: Run, tensors: frozenset[str]) -> tuple[Any, Any]:
         """Words that DRAM reads and writes more when the tensors spill whole.
@@ -181,7 +195,8 @@ class Costs:
                         there = run.words(off_chip[each.tensor], self._dram, quantity)
                         if each.choice and not each.off:
                             there = select(run.kept[each.tensor], there, 0)
-                    more[place] = more[place] + (here - there)
+                    moved = machine_words(self._nests, each.tensor, here - there)
+                    more[place] = more[place] + moved
         return more[0], more[1]
 
     def _kept_reads(self, nest: Counts, level: str, tensor: str) -> Any:
@@ -206,15 +221,16 @@ class Costs:
         own = at.registers[array.name]
         nest = run.streamed
         files = nest.instances if self._nests.accounting.repairs(Correction.Q1) else 1
-        energy: Any = self._words(run) * (at.dram_pj / dram.ACCESS_WORDS)
+        access_words = dram.ACCESS_BITS / self._nests.values[WORD_BITS]
+        energy: Any = self._words(run) * (at.dram_pj / access_words)
         for store in self._buffers:
             if run.plan.levels[store.name]:
                 buffer = at.buffers[store.name]
                 energy = (
                     energy
                     + (
-                        run.total(store.name, _reads) * buffer.read_pj
-                        + run.total(store.name, _writes) * buffer.write_pj
+                        self._stored(run, store.name, _reads) * buffer.read_pj
+                        + self._stored(run, store.name, _writes) * buffer.write_pj
                     )
                     / at.row_words[store.name]
                 )

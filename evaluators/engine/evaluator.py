@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,16 +12,16 @@ from evaluators.accounting import CORRECTED, Accounting
 from evaluators.components.sram import live_failure
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.catalogue import described as accelerator_of
-from evaluators.design import PARAMETERS, Designs
+from evaluators.design import Designs
 from evaluators.engine.areas import areas_um2
 from evaluators.engine.choices import resolved
 from evaluators.engine.columns import Columns, all_shared, int64s
 from evaluators.engine.constraints import magnitudes
-from evaluators.engine.costs import Costs, sram_size
+from evaluators.engine.costs import Costs, Prices, sram_size
 from evaluators.engine.nests import Nests, check_countable
 from evaluators.engine.plan import plan
 from evaluators.engine.reasons import reason
-from evaluators.engine.rules import exact, given_of
+from evaluators.engine.rules import by_rule, exact, given_of
 from evaluators.engine.schedule import Times
 from evaluators.errors import EvaluationError
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
@@ -70,12 +70,25 @@ class Results:
 
 
 class Batch:
-    """One chunk of feasible designs: loop nests, then energies, times and areas."""
+    """One chunk of feasible designs: loop nests, then energies, times and areas.
 
-    def __init__(self, nests: Nests) -> None:
-        self._nests = nests
+    Args:
+        nests: the loop nests, as they are counted.
+        at: the components' prices, our own by default.
+        further: metrics beside `METRICS`.
+
+    """
+
+    def __init__(
+        self,
+        nests: Nests,
+        at: Prices | None = None,
+        further: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.nests = nests
+        self._further = further or {}
         self._accelerator = nests.accelerator
-        self._costs = Costs(nests)
+        self._costs = Costs(nests, at)
         self._times = Times(nests, self._costs)
         self._latency_s = self._times.latency()
         self._areas = areas_um2(self._accelerator.machine, nests.values, self._costs.prices)
@@ -102,16 +115,16 @@ class Batch:
     def _in_use(self) -> dict[str, Any]:
         """Share of the PEs that each Einsum of a 2D array uses."""
         shares = {}
-        for name, runs in self._nests.runs.items():
+        for name, runs in self.nests.runs.items():
             cols, *rows = self._accelerator.machine.arrays[runs[0].row.array].sides
-            pes = cols(self._nests.values)
+            pes = cols(self.nests.values)
             for side in rows:
-                pes = pes * side(self._nests.values)
+                pes = pes * side(self.nests.values)
             shares[name] = self._costs.instances[name] / pes
         return shares
 
     def metrics(self, busy_s: Mapping[str, Any], util: Mapping[str, Any]) -> dict[str, Any]:
-        """Return `METRICS` by name."""
+        """Return `METRICS` by name, and what there is beside them."""
         names = self._accelerator.machine.paper_names
         two_d, one_d = names.get("2d", ""), names.get("1d", "")
         return {
@@ -125,6 +138,7 @@ class Batch:
             "compute_1d_s": busy_s.get(one_d, 0.0),
             "array_area_um2": self._areas.get(two_d, 0.0),
             "area_um2": self._areas["chip"],
+            **self._further,
         }
 
     def breakdown(self, einsum: str) -> dict[str, Any]:
@@ -145,10 +159,21 @@ class Batch:
 
 
 class AnalyticalEvaluator:
-    """Our own engine: exactly Timeloop's counts, for many designs at once."""
+    """Our own engine: exactly Timeloop's counts, for many designs at once.
+
+    Args:
+        batch: makes a batch of the loop nests of feasible designs. Other counts, prices or choices
+            are put in here; an `EvaluationError` is the failure of the designs of the batch.
+        chunk: designs evaluated at a time.
+
+    """
 
     name = "analytical"
     one_by_one = False
+
+    def __init__(self, batch: Callable[[Nests], Batch] = Batch, chunk: int = CHUNK) -> None:
+        self._batch = batch
+        self._chunk = chunk
 
     def check_installed(self) -> None:
         """Do nothing: it runs no program."""
@@ -166,9 +191,9 @@ class AnalyticalEvaluator:
         described = accelerator_of(configuration)
         check_countable(plan(described, accounting), workload)
         results = Results(described, len(designs), breakdown=breakdown)
-        _evaluate(described, workload, given_of(described, designs), accounting, results)
+        self._evaluate(described, workload, given_of(described, designs), accounting, results)
         return Evaluations(
-            _completed(designs, results.columns),
+            Designs(results.columns, len(designs)),
             results.metrics,
             results.violations,
             results.einsums,
@@ -187,76 +212,92 @@ class AnalyticalEvaluator:
     ) -> str:
         """Explain a violation, see `evaluators.protocol.Evaluator.reason`."""
         described = accelerator_of(configuration)
-        columns = {name: each[:1] for name, each in given_of(described, designs).items()}
-        complete = resolved(described, workload, exact(described, workload, columns), CORRECTED)
+        columns = given_of(described, designs.take(slice(1)))
+        complete = resolved(described, workload, exact(described, workload, columns), CORRECTED, 1)
         nests = Nests(described, workload, all_shared(complete), CORRECTED)
         return reason(nests, constraint, magnitude)
 
-
-def _completed(designs: Designs, columns: Columns) -> Designs:
-    """Return a batch with every parameter that was left open."""
-    own = {name: columns[name] for name in PARAMETERS if name in columns}
-    binding = {name: each for name, each in columns.items() if name not in PARAMETERS}
-    return designs.with_columns(**own, binding=binding)
-
-
-def _evaluate(
-    described: Accelerator,
-    workload: Workload,
-    columns: Columns,
-    accounting: Accounting,
-    results: Results,
-) -> None:
-    """Evaluate a batch, `CHUNK` designs at a time."""
-    n = len(next(iter(columns.values())))
-    own_choices = any(name in columns for choice in described.choices for name in choice.parameters)
-    given, columns = columns, exact(described, workload, columns)
-    narrow = columns is given
-    if described.choices and n:
-        columns = resolved(described, workload, columns, accounting)
-    told = [name for name, each in described.all_parameters.items() if not each.real]
-    for start in range(0, n, CHUNK):
-        place = slice(start, min(start + CHUNK, n))
-        chunk = {name: column[place] for name, column in columns.items()}
-        if not described.choices:
-            chunk = resolved(described, workload, chunk, accounting)
-        nests = Nests(described, workload, all_shared(chunk), accounting)
-        violations = magnitudes(nests, own_choices=own_choices)
-        results.put(results.columns, {name: chunk[name] for name in told}, place)
-        results.put(results.violations, violations, place)
-        feasible = np.ones(place.stop - start, dtype=bool)
-        for magnitude in violations.values():
-            feasible &= np.asarray(magnitude <= 0, dtype=bool)
-        rows: Any = place
-        if not (narrow and feasible.all()):
-            rows = start + np.flatnonzero(feasible)
-            chunk = {name: int64s(column[feasible]) for name, column in chunk.items()}
+    def _evaluate(
+        self,
+        described: Accelerator,
+        workload: Workload,
+        columns: Columns,
+        accounting: Accounting,
+        results: Results,
+    ) -> None:
+        """Evaluate a batch, chunk by chunk."""
+        n = results.size
+        own_choices = any(
+            name in columns for choice in described.choices for name in choice.parameters
+        )
+        given, columns = columns, exact(described, workload, columns)
+        narrow = columns is given
+        if described.choices and n:
+            columns = resolved(described, workload, columns, accounting, n)
+        for start in range(0, n, self._chunk):
+            place = slice(start, min(start + self._chunk, n))
+            chunk = {name: column[place] for name, column in columns.items()}
+            if not described.choices:
+                chunk = resolved(described, workload, chunk, accounting, place.stop - start)
             nests = Nests(described, workload, all_shared(chunk), accounting)
-        unknown = np.zeros(place.stop - start, dtype=np.int64)
-        if feasible.any():
-            unknown[feasible] = _priced(nests, rows, results)
-        unknown[[row - start for row in results.failures if start <= row < place.stop]] = 0
-        results.put(results.violations, {"sram_unknown": unknown}, place)
+            violations = magnitudes(nests, own_choices=own_choices)
+            results.put(results.columns, _told(described, chunk), place)
+            results.put(results.violations, violations, place)
+            feasible = np.ones(place.stop - start, dtype=bool)
+            for magnitude in violations.values():
+                feasible &= np.asarray(magnitude <= 0, dtype=bool)
+            rows: Any = place
+            if not (narrow and feasible.all()):
+                rows = start + np.flatnonzero(feasible)
+                chunk = {name: int64s(column[feasible]) for name, column in chunk.items()}
+                nests = Nests(described, workload, all_shared(chunk), accounting)
+            unknown = np.zeros(place.stop - start, dtype=np.int64)
+            if feasible.any():
+                try:
+                    unknown[feasible] = self._priced(nests, rows, results)
+                except EvaluationError as error:
+                    failed = np.arange(results.size)[rows].tolist()
+                    results.failures |= dict.fromkeys(failed, error)
+            unknown[[row - start for row in results.failures if start <= row < place.stop]] = 0
+            results.put(results.violations, {"sram_unknown": unknown}, place)
+
+    def _priced(self, nests: Nests, rows: Any, results: Results) -> Any:
+        """Cost feasible designs into their rows; tell which have a buffer that nothing prices."""
+        batch = self._batch(nests)
+        known = batch.known
+        busy = batch.busy_s()
+        util = batch.util(busy)
+        everything = bool(np.all(known))
+        metrics = batch.metrics(busy, util)
+        for name in metrics.keys() - results.metrics.keys():
+            results.metrics[name] = np.full(results.size, np.nan)
+        for whole, part in (
+            (results.metrics, metrics),
+            (results.busy_s, busy),
+            (results.util, util),
+            *((vars(each), batch.breakdown(name)) for name, each in results.einsums.items()),
+        ):
+            for name, values in part.items():
+                whole[name][rows] = values if everything else np.where(known, values, np.nan)
+        if batch.nests is not nests:
+            results.put(results.columns, _told(nests.accelerator, batch.nests.values), rows)
+        if nests.accounting.live_sram and not everything:
+            results.failures |= _live_failures(nests, np.arange(results.size)[rows], known)
+        return ~known
 
 
-def _priced(nests: Nests, rows: Any, results: Results) -> Any:
-    """Cost feasible designs into their rows; tell which have a buffer that nothing prices."""
-    batch = Batch(nests)
-    known = batch.known
-    busy = batch.busy_s()
-    util = batch.util(busy)
-    everything = bool(np.all(known))
-    for whole, part in (
-        (results.metrics, batch.metrics(busy, util)),
-        (results.busy_s, busy),
-        (results.util, util),
-        *((vars(each), batch.breakdown(name)) for name, each in results.einsums.items()),
-    ):
-        for name, values in part.items():
-            whole[name][rows] = values if everything else np.where(known, values, np.nan)
-    if nests.accounting.live_sram and not everything:
-        results.failures |= _live_failures(nests, np.arange(results.size)[rows], known)
-    return ~known
+def nests_of(
+    configuration: str, workload: Workload, designs: Designs, accounting: Accounting
+) -> Nests:
+    """Return the loop nests of designs that leave no choice open, as evaluations have them."""
+    described = accelerator_of(configuration)
+    columns = by_rule(described, workload, given_of(described, designs), len(designs))
+    return Nests(described, workload, all_shared(columns), accounting)
+
+
+def _told(described: Accelerator, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that results tell."""
+    return {name: columns[name] for name in described.all_parameters}
 
 
 def _live_failures(nests: Nests, rows: Any, known: Any) -> dict[int, EvaluationError]:

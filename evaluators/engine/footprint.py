@@ -12,19 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.analytical.counting import Counts
 from evaluators.describe.machine import Store
 from evaluators.engine.columns import select
+from evaluators.engine.counting import Counts
 from evaluators.engine.nests import Nests, Run, chosen
 from evaluators.engine.plan import Kept, tiles
-
-WORD_BYTES = 2
+from evaluators.engine.widths import stored_bytes
 
 
 def footprint_bytes(nests: Nests, store: Store) -> Any:
     """Return bytes of a store that must be there at one time."""
-    each = [sum(words(nests, store, einsums).values()) for einsums in _together(nests)]
-    return WORD_BYTES * reduce(np.maximum, each)
+    each = [sum(tile_bytes(nests, store, einsums).values()) for einsums in _together(nests)]
+    return reduce(np.maximum, each)
 
 
 def resident_bytes(nests: Nests, store: Store) -> Any:
@@ -33,12 +32,13 @@ def resident_bytes(nests: Nests, store: Store) -> Any:
     for einsum in _counted(nests):
         runs = nests.runs[einsum]
         for name in dict.fromkeys(each.tensor for run in runs for each in _kept(run, store)):
-            total = total + chosen(runs, [_tile(run, store, name) for run in runs])
-    return WORD_BYTES * total
+            tile = chosen(runs, [_tile(run, store, name) for run in runs])
+            total = total + stored_bytes(nests, name, tile)
+    return total
 
 
-def words(nests: Nests, store: Store, einsums: tuple[str, ...]) -> dict[str, Any]:
-    """Return words of a store by tensor; tensors that take turns are one, joined by '|'."""
+def tile_bytes(nests: Nests, store: Store, einsums: tuple[str, ...]) -> dict[str, Any]:
+    """Return bytes of a store by tensor; tensors that take turns are one, joined by '|'."""
     rules = nests.accelerator.footprint
     kept: dict[str, Any] = {}
     staged: dict[str, Any] = {}
@@ -61,6 +61,10 @@ def words(nests: Nests, store: Store, einsums: tuple[str, ...]) -> dict[str, Any
             if rules.staging:
                 step = chosen(runs, [_step(nests, run, store, tensor.name) for run in runs])
                 staged[name] = staged.get(name, 0) + rules.staging * step
+    kept, staged = (
+        {name: stored_bytes(nests, name, size) for name, size in each.items()}
+        for each in (kept, staged)
+    )
     for group in rules.shared:
         turns = [kept.pop(name) for name in sorted(group & kept.keys())]
         if turns:

@@ -1,4 +1,7 @@
-"""Register needs: the words that a mapping keeps in a PE or lane."""
+"""What a design needs of its stores that the metrics do not say.
+
+The words that a mapping keeps in a PE or lane, and the SRAM that its buffer is priced as.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from evaluators.accounting import CORRECTED
+from evaluators.components import sram
 from evaluators.describe.catalogue import described
 from evaluators.describe.machine import REGISTERS
-from evaluators.describe.parameters import AUTOMATIC
-from evaluators.design import Designs
-from evaluators.engine.nests import Nests
+from evaluators.design import AUTOMATIC, Designs
+from evaluators.engine.costs import sram_size
+from evaluators.engine.nests import Nests, extents
 from evaluators.engine.rules import by_rule, given_of
 from evaluators.workload import Workload
 
@@ -55,14 +59,33 @@ def registers_short(name: str, workload: Workload, designs: Designs) -> dict[str
     configuration.
     """
     accelerator = described(name)
-    columns = by_rule(accelerator, workload, given_of(accelerator, designs))
+    n = len(designs)
+    columns = by_rule(accelerator, workload, given_of(accelerator, designs), n)
     for each, parameter in accelerator.all_parameters.items():
-        given = columns.get(each, np.zeros(len(designs), dtype=np.int64))
+        given = columns.get(each, np.zeros(n, dtype=np.int64))
         if parameter.rule is not None and not parameter.labels:
             given = np.where(given == AUTOMATIC, 1, given)
         columns[each] = given
     nests = Nests(accelerator, workload, columns, CORRECTED)
     return {
-        constraint: np.broadcast_to(short, len(designs))
-        for constraint, short in words_short(nests).items()
+        constraint: np.broadcast_to(short, n) for constraint, short in words_short(nests).items()
     }
+
+
+def next_larger_bytes(name: str, workload: Workload, designs: Designs) -> dict[str, Any]:
+    """Return the SRAM of the table that every buffer is priced as where the table lacks its size.
+
+    Returns the buffer's size by what its file calls it, as 'buffer_bytes' -> bytes, shape (n,); 0
+    where the table has it, or has none as large.
+    """
+    accelerator = described(name)
+    columns = by_rule(accelerator, workload, given_of(accelerator, designs), len(designs))
+    values = extents(workload) | columns
+    found = {}
+    for store in accelerator.machine.stores[1:]:
+        assert store.bytes is not None
+        depth, width_bits = np.broadcast_arrays(*sram_size(store, values))
+        rows, bits = sram.taken(depth, width_bits)
+        larger = (rows != depth) | (bits != width_bits)
+        found[store.bytes.text] = np.broadcast_to(larger * rows * bits // 8, len(designs))
+    return found

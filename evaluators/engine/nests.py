@@ -6,7 +6,8 @@ that all designs share is one number.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -14,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from evaluators.accounting import Accounting, Correction
-from evaluators.analytical.counting import Count, Counts, count_choices
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.expressions import Expression
 from evaluators.describe.mapping import Row
 from evaluators.engine.columns import Factors, Mask, select
+from evaluators.engine.counting import Counts, count_choices
 from evaluators.engine.loopnest import LoopNest, check_mappable
 from evaluators.engine.plan import Kept, Plan, RowPlan, TablePlan, plan
 from evaluators.workload import Workload
@@ -78,9 +79,10 @@ class Run:
         """Return a quantity of a tensor at a level, 0 where a design does not keep it there."""
         if not each.choice:
             return quantity(self.streamed, level, each.tensor)
-        on = quantity(self.resident, level, each.tensor) if each.on else 0
-        off = quantity(self.streamed, level, each.tensor) if each.off else 0
-        return select(self.kept[each.tensor], on, off)
+        kept = self.kept[each.tensor]
+        on = quantity(self.resident, level, each.tensor) if each.on and kept is not False else 0
+        off = quantity(self.streamed, level, each.tensor) if each.off and kept is not True else 0
+        return select(kept, on, off)
 
     def total(self, level: str, quantity: Any) -> Any:
         """Return the sum of a quantity over the tensors at a level."""
@@ -98,7 +100,6 @@ class Nests:
         workload: what the designs run.
         columns: every parameter's values; one number where all designs share it.
         accounting: which slips are repaired.
-        count: counts the loop nests.
         einsums: those that are looked at, all by default.
         real: divide without remainder, as if every extent were any real number.
 
@@ -110,7 +111,6 @@ class Nests:
         workload: Workload,
         columns: Mapping[str, Any],
         accounting: Accounting,
-        count: Count = LoopNest,
         einsums: tuple[str, ...] = (),
         *,
         real: bool = False,
@@ -120,8 +120,7 @@ class Nests:
         self.accounting = accounting
         self.plan: Plan = plan(accelerator, accounting, einsums)
         self.wrapped = not accounting.repairs(Correction.Q5)
-        self._count = count
-        self._real = real
+        self.real = real
         self.values: dict[str, Any] = extents(workload) | dict(columns)
         for name, expression in accelerator.ranks.items():
             self.values[name] = expression(self.values, real=real)
@@ -156,6 +155,20 @@ class Nests:
                     found[each.row.einsum].append(self._run(each, mask, factors))
         return {name: _placed(runs) for name, runs in found.items()}
 
+    def with_values(self, values: Mapping[str, Any]) -> Nests:
+        """Return the loop nests with some values replaced."""
+        return Nests(self.accelerator, self.workload, self.values | dict(values), self.accounting)
+
+    def recounted(self, count: Callable[[Run], Counts]) -> Nests:
+        """Return these loop nests, of a batch of one, as another program counts each."""
+        other = copy(self)
+        other.runs = {
+            name: [replace(run, streamed=counts, resident=counts)]
+            for name, (run,) in self.runs.items()
+            for counts in (count(run),)
+        }
+        return other
+
     def selects(self, row: Row) -> Mask:
         """Tell which designs run a row."""
         mask: Mask = True
@@ -170,20 +183,18 @@ class Nests:
         for name, expression in each.table.factors.items():
             if expression.names <= self.values.keys():
                 if expression not in known:
-                    known[expression] = expression(names, real=self._real)
+                    known[expression] = expression(names, real=self.real)
                 names[name] = known[expression]
             else:
-                names[name] = expression(names, real=self._real)
+                names[name] = expression(names, real=self.real)
         return names
 
     def _run(self, each: RowPlan, mask: Mask, factors: Factors) -> Run:
         if not each.choices:
-            nest = self._count(each.streamed, factors, wrapped=self.wrapped)
+            nest = LoopNest(each.streamed, factors, wrapped=self.wrapped)
             return Run(each, mask, nest, nest, {}, factors)
         kept = {tensor: self.values[name] != 0 for tensor, name in each.choices.items()}
-        off, on = count_choices(
-            self._count, each.streamed, each.resident, kept, factors, wrapped=self.wrapped
-        )
+        off, on = count_choices(each.streamed, each.resident, kept, factors, wrapped=self.wrapped)
         return Run(each, mask, off, on, kept, factors)
 
 

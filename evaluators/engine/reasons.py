@@ -11,9 +11,10 @@ from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.parameters import BEST
 from evaluators.engine.constraints import Division, divisions
 from evaluators.engine.costs import sram_size
-from evaluators.engine.footprint import WORD_BYTES, footprint_bytes
+from evaluators.engine.footprint import footprint_bytes
 from evaluators.engine.needs import register_words
 from evaluators.engine.nests import Nests
+from evaluators.engine.widths import store_row_bytes
 
 _RANKS = {
     "B": "sequences",
@@ -37,7 +38,7 @@ def reason(nests: Nests, constraint: str, magnitude: int) -> str:
             continue
         size, name = _one(store.bytes(nests.values)), store.bytes.text
         if constraint == store.constraint("row_remainder_bytes"):
-            row = WORD_BYTES * _one(store.row_words(nests.values))
+            row = _one(store_row_bytes(store, nests.values))
             return (
                 f"{name} {size} leaves a remainder of {magnitude}; it must be a multiple of a row "
                 f"of {store.name}, {row} bytes"

@@ -12,20 +12,45 @@ from numpy.typing import NDArray
 
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.expressions import Expression
-from evaluators.describe.parameters import AUTOMATIC
-from evaluators.design import PARAMETERS, Designs
+from evaluators.describe.machine import WORD_BITS
+from evaluators.design import AUTOMATIC, Designs
 from evaluators.engine.columns import Columns, int64s
 from evaluators.engine.nests import extents
+from evaluators.engine.shared_units import check_shares
+from evaluators.engine.widths import check_widths
+from evaluators.errors import InputError
 from evaluators.workload import Workload
 
-_SAFE = 57.0
+_SAFE = 56.0
 """Bits of a tile that leave room for its bytes and for the sum of all tensors."""
 
 
 def given_of(accelerator: Accelerator, designs: Designs) -> dict[str, NDArray[Any]]:
-    """Return the parameters of an accelerator that a batch sets."""
-    given = {**designs.columns(), **designs.binding}
-    return {name: each for name, each in given.items() if name in accelerator.all_parameters}
+    """Return the parameters of an accelerator that a batch sets.
+
+    `InputError` names one that the accelerator lacks, that is to be an integer and is not, or that
+    is below 0.
+    """
+    parameters = accelerator.all_parameters
+    given = dict(designs.columns)
+    for name, column in given.items():
+        if name not in parameters:
+            raise InputError(lacks(accelerator, name))
+        if parameters[name].real:
+            given[name] = column.astype(np.float64)
+        elif column.dtype.kind != "i":
+            raise InputError(f"{name}: integers are wanted, not {column.dtype}")
+        if not (column >= AUTOMATIC).all():
+            raise InputError(f"{name} {column.min()}: it must be {parameters[name]}")
+    return given
+
+
+def lacks(accelerator: Accelerator, name: str) -> str:
+    """Say that an accelerator has no such parameter."""
+    return (
+        f"{name}: {accelerator.name} has no {name.replace('_', ' ')} to set; it has "
+        f"{', '.join(accelerator.all_parameters)}"
+    )
 
 
 def exact(accelerator: Accelerator, workload: Workload, columns: Columns) -> Columns:
@@ -74,34 +99,39 @@ def one_chip(accelerator: Accelerator, workloads: Sequence[Workload], designs: D
 
     Where a rule follows the workload, the one that asks for most decides.
     """
-    given = given_of(accelerator, designs)
-    each = [by_rule(accelerator, workload, given) for workload in workloads]
+    given, n = given_of(accelerator, designs), len(designs)
+    each = [by_rule(accelerator, workload, given, n) for workload in workloads]
     own = {
         name: np.max([columns[name] for columns in each], axis=0)
         for name in accelerator.machine.parameters
-        if name in PARAMETERS
     }
-    return designs.with_columns(**{name: int64s(column) for name, column in own.items()})
+    return designs.with_columns({name: int64s(column) for name, column in own.items()})
 
 
 def by_rule(
-    accelerator: Accelerator, workload: Workload, columns: Columns
+    accelerator: Accelerator, workload: Workload, columns: Columns, n: int
 ) -> dict[str, NDArray[Any]]:
-    """Fill in defaults, and what has a rule: the default on the default machine, else the rule."""
+    """Fill in defaults, and what has a rule: the default on the default machine, else the rule.
+
+    Columns have shape (n,).
+    """
     parameters = accelerator.all_parameters
-    n = len(next(iter(columns.values())))
     complete = dict(columns)
     for name, each in parameters.items():
         if each.default is not None and each.rule is None:
-            kind = np.float64 if each.real else np.int64
-            default = np.full(n, each.default, dtype=kind)
             given = complete.get(name)
-            if given is None or not given.all():
-                complete[name] = default if given is None else np.where(given, given, default)
+            if given is None:
+                kind = np.float64 if each.real else np.int64
+                complete[name] = np.full(n, each.default, dtype=kind)
+            elif not each.switch and not given.all():
+                complete[name] = np.where(given == AUTOMATIC, each.default, given)
     sizes = [
         each
         for each in parameters.values()
-        if each.name in accelerator.machine.parameters and each.rule is None and not each.real
+        if each.name in accelerator.machine.parameters
+        and each.rule is None
+        and not each.real
+        and each.name != WORD_BITS
     ]
     published: Any = np.ones(n, dtype=bool)
     for each in sizes:
@@ -114,4 +144,6 @@ def by_rule(
                 value = np.where(published, each.default, value)
             given = complete.get(name, np.full(n, AUTOMATIC))
             complete[name] = np.where(given == AUTOMATIC, value, given)
+    check_widths(accelerator, names | complete)
+    check_shares(accelerator, names | complete)
     return complete

@@ -1,6 +1,6 @@
 """Accelergy's energies and areas of a design's components at 45 nm.
 
-Accelergy gets two chips (docs/model/components.md): memories and the 2D array; the 1D array. It is
+Accelergy gets a chip for each array (docs/model/components.md), the first with the memories. It is
 asked for its reference tables alone; what the counts cost is the accounting's to add up.
 """
 
@@ -14,18 +14,19 @@ from typing import Any
 import numpy as np
 import yaml
 
-from evaluators.accounting import Accounting, Correction
-from evaluators.analytical.architecture import Storage
-from evaluators.analytical.configurations import Configuration
+from evaluators.accounting import Correction
 from evaluators.components import ENERGY_DECIMALS
 from evaluators.components.arithmetic import DIVIDE_XIA, Unit
 from evaluators.components.register_file import RegisterFile
 from evaluators.components.sram import Sram
-from evaluators.design import Designs
+from evaluators.describe.machine import REGISTERS, WORD_BITS, Array, Machine
+from evaluators.engine.costs import Prices, sram_size
+from evaluators.engine.nests import Nests
 from evaluators.errors import EvaluationError
 from evaluators.timeloop import nodes
+from evaluators.timeloop.chip import containers
 from evaluators.timeloop.compounds import compound_components
-from evaluators.timeloop.nodes import WORD_BITS, Node
+from evaluators.timeloop.nodes import Node
 from evaluators.timeloop.text import as_yaml
 
 INPUT = "input.yaml"
@@ -88,20 +89,11 @@ class Tables:
             raise EvaluationError(f"Accelergy's areas lack {name}") from None
 
 
-def components(
-    config: Configuration,
-    design: Designs,
-    accounting: Accounting,
-    run: Run,
-    *,
-    rounded: bool = True,
-) -> Storage:
-    """Return what Accelergy says of a configuration's design, a batch of one, registers resolved.
+def components(nests: Nests, run: Run, *, rounded: bool = True) -> Prices:
+    """Return what Accelergy says of a design, a batch of one.
 
     Args:
-        config: the configuration.
-        design: its design.
-        accounting: how counts become energy; correction Q2 scales register files, unrounded.
+        nests: the design; correction Q2 of its accounting scales register files, unrounded.
         run: runs Accelergy.
         rounded: round energies as the accounting does, not at all otherwise.
 
@@ -109,71 +101,106 @@ def components(
         EvaluationError: Accelergy failed, or its tables lack a component.
 
     """
-    scaled = accounting.repairs(Correction.Q2)
-    array, lanes = (
-        parse_tables(run(input_files(chip, scaled_registers=scaled), ARGUMENTS))
-        for chip in chips(config, design).values()
-    )
-    rounded_registers = rounded and not scaled
-    return Storage(
-        buffer=Sram(*_storage(array, "global_buffer", rounded=rounded)),
-        buffer_row_words=design.buffer_row_words,
-        pe=RegisterFile(*_storage(array, "reg_file", rounded=rounded_registers)),
-        lane=RegisterFile(*_storage(lanes, "reg_file", rounded=rounded_registers)),
-        dram_pj=array.energy("DRAM", "read", rounded=rounded),
+    machine = nests.accelerator.machine
+    scaled = nests.accounting.repairs(Correction.Q2)
+    tables = {
+        array: parse_tables(run(input_files(chip, scaled_registers=scaled), ARGUMENTS))
+        for array, chip in chips(nests).items()
+    }
+    memories = tables[with_memories(machine)]
+    dram, *buffers = machine.stores
+    return Prices(
+        buffers={
+            each.name: Sram(*_storage(memories, each.name, rounded=rounded)) for each in buffers
+        },
+        row_words={
+            each.name: each.row_words(nests.values)
+            for each in buffers
+            if each.row_words is not None
+        },
+        registers={
+            array: RegisterFile(*_storage(table, REGISTERS, rounded=rounded and not scaled))
+            for array, table in tables.items()
+        },
+        dram_pj=memories.energy(dram.name, "read", rounded=rounded),
         units={
-            unit: Unit(lanes.energy(name, "compute", rounded=rounded), lanes.area(name))
-            for unit, (name, _, _) in UNITS.items()
-            if unit in _lane_units(config)
+            unit: Unit(table.energy(name, "compute", rounded=rounded), table.area(name))
+            for array, table in tables.items()
+            for unit in _units_of(machine.arrays[array])
+            for name in (UNITS[unit][0],)
         },
     )
 
 
-def chips(config: Configuration, design: Designs) -> dict[str, Node]:
-    """Return the two chips of a design by their array."""
-    return {"2d": array_chip(config, design), "1d": lanes_chip(config, design)}
+def chips(nests: Nests) -> dict[str, Node]:
+    """Return the chips of a design, a batch of one, by their array."""
+    machine = nests.accelerator.machine
+    return {
+        name: nodes.architecture(
+            "45nm",
+            [
+                *(_memories(nests) if name == with_memories(machine) else ()),
+                *_array(array, nests.values),
+            ],
+            DATAWIDTH=8,
+        )
+        for name, array in machine.arrays.items()
+    }
 
 
-def array_chip(config: Configuration, design: Designs) -> Node:
-    """Return DRAM, the global buffer and the 2D array with its PEs."""
-    rows, cols = int(design.array_rows[0]), int(design.array_cols[0])
-    row_words, size = int(design.buffer_row_words[0]), int(design.buffer_bytes[0])
-    takes_maximum = "max" in config.architecture.pe_units
-    ports: dict[str, int] = {"n_banks": 4, "n_rdwr_ports": 4}
-    return _chip(
-        [
-            nodes.dram("HBM2", shared_bandwidth=215),
+def with_memories(machine: Machine) -> str:
+    """Return the array whose chip has the memories."""
+    return next(iter(machine.arrays))
+
+
+def _memories(nests: Nests) -> list[Node]:
+    dram, *buffers = nests.accelerator.machine.stores
+    word_bits = int(nests.values[WORD_BITS])
+    sizes = [sram_size(each, nests.values) for each in buffers]
+    return [
+        nodes.dram(dram.name, "HBM2", word_bits, shared_bandwidth=215),
+        *(
             nodes.storage(
-                "global_buffer",
+                each.name,
                 "smartbuffer_SRAM",
                 (1, 1),
-                depth=size // (2 * row_words),
-                width=WORD_BITS * row_words,
-                n_banks=32 if takes_maximum else 4,
+                word_bits,
+                depth=int(rows),
+                width=int(row_bits),
+                n_banks=32,
                 n_rdwr_ports=4,
-            ),
-            nodes.fanout("PE_col", (1, 1)),
-            nodes.fanout("PE", (cols, 1)),
-            _register_file(
-                (cols, rows),
-                int(design.pe_registers[0]),
-                **({"update_fifo_depth": 2} if takes_maximum else ports),
-            ),
-            *_units(("max", "add", "mac") if takes_maximum else ("add", "mac"), (cols, rows)),
-        ]
-    )
+            )
+            for each, (rows, row_bits) in zip(buffers, sizes, strict=True)
+        ),
+    ]
 
 
-def lanes_chip(config: Configuration, design: Designs) -> Node:
-    """Return the 1D array with its lanes."""
-    mesh = (int(design.vector_lanes[0]), 1)
-    return _chip(
-        [
-            nodes.fanout("PE", (1, 1)),
-            _register_file(mesh, int(design.lane_registers[0]), update_fifo_depth=2),
-            *_units(_lane_units(config), mesh),
-        ]
-    )
+def _array(array: Array, values: Table[str, Any]) -> list[Node]:
+    """Return the fan-outs of an array, the register file and the units of a PE or lane."""
+    cols, *others = (int(side(values)) for side in array.sides)
+    mesh = (cols, others[0] if others else 1)
+    word_bits = int(values[WORD_BITS])
+    return [
+        *nodes.fanouts(containers(len(array.sides)), mesh),
+        nodes.storage(
+            REGISTERS,
+            "smartbuffer_RF",
+            mesh,
+            word_bits,
+            depth=int(array.registers(values)),
+            width=word_bits,
+            update_fifo_depth=2,
+        ),
+        *(
+            nodes.unit(name, class_, mesh, **dict.fromkeys(widths, word_bits))
+            for name, class_, widths in (UNITS[unit] for unit in _units_of(array))
+        ),
+    ]
+
+
+def _units_of(array: Array) -> tuple[str, ...]:
+    """Return a PE's or lane's units in the artifact's order; the adder of its mac is one."""
+    return tuple(unit for unit in UNITS if unit in {*array.units, "add"})
 
 
 def accelergy_input(chip: Node, *, scaled_registers: bool) -> dict[str, Any]:
@@ -226,25 +253,3 @@ def _storage(tables: Tables, name: str, *, rounded: bool) -> tuple[Any, Any, Any
         )
     )
     return read, write, area
-
-
-def _lane_units(config: Configuration) -> tuple[str, ...]:
-    """Return a lane's units in the artifact's order; an adder beside that of the mac."""
-    return tuple(unit for unit in UNITS if unit in {*config.architecture.lane_units, "add"})
-
-
-def _chip(local: list[Node]) -> Node:
-    return nodes.architecture("45nm", local, DATAWIDTH=8)
-
-
-def _register_file(mesh: tuple[int, int], rows: int, **attributes: int) -> Node:
-    return nodes.storage(
-        "reg_file", "smartbuffer_RF", mesh, depth=rows, width=WORD_BITS, **attributes
-    )
-
-
-def _units(names: tuple[str, ...], mesh: tuple[int, int]) -> list[Node]:
-    return [
-        nodes.unit(UNITS[name][0], UNITS[name][1], mesh, **dict.fromkeys(UNITS[name][2], 16))
-        for name in names
-    ]

@@ -6,17 +6,14 @@ them: `ESTIMATED_PJ`, `EXACT_PJ`, and the prices by names such as 'pe read_pj'.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from evaluators.analytical.architecture import Storage
-from evaluators.components.arithmetic import Unit
-from evaluators.design import Designs
-from evaluators.errors import EvaluationError
-from evaluators.protocol import Evaluations
+from evaluators.engine.costs import Prices
+from evaluators.engine.nests import Nests
 
 ESTIMATED_PJ = "accelergy estimate_pj"
 """The energy that Accelergy itself estimates from the action counts of all components."""
@@ -24,64 +21,46 @@ ESTIMATED_PJ = "accelergy estimate_pj"
 EXACT_PJ = "accelergy exact_pj"
 """The accounting's energy under Accelergy's prices, none of them rounded, as in its estimate."""
 
-_STORED = ("buffer", "pe", "lane")
+_KINDS = ("buffers", "registers", "units")
 _DRAM = "dram read_pj"
 
 
-def prices(parts: Storage) -> dict[str, float]:
-    """Return the energy and the area of every component of one design: 'pe read_pj' -> value."""
-    stored = {
-        f"{name} {column}": float(values[0])
-        for name in _STORED
-        for column, values in vars(getattr(parts, name)).items()
+def prices(parts: Prices) -> dict[str, float]:
+    """Return the energy and the area of every component of one design: 'pe read_pj' -> value.
+
+    Register files have the name of their array.
+    """
+    return {
+        f"{name} {column}": float(np.ravel(value)[0])
+        for kind in _KINDS
+        for name, component in getattr(parts, kind).items()
+        for column, value in vars(component).items()
+    } | {_DRAM: float(parts.dram_pj)}
+
+
+def register_rows(nests: Nests) -> dict[str, int]:
+    """Return array -> rows of a register file of one design."""
+    return {
+        name: int(np.ravel(array.registers(nests.values))[0])
+        for name, array in nests.accelerator.machine.arrays.items()
     }
-    units = {
-        f"{name} {column}": float(value)
-        for name, unit in parts.units.items()
-        for column, value in vars(unit).items()
+
+
+def priced(parts: Prices, other: Mapping[str, float]) -> Prices:
+    """Return the components of one design at other prices, those of `prices` that are given."""
+
+    def at(name: str, component: Any) -> Any:
+        return replace(
+            component,
+            **{
+                column: np.array([other[f"{name} {column}"]])
+                for column in vars(component)
+                if f"{name} {column}" in other
+            },
+        )
+
+    kinds = {
+        kind: {name: at(name, each) for name, each in getattr(parts, kind).items()}
+        for kind in _KINDS
     }
-    return stored | {_DRAM: parts.dram_pj} | units
-
-
-def priced(parts: Storage, other: Mapping[str, float]) -> Storage:
-    """Return the components of one design at other prices, those of `prices`."""
-
-    def stored(name: str) -> dict[str, NDArray[np.float64]]:
-        return {
-            column: np.array([other[f"{name} {column}"]]) for column in vars(getattr(parts, name))
-        }
-
-    units = {
-        name: Unit(other[f"{name} energy_pj"], other[f"{name} area_um2"])
-        for name in parts.units
-        if f"{name} energy_pj" in other
-    }
-    return replace(
-        parts,
-        buffer=replace(parts.buffer, **stored("buffer")),
-        pe=replace(parts.pe, **stored("pe")),
-        lane=replace(parts.lane, **stored("lane")),
-        dram_pj=other[_DRAM],
-        units=units,
-    )
-
-
-def audited(
-    evaluations: Evaluations, audit: Callable[[Designs], Mapping[str, float]]
-) -> Evaluations:
-    """Add the columns of an audit of each design; an audit that fails fails its design."""
-    metrics = {name: values.copy() for name, values in evaluations.metrics.items()}
-    failures = dict(evaluations.failures)
-    for row in np.flatnonzero(evaluations.feasible).tolist():
-        if row in failures:
-            continue
-        try:
-            found = audit(evaluations.designs.take([row]))
-        except EvaluationError as error:
-            failures[row] = error
-            for values in metrics.values():
-                values[row] = np.nan
-            continue
-        for name, value in found.items():
-            metrics.setdefault(name, np.full(len(evaluations.designs), np.nan))[row] = value
-    return replace(evaluations, metrics=metrics, failures=failures)
+    return replace(parts, dram_pj=other[_DRAM], **kinds)

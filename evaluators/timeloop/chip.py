@@ -1,29 +1,40 @@
 """The chip that Timeloop counts a loop nest on: levels of storage, fan-outs, the arithmetic.
 
-Capacities are the artifact's (docs/model/mappings.md#validity): the global buffer of FuseMax and of
-the mapper is the design's, that of FLAT is unlimited because its overflow spills, and register
-files are never too small. A level is at least as deep as the tile it holds.
+It is the design's, of the array that runs the Einsum. No count depends on how deep a level is, and
+what a design may keep is our engine's to say: a level is at least as deep as the tiles it holds, so
+that a buffer whose overflow spills, and register files that are short, are counted as well.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Table
 from dataclasses import dataclass
+from typing import Any
 
-from evaluators.analytical.architecture import FUSEMAX
-from evaluators.describe.mapping import Level, Mapping
-from evaluators.design import Designs
-from evaluators.engine.columns import Factors
-from evaluators.engine.loopnest import LoopNest
+from evaluators.describe.machine import REGISTERS, WORD_BITS, Array, Machine, Store
+from evaluators.engine.costs import sram_size
+from evaluators.engine.nests import Run
 from evaluators.timeloop import nodes
-from evaluators.timeloop.nodes import WORD_BITS, Node
+from evaluators.timeloop.nodes import Node
 
-_UNLIMITED_ROW_BITS = 64
-_UNLIMITED_ROWS = {"2d": 1 << 27, "1d": 1 << 25}
 MOST_ROWS = 2**31 - 1
 """Timeloop keeps a depth, and the bits of a row, in 32 bits."""
 
-_PE_ROWS = 16
-_SOFTMAX_ROWS = 8
+
+@dataclass(frozen=True)
+class Level:
+    """A level of storage on chip.
+
+    Attributes:
+        name: the machine's name for it.
+        rows: how many it has.
+        row_bits: the bits of one.
+
+    """
+
+    name: str
+    rows: int
+    row_bits: int
 
 
 @dataclass(frozen=True)
@@ -31,129 +42,128 @@ class Chip:
     """The storage of a design under one Einsum.
 
     Attributes:
-        rows, cols: the sides of the array along Y and X; one row of lanes for the 1D array.
-        buffer_rows, buffer_row_bits: the global buffer, L3.
-        shared_rows: words of the register file above the 2D array, None without one.
-        registers: the register files of a PE or lane, each with its words and the tensors it keeps.
+        sides: instances along the sides of the array, X first.
+        dram: what the level off chip is called.
+        buffers: levels of one instance each, outermost first.
+        edge: the register file above the array, None where the Einsum does not use it.
+        registers: the register file of a PE or lane.
+        word_bits: the bits of a word.
 
     """
 
-    rows: int
-    cols: int
-    buffer_rows: int
-    buffer_row_bits: int
-    shared_rows: int | None
-    registers: dict[str, tuple[int, tuple[str, ...]]]
+    sides: tuple[int, ...]
+    dram: str
+    buffers: tuple[Level, ...]
+    edge: Level | None
+    registers: Level
+    word_bits: int
 
     @property
-    def sides(self) -> tuple[str, ...]:
-        """The containers that spread out instances, outermost first, as a mapping calls them."""
-        return ("PE",) if self.rows == 0 else ("PE_col", "PE")
+    def mesh(self) -> tuple[int, int]:
+        """Instances along X and Y."""
+        return (self.sides[0], self.sides[1] if len(self.sides) > 1 else 1)
+
+    @property
+    def containers(self) -> tuple[str, ...]:
+        """What spreads out instances, outermost first, as a mapping calls it."""
+        return containers(len(self.sides))
 
 
-def chip(configuration: str, design: Designs, mapping: Mapping, factors: Factors) -> Chip:
-    """Return the chip of a configuration's design (a batch of one) for one of its mappings."""
-    nest = LoopNest(mapping, factors, wrapped=False)
-
-    def words(level: Level) -> int:
-        return sum(int(nest.size(level.name, tensor)) for tensor in level.keep)
-
-    levels = {level.name: level for level in mapping.levels}
-    array = "2d" if len(_spatial(mapping)) == 2 else "1d"
-    flat = configuration == "flat" and array == "2d"
-    rows, cols, lanes, lane_registers = (
-        int(column[0])
-        for column in (
-            design.array_rows,
-            design.array_cols,
-            design.vector_lanes,
-            design.lane_registers,
-        )
-    )
-    row_bits, buffer_rows = _deep_enough(
-        *_buffer(configuration, design, array), words(levels["L3"]) * WORD_BITS
-    )
-    shared = rows * cols if configuration == "cascade" else lanes * lane_registers
-    tensors = tuple(tensor.name for tensor in mapping.einsum.tensors)
-    registers: dict[str, tuple[int, tuple[str, ...]]]
-    if flat:
-        registers = {f"reg{i}": (1, (tensor,)) for i, tensor in enumerate(tensors)}
-    else:
-        depth = _register_rows(configuration, array, rows, lane_registers)
-        registers = {"reg_file": (_rows(depth, words(levels["reg_file"])), tensors)}
-    return Chip(
-        rows=rows if array == "2d" else 0,
-        cols=cols if array == "2d" else lanes,
-        buffer_rows=buffer_rows,
-        buffer_row_bits=row_bits,
-        shared_rows=_rows(shared, words(levels["reg_file_1d"]))
-        if "reg_file_1d" in levels
-        else None,
-        registers=registers,
-    )
+def containers(sides: int) -> tuple[str, ...]:
+    """Return the containers of an array of so many sides."""
+    return ("PE_col", "PE")[-sides:]
 
 
-def _spatial(mapping: Mapping) -> list[str]:
-    return [loop.factor for level in mapping.levels for loop in level.spatial]
+def chip(machine: Machine, values: Table[str, Any], run: Run) -> Chip:
+    """Return the chip of a design, a batch of one, for the loop nest that one of its Einsums runs.
 
+    Args:
+        machine: the machine.
+        values: the design's, by name.
+        run: the loop nest.
 
-def _buffer(configuration: str, design: Designs, array: str) -> tuple[int, int]:
-    """Return the bits of a row and the rows of the global buffer."""
-    if configuration == "flat" or (configuration == "unfused" and array == "1d"):
-        return _UNLIMITED_ROW_BITS, _UNLIMITED_ROWS[array]
-    row_words, size = int(design.buffer_row_words[0]), int(design.buffer_bytes[0])
-    if configuration == "cascade":
-        size = min(size, FUSEMAX.buffer_bytes)
-    return WORD_BITS * row_words, size // (2 * row_words)
-
-
-def _deep_enough(row_bits: int, rows: int, bits: int) -> tuple[int, int]:
-    """Return the bits of a row and the rows of a buffer that holds so many bits.
-
-    A buffer of more rows than Timeloop can read has wider ones; no count depends on them.
     """
-    while (deep := max(rows, -(-bits // row_bits))) > MOST_ROWS:
+    array = machine.arrays[run.row.array]
+    word_bits = int(values[WORD_BITS])
+    levels = {level.name: level for level in run.streamed.mapping.levels}
+    words = {
+        name: sum(int(run.streamed.size(name, tensor)) for tensor in level.keep)
+        for name, level in levels.items()
+    }
+    edge = array.edge if array.edge is not None and array.edge.name in levels else None
+    return Chip(
+        sides=_sides(array, values),
+        dram=machine.stores[0].name,
+        buffers=tuple(_buffer(each, values, words[each.name]) for each in machine.stores[1:]),
+        edge=None
+        if edge is None
+        else Level(
+            edge.name,
+            _deep(_files(machine.arrays[edge.like], values), words[edge.name]),
+            word_bits,
+        ),
+        registers=Level(
+            REGISTERS, _deep(int(array.registers(values)), words[REGISTERS]), word_bits
+        ),
+        word_bits=word_bits,
+    )
+
+
+def _sides(array: Array, values: Table[str, Any]) -> tuple[int, ...]:
+    return tuple(int(side(values)) for side in array.sides)
+
+
+def _files(array: Array, values: Table[str, Any]) -> int:
+    """Return the rows of all register files along an array's longer side together."""
+    return max(_sides(array, values)) * int(array.registers(values))
+
+
+def _buffer(store: Store, values: Table[str, Any], words: int) -> Level:
+    """Return a buffer that holds so many words.
+
+    One of more rows than Timeloop can read has wider ones; no count depends on them.
+    """
+    rows, row_bits = (int(size) for size in sram_size(store, values))
+    while (deep := max(rows, -(-words * int(values[WORD_BITS]) // row_bits))) > MOST_ROWS:
         rows, row_bits = -(-rows // 2), 2 * row_bits
-    return row_bits, deep
+    return Level(store.name, deep, row_bits)
 
 
-def _rows(rows: int, need: int) -> int:
-    """Return the rows of a register file; above what Timeloop can read, more hold no more."""
-    return max(min(rows, MOST_ROWS), need)
-
-
-def _register_rows(configuration: str, array: str, rows: int, lane_registers: int) -> int:
-    if array == "2d":
-        return _PE_ROWS
-    if configuration == "cascade":
-        return 2 * rows
-    return _SOFTMAX_ROWS if configuration in ("flat", "unfused") else lane_registers
+def _deep(rows: int, words: int) -> int:
+    """Return the rows of a register file; above those that Timeloop can read, more hold no more."""
+    return max(min(rows, MOST_ROWS), words)
 
 
 def architecture(chip: Chip) -> Node:
     """Print a chip as Timeloop's architecture; its 16 nm technology prices nothing here."""
-    two_d = chip.rows > 0
-    mesh = (chip.cols, chip.rows if two_d else 1)
-    local = [
-        nodes.dram("LPDDR4"),
+    local = [nodes.dram(chip.dram, "LPDDR4", chip.word_bits)]
+    local += [
         nodes.storage(
-            "L3",
+            each.name,
             "smartbuffer_SRAM",
             (1, 1),
-            depth=chip.buffer_rows,
-            width=chip.buffer_row_bits,
+            chip.word_bits,
+            depth=each.rows,
+            width=each.row_bits,
             n_banks=32,
-        ),
+        )
+        for each in chip.buffers
     ]
-    if chip.shared_rows is not None:
-        local.append(_registers("reg_file_1d", (1, 1), chip.shared_rows))
-    if two_d:
-        local.append(nodes.fanout("PE_col", (1, 1)))
-    local.append(nodes.fanout("PE", (chip.cols, 1) if two_d else (1, 1)))
-    local += [_registers(name, mesh, rows) for name, (rows, _) in chip.registers.items()]
-    local.append(nodes.unit("mac", "intmac", mesh, multiplier_width=16, adder_width=16))
+    if chip.edge is not None:
+        local.append(_register_file(chip.edge, (1, 1)))
+    local += nodes.fanouts(chip.containers, chip.mesh)
+    local.append(_register_file(chip.registers, chip.mesh))
+    widths = dict.fromkeys(("multiplier_width", "adder_width"), chip.word_bits)
+    local.append(nodes.unit("mac", "intmac", chip.mesh, **widths))
     return nodes.architecture("16nm", local)
 
 
-def _registers(name: str, mesh: tuple[int, int], rows: int) -> Node:
-    return nodes.storage(name, "storage/aladdin_register", mesh, depth=rows, width=WORD_BITS)
+def _register_file(level: Level, mesh: tuple[int, int]) -> Node:
+    return nodes.storage(
+        level.name,
+        "storage/aladdin_register",
+        mesh,
+        level.row_bits,
+        depth=level.rows,
+        width=level.row_bits,
+    )

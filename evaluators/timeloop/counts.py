@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from evaluators.describe.mapping import Mapping
 from evaluators.engine.loopnest import LoopNest, TensorCounts
 from evaluators.errors import EvaluationError
 from evaluators.timeloop.stats import Statistics
-
-_ONE_OF_SEVERAL = re.compile(r"reg\d+")
 
 
 class TimeloopCounts:
@@ -29,10 +25,11 @@ class TimeloopCounts:
         self.cycles = statistics.cycles
         self.instances = statistics.instances
         self._exact = exact
-        self._counts: dict[tuple[str, str], TensorCounts] = {}
-        for level, tensors in statistics.levels.items():
-            name = "reg_file" if _ONE_OF_SEVERAL.fullmatch(level) else level
-            self._counts.update({(name, tensor): counts for tensor, counts in tensors.items()})
+        self._counts: dict[tuple[str, str], TensorCounts] = {
+            (level, tensor): counts
+            for level, tensors in statistics.levels.items()
+            for tensor, counts in tensors.items()
+        }
 
     def size(self, level: str, tensor: str) -> int:
         """Words of the tensor's tile; 0 at a level that does not keep it."""

@@ -7,16 +7,17 @@ corrections, and nothing of it is written here again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 import yaml
 
-from evaluators.analytical.architecture import Storage
+from evaluators.describe.machine import REGISTERS
+from evaluators.engine.costs import Costs, Prices
+from evaluators.engine.nests import Nests
 from evaluators.errors import EvaluationError
-from evaluators.protocol import Evaluations
 from evaluators.timeloop import accelergy
 from evaluators.timeloop.nodes import TOP, VERSION
 from evaluators.timeloop.text import as_yaml
@@ -28,45 +29,46 @@ ARGUMENTS = (
     *accelergy.PRECISION,
 )
 
-Price = Callable[[Storage], Evaluations]
-"""Evaluates a design, a batch of one with its breakdown, under some prices."""
-
 Counts = dict[str, dict[str, float]]
 """Component -> action -> count."""
 
 
-def action_counts(parts: Storage, price: Price) -> dict[str, Counts]:
-    """Return what every component does in all Einsums: array, '2d' or '1d' -> counts.
+def action_counts(nests: Nests, parts: Prices) -> dict[str, Counts]:
+    """Return what every component does in all Einsums: array -> counts on its chip.
 
-    Memories are of the 2D array's chip, as `accelergy.array_chip` has them.
+    Args:
+        nests: a design, a batch of one, as it is counted.
+        parts: its components, at any prices.
+
     """
     free = _free(parts)
-    counts: dict[str, Counts] = {"2d": {}, "1d": {}}
-
-    def done(priced: Storage) -> dict[str, float]:
-        """Count the one action that has a price in the Einsums of either array."""
-        einsums = price(priced).einsums.values()
-        return {
-            array: sum(float(each.energy_pj[0]) for each in einsums if each.array == array)
-            for array in counts
+    counts: dict[str, Counts] = {array: {} for array in parts.registers}
+    memories = counts[accelergy.with_memories(nests.accelerator.machine)]
+    dram = nests.accelerator.machine.stores[0].name
+    memories[dram] = {"read": sum(_done(nests, replace(free, dram_pj=1.0)).values())}
+    for store in parts.buffers:
+        memories[store] = {
+            action: sum(_done(nests, _priced(free, "buffers", store, f"{action}_pj")).values())
+            for action in ("read", "write")
         }
-
-    counts["2d"]["DRAM"] = {"read": sum(done(replace(free, dram_pj=1.0)).values())}
-    for array, component, name in (
-        ("2d", "global_buffer", "buffer"),
-        ("2d", "reg_file", "pe"),
-        ("1d", "reg_file", "lane"),
-    ):
-        counts[array][component] = {}
-        for action in ("read", "write"):
-            storage = replace(getattr(free, name), **{f"{action}_pj": np.ones(1)})
-            priced = replace(free, **{name: storage})
-            counts[array][component][action] = sum(done(priced).values())
-    for unit, value in free.units.items():
-        priced = replace(free, units={**free.units, unit: replace(value, energy_pj=1.0)})
-        for array, count in done(priced).items():
+    for array in parts.registers:
+        counts[array][REGISTERS] = {
+            action: sum(_done(nests, _priced(free, "registers", array, f"{action}_pj")).values())
+            for action in ("read", "write")
+        }
+    for unit in parts.units:
+        for array, count in _done(nests, _priced(free, "units", unit, "energy_pj")).items():
             counts[array][accelergy.UNITS[unit][0]] = {"compute": count}
     return counts
+
+
+def _done(nests: Nests, at: Prices) -> dict[str, float]:
+    """Count the one action that has a price in the Einsums of each array."""
+    done = dict.fromkeys(at.registers, 0.0)
+    for einsum, energy_pj in Costs(nests, at).energy_pj.items():
+        (run,) = nests.runs[einsum]
+        done[run.row.array] += float(np.ravel(energy_pj)[0])
+    return done
 
 
 def busy(counts: Counts) -> Counts:
@@ -102,18 +104,33 @@ def parse_estimate(made: Mapping[str, str]) -> float:
         raise EvaluationError(f"no energy estimation of Accelergy: {error}") from error
 
 
-def _free(parts: Storage) -> Storage:
+def _free(parts: Prices) -> Prices:
     """Return the same components at no price."""
 
-    def without_energy(component: Any) -> Any:
-        names = [each.name for each in fields(component) if each.name.endswith("_pj")]
-        return replace(component, **{name: getattr(component, name) * 0.0 for name in names})
+    def without_energy(components: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: replace(
+                each,
+                **{
+                    field.name: getattr(each, field.name) * 0.0
+                    for field in fields(each)
+                    if field.name.endswith("_pj")
+                },
+            )
+            for name, each in components.items()
+        }
 
     return replace(
         parts,
-        buffer=without_energy(parts.buffer),
-        pe=without_energy(parts.pe),
-        lane=without_energy(parts.lane),
+        buffers=without_energy(parts.buffers),
+        registers=without_energy(parts.registers),
         dram_pj=0.0,
-        units={name: without_energy(unit) for name, unit in parts.units.items()},
+        units=without_energy(parts.units),
     )
+
+
+def _priced(free: Prices, kind: str, name: str, action: str) -> Prices:
+    """Give one action of one component the price 1."""
+    components = getattr(free, kind)
+    priced: Any = {kind: {**components, name: replace(components[name], **{action: 1.0})}}
+    return replace(free, **priced)

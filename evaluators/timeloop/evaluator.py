@@ -11,20 +11,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from evaluators.accounting import Accounting, Correction
-from evaluators.analytical.architecture import Storage
-from evaluators.analytical.configurations import Configuration, configuration
-from evaluators.analytical.counting import Count, Counts
-from evaluators.analytical.engine import AnalyticalEvaluator
-from evaluators.describe.mapping import Mapping
+from evaluators.describe.catalogue import described
 from evaluators.design import Designs
-from evaluators.engine.columns import Factors
+from evaluators.engine.costs import Costs, Prices
+from evaluators.engine.evaluator import AnalyticalEvaluator, Batch
 from evaluators.engine.loopnest import LoopNest
+from evaluators.engine.nests import Nests, Run
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations
 from evaluators.timeloop import accelergy, audit, estimation, inputs, mapper, programs, stats
 from evaluators.timeloop.cache import Cache, default_folder
 from evaluators.timeloop.counts import TimeloopCounts
+from evaluators.timeloop.open_choices import Open, searches
 from evaluators.timeloop.run import TIME_LIMIT_S, run
 from evaluators.workload import Workload
 
@@ -32,8 +33,6 @@ STATISTICS = "timeloop-model.stats.txt"
 INPUT = "input.yaml"
 TABLES = "tables.yaml"
 FOUND = "timeloop-mapper.map.yaml"
-Sources = tuple[Designs, Count, Storage]
-"""A design, a batch of one with its binding; who counts its loop nests; its components."""
 
 SEARCH_LIMIT_S = 6 * 3600.0
 """The search of a large problem goes on for hours (docs/model/mappings.md#the-mapper)."""
@@ -64,9 +63,9 @@ class TimeloopEvaluator:
         self._audits = audits
         self.cache = cache or Cache(default_folder())
         self._time_limit_s = time_limit_s
+        self._searching = searches
         self._programs = (programs.MODEL, programs.ACCELERGY) + (programs.MAPPER,) * searches
-        self._latest: tuple[object, Sources] | None = None
-        self._engine = AnalyticalEvaluator(self._sources, chunk=1)
+        self._engine = AnalyticalEvaluator(self._batch, chunk=1)
 
     def check_installed(self) -> None:
         """Raise `TimeloopMissing` where a program is not installed on this machine."""
@@ -92,19 +91,11 @@ class TimeloopEvaluator:
 
         """
         self.check_installed()
-        if self._searches(configuration) and accounting.repairs(Correction.Q12):
-            raise InputError(
-                f"correction Q12 gives {configuration} the best mapping instead of a searched one; "
-                "leave out the search, or the correction"
-            )
+        self._check_search(configuration, accounting)
         before = self.cache.runs
         evaluations = self._engine.evaluate(
             configuration, workload, designs, accounting, breakdown=breakdown
         )
-        if self._audits:
-            evaluations = audit.audited(
-                evaluations, lambda row: self._audit(configuration, workload, row, accounting)
-            )
         return replace(evaluations, runs=self.cache.runs - before)
 
     def reason(
@@ -118,63 +109,47 @@ class TimeloopEvaluator:
         """Explain a violation, see `evaluators.protocol.Evaluator.reason`."""
         return self._engine.reason(configuration, constraint, magnitude, workload, designs)
 
-    def _searches(self, configuration: str) -> bool:
-        return programs.MAPPER in self._programs and configuration in mapper.SEARCHED
+    def _check_search(self, configuration: str, accounting: Accounting) -> None:
+        """Refuse a search under a correction that wants the optimum instead of it."""
+        accelerator = described(configuration)
+        for name, slip in accelerator.slips.items():
+            repaired = slip.keeps_choices and accounting.repairs(Correction[name])
+            if self._searching and repaired and searches(accelerator):
+                raise InputError(
+                    f"correction {name} gives {configuration} the best mapping instead of a "
+                    "searched one; leave out the search, or the correction"
+                )
 
-    def _sources(
-        self, config: Configuration, workload: Workload, design: Designs, accounting: Accounting
-    ) -> Sources:
-        """Return what an evaluation is made of; an audit takes the same as the one before it."""
-        columns = {**design.columns(), **design.binding}
-        asked = (config, workload, accounting, {k: v.tolist() for k, v in columns.items()})
-        if self._latest is None or self._latest[0] != asked:
-            self._latest = asked, self._found(config, workload, design, accounting)
-        return self._latest[1]
+    def _batch(self, nests: Nests) -> Batch:
+        """Return a design, a batch of one, as the programs count and price it."""
+        if self._searching and searches(nests.accelerator):
+            nests = nests.with_values(mapper.searched(nests, self._search))
+        counted = nests.recounted(lambda run: self._counts(nests, run))
+        parts = accelergy.components(nests, self._accelergy)
+        return Batch(counted, parts, self._audit(counted, parts) if self._audits else None)
 
-    def _found(
-        self, config: Configuration, workload: Workload, design: Designs, accounting: Accounting
-    ) -> Sources:
-        if self._searches(config.name):
-            binding = mapper.searched_binding(config, workload, design, accounting, self._search)
-            design = design.with_columns(binding=binding)
+    def _counts(self, nests: Nests, run: Run) -> TimeloopCounts:
+        mapping = run.streamed.mapping
+        exact = None if nests.wrapped else LoopNest(mapping, run.factors, wrapped=False)
+        return TimeloopCounts(mapping, self._model(inputs.request(nests, run)), exact)
 
-        counted: dict[object, Counts] = {}
-
-        def count(mapping: Mapping, factors: Factors, *, wrapped: bool) -> Counts:
-            nest = (mapping, wrapped, *inputs.trip_counts(mapping, factors).items())
-            if nest not in counted:
-                request = inputs.request(config.name, design, mapping, factors)
-                exact = None if wrapped else LoopNest(mapping, factors, wrapped=False)
-                counted[nest] = TimeloopCounts(mapping, self._model(request), exact)
-            return counted[nest]
-
-        return design, count, accelergy.components(config, design, accounting, self._accelergy)
-
-    def _audit(
-        self, name: str, workload: Workload, design: Designs, accounting: Accounting
-    ) -> dict[str, float]:
-        """Return the columns of an audit of a resolved design, a batch of one."""
-        config = configuration(name)
-        design, count, parts = self._sources(config, workload, design, accounting)
-
-        def price(prices: Storage) -> Evaluations:
-            engine = AnalyticalEvaluator(lambda *_: (design, count, prices), chunk=1)
-            return engine.evaluate(name, workload, design, accounting, breakdown=True).whole()
-
-        exact = accelergy.components(config, design, accounting, self._accelergy, rounded=False)
-        counts = estimation.action_counts(exact, price)
-        scaled = accounting.repairs(Correction.Q2)
+    def _audit(self, nests: Nests, parts: Prices) -> dict[str, float]:
+        """Return the columns of an audit of a design as it is counted."""
+        exact = accelergy.components(nests, self._accelergy, rounded=False)
+        counts = estimation.action_counts(nests, exact)
+        exact_pj = sum(Costs(nests, exact).energy_pj.values())
+        scaled = nests.accounting.repairs(Correction.Q2)
         estimate = sum(
             self._estimate(
                 accelergy.input_files(chip, scaled_registers=scaled)
                 | {estimation.INPUT: estimation.counts_input(counts[array])}
             )
-            for array, chip in accelergy.chips(config, design).items()
+            for array, chip in accelergy.chips(nests).items()
             if estimation.busy(counts[array])
         )
         return {
             audit.ESTIMATED_PJ: estimate,
-            audit.EXACT_PJ: float(price(exact).metrics["energy_pj"][0]),
+            audit.EXACT_PJ: float(np.ravel(exact_pj)[0]),
             **audit.prices(parts),
         }
 
@@ -187,11 +162,11 @@ class TimeloopEvaluator:
         command = [programs.MODEL, INPUT, TABLES]
         return statistics(self._made(command, files, (STATISTICS,), statistics))
 
-    def _search(self, request: inputs.Request) -> str:
+    def _search(self, request: inputs.Request, open_: Open) -> str:
         prices = self._accelergy({INPUT: mapper.price_input(request)}, accelergy.ARGUMENTS)
         made = self._made(
             [programs.MAPPER, INPUT, *accelergy.OUTPUTS],
-            {INPUT: mapper.mapper_input(request), **prices},
+            {INPUT: mapper.mapper_input(request, open_), **prices},
             (FOUND,),
             lambda made: mapper.parse_mapping(made[FOUND]),
             time_limit_s=SEARCH_LIMIT_S,

@@ -119,12 +119,14 @@ def _nodes(request: Request, *, dram_depth: bool) -> list[Node]:
     nodes: list[Node] = [
         {"!": "Container", "name": TOP.removesuffix("_top_level"), "attributes": top}
     ]
-    containers = zip(chip.sides, (("meshX", chip.cols), ("meshY", chip.rows)), strict=False)
+    containers = zip(
+        chip.containers, zip(("meshX", "meshY"), chip.sides, strict=False), strict=True
+    )
     for flat in chips.architecture(chip)["subtree"][0]["local"]:
         name = flat["name"].partition("[")[0]
         if flat["class"] == "dummy_storage":
-            side, (mesh, size) = next(containers)  # columns, then rows where there are any
-            nodes.append({"!": "Container", "name": side, "spatial": {mesh: size}})
+            container, (mesh, size) = next(containers)
+            nodes.append({"!": "Container", "name": container, "spatial": {mesh: size}})
             continue
         own = {key: flat["attributes"][key] for key in _OWN[flat["class"]]}
         if dram_depth and flat["class"] == "DRAM":

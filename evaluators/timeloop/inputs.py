@@ -1,8 +1,8 @@
 """Timeloop's input: the problem, the mapping and the flat file that `timeloop-model` reads.
 
 The tables are printed as Timeloop's front end takes them (`problem`, `mapping`) and as it hands
-them on (`flat_input`), so that the programs need no front end. Ranks are letters there, M for the
-chunk M1 and N for the position M0 in it; a permutation lists the innermost loop first.
+them on (`flat_input`), so that the programs need no front end. Ranks are letters there, which are
+assigned; a permutation lists the innermost loop first.
 """
 
 from __future__ import annotations
@@ -12,21 +12,13 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from evaluators.accounting import Accounting
-from evaluators.analytical.configurations import Configuration
 from evaluators.describe.mapping import Level, Loop, Mapping
-from evaluators.design import Designs
-from evaluators.engine.columns import Factors
-from evaluators.engine.loopnest import LoopNest
+from evaluators.engine.nests import Nests, Run
 from evaluators.timeloop import chip as chips
 from evaluators.timeloop.chip import Chip
+from evaluators.timeloop.expressible import check_expressible, letters
 from evaluators.timeloop.nodes import TOP, VERSION
 from evaluators.timeloop.text import as_yaml
-from evaluators.workload import Workload
-
-_LETTERS = {"M1": "M", "M0": "N"}
-_RESTING = "EFKNMPHB"
-"""The ranks from the inside out, where a level does not loop over them."""
 
 Entry = dict[str, Any]
 
@@ -39,53 +31,60 @@ class Request:
         mapping: the loop nest.
         factors: its factor names -> trip counts.
         chip: what it runs on.
+        letters: rank -> its letter, from the inside out where a level does not loop over them.
 
     """
 
     mapping: Mapping
     factors: Table[str, int]
     chip: Chip
+    letters: Table[str, str]
 
     @property
     def ranks(self) -> list[str]:
         """The letters of the iteration space, sorted."""
-        return sorted(_LETTERS.get(rank, rank) for rank in self.mapping.einsum.ranks)
+        return sorted(self.letters[rank] for rank in self.mapping.einsum.ranks)
+
+    @property
+    def resting(self) -> list[str]:
+        """The letters from the inside out."""
+        ranks = self.mapping.einsum.ranks
+        return [letter for rank, letter in self.letters.items() if rank in ranks]
+
+    def letter(self, loop: Loop) -> str:
+        """Return the letter of a loop's rank."""
+        return self.letters[loop.rank]
 
     def trips(self, loops: tuple[Loop, ...]) -> list[str]:
         """Write the trip counts of some loops, every rank once, as 'P=256'."""
         return [
-            f"{rank}={prod(self.factors[loop.factor] for loop in loops if letter(loop) == rank)}"
+            f"{rank}="
+            f"{prod(self.factors[loop.factor] for loop in loops if self.letter(loop) == rank)}"
             for rank in self.ranks
         ]
 
 
-def request(configuration: str, design: Designs, mapping: Mapping, factors: Factors) -> Request:
-    """Ask for the counts of a mapping on a configuration's design, a batch of one."""
+def request(nests: Nests, run: Run) -> Request:
+    """Ask for the counts of a loop nest of a design, a batch of one.
+
+    `InputError` says what of its accelerator Timeloop cannot express.
+    """
+    mapping = run.streamed.mapping
+    check_expressible(nests.accelerator)
     return Request(
         mapping=mapping,
-        factors=trip_counts(mapping, factors),
-        chip=chips.chip(configuration, design, mapping, factors),
+        factors={
+            name: int(run.factors.product((name,)))
+            for name in sorted(loop.factor for loop in mapping.loops)
+        },
+        chip=chips.chip(nests.accelerator.machine, nests.values, run),
+        letters=letters(nests.accelerator),
     )
 
 
-def trip_counts(mapping: Mapping, factors: Factors) -> dict[str, int]:
-    """Return the trip count of every factor of a mapping, of a batch of one."""
-    loops = [loop for level in mapping.levels for loop in (*level.loops, *level.spatial)]
-    return {name: int(factors.product((name,))) for name in sorted(loop.factor for loop in loops)}
-
-
-def requests(
-    config: Configuration, workload: Workload, design: Designs, accounting: Accounting
-) -> list[Request]:
-    """Return all loop nests of a resolved design, a batch of one, that are to be counted."""
-    asked: list[Request] = []
-
-    def count(mapping: Mapping, factors: Factors, *, wrapped: bool) -> LoopNest:
-        asked.append(request(config.name, design, mapping, factors))
-        return LoopNest(mapping, factors, wrapped=wrapped)
-
-    config.nests.activities(workload, design, accounting, count)
-    return asked
+def requests(nests: Nests) -> list[Request]:
+    """Return all loop nests of a design, a batch of one, in the cascade's order."""
+    return [request(nests, run) for (run,) in nests.runs.values()]
 
 
 def problem(request: Request) -> Entry:
@@ -96,7 +95,7 @@ def problem(request: Request) -> Entry:
     spaces: list[Entry] = [
         {
             "name": tensor.name,
-            "projection": [[[rank]] for rank in sorted(_LETTERS.get(r, r) for r in tensor.ranks)],
+            "projection": [[[rank]] for rank in sorted(request.letters[r] for r in tensor.ranks)],
         }
         for tensor in einsum.tensors
     ]
@@ -115,21 +114,18 @@ def mapping(request: Request) -> list[Entry]:
     order: list[str] = []
     for level in outer:
         order = _permutation(request, level, order)
-        entries += _level(request, level.name, level.loops, order, level.keep)
-    for i, side in enumerate(request.chip.sides):
+        entries += _level(request, level, order)
+    for i, container in enumerate(request.chip.containers):
         entries.append(
             {
-                "target": side,
+                "target": container,
                 "type": "spatial",
                 "factors": request.trips(outer[-1].spatial[i : i + 1]),
-                "permutation": _resting(request),
-                "split": _split(request) if i == 0 else 0,
+                "permutation": request.resting,
+                "split": len(request.ranks) if i == 0 else 0,
             }
         )
-    order = _permutation(request, registers, order)
-    for name, (_, kept) in request.chip.registers.items():
-        entries += _level(request, name, registers.loops, order, frozenset(kept))
-    return entries
+    return entries + _level(request, registers, _permutation(request, registers, order))
 
 
 def flat_input(request: Request) -> str:
@@ -178,57 +174,30 @@ def unit_tables(request: Request) -> str:
     )
 
 
-def letter(loop: Loop) -> str:
-    """Return the letter of a loop's rank."""
-    return _LETTERS.get(loop.rank, loop.rank)
-
-
-def _resting(request: Request) -> list[str]:
-    return [rank for rank in _RESTING if rank in request.ranks]
-
-
 def _permutation(request: Request, level: Level, above: list[str]) -> list[str]:
     """Return a level's order of all ranks; where unit loops stand is the artifact's habit."""
-    resting = _resting(request)
-    if level.name == "reg_file_1d":
+    edge = request.chip.edge
+    if edge is not None and level.name == edge.name:
         return above
-    if level.name == "reg_file":
-        on_lanes = len(request.chip.sides) == 1
-        return (
-            sorted(resting, key=lambda rank: rank != "P")
-            if on_lanes and "N" in resting
-            else resting
-        )
-    own = [letter(loop) for loop in reversed(level.loops)]
-    others = [rank for rank in resting if rank not in own]
+    own = [request.letter(loop) for loop in reversed(level.loops)]
+    others = [rank for rank in request.resting if rank not in own]
     return others + own if not above else own + others
 
 
-def _split(request: Request) -> int:
-    """Return how many loops of the permutation lie along X: all that are more than unit loops."""
-    return 6 if {"E", "N"} <= set(request.ranks) else 5
-
-
-def _level(
-    request: Request,
-    name: str,
-    loops: tuple[Loop, ...],
-    permutation: list[str],
-    keep: frozenset[str],
-) -> list[Entry]:
+def _level(request: Request, level: Level, permutation: list[str]) -> list[Entry]:
     tensors = [tensor.name for tensor in request.mapping.einsum.tensors]
     return [
         {
-            "target": name,
+            "target": level.name,
             "type": "temporal",
-            "factors": request.trips(loops),
+            "factors": request.trips(level.loops),
             "permutation": permutation,
         },
         {
-            "target": name,
+            "target": level.name,
             "type": "dataspace",
-            "keep": [tensor for tensor in tensors if tensor in keep],
-            "bypass": [tensor for tensor in tensors if tensor not in keep],
+            "keep": [tensor for tensor in tensors if tensor in level.keep],
+            "bypass": [tensor for tensor in tensors if tensor not in level.keep],
         },
     ]
 

@@ -1,4 +1,4 @@
-"""Timeloop's own search for the mappings that the paper leaves to it.
+"""Timeloop's own search for the mappings that a description leaves to the mapper.
 
 The search is `timeloop-mapper`'s, with the artifact's settings: hybrid, in four threads, for the
 least energy-delay product under 16 nm tables, until 100 mappings in a row are no better
@@ -14,27 +14,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import yaml
-from numpy.typing import NDArray
 
-from evaluators.accounting import Accounting
-from evaluators.analytical.configurations import Configuration
-from evaluators.analytical.linear import layers
-from evaluators.analytical.mappings import LINEAR_MAPPING, UNFUSED_ORDERS
-from evaluators.analytical.unfused import mapping_columns
-from evaluators.design import Designs
+from evaluators.describe.accelerator import Accelerator
+from evaluators.describe.mapping import Row
+from evaluators.engine.nests import Nests
 from evaluators.errors import EvaluationError
 from evaluators.timeloop import chip as chips
 from evaluators.timeloop import inputs
 from evaluators.timeloop.compounds import search_components
 from evaluators.timeloop.inputs import Entry, Request
 from evaluators.timeloop.nodes import VERSION
+from evaluators.timeloop.open_choices import Open, searches
 from evaluators.timeloop.text import as_yaml
-from evaluators.workload import Workload
-
-SEARCHED = ("unfused", "linear_flat", "linear_fusemax")
-"""The configurations of which Timeloop's mapper maps some Einsums."""
 
 _SETTINGS: Entry = {
     "version": VERSION,
@@ -48,8 +40,83 @@ _SETTINGS: Entry = {
 }
 _FACTOR = re.compile(r"([A-Z])=?(\d+)")
 
-Search = Callable[[Request], str]
+
+Search = Callable[[Request, Open], str]
 """Runs the mapper on a loop nest and returns the mapping that it wrote, as YAML text."""
+
+
+def searched(nests: Nests, search: Search) -> dict[str, int]:
+    """Return the parameters of a design, a batch of one, as Timeloop's mapper sets them.
+
+    Args:
+        nests: the design with any mapping, which tells the extents and the array.
+        search: runs the mapper.
+
+    Raises:
+        EvaluationError: a search failed, or its mapping cannot be read.
+
+    """
+    chosen: dict[str, int] = {}
+    for each in searches(nests.accelerator):
+        (run,) = nests.runs[each.einsum]
+        request = inputs.request(nests, run)
+        found = parse_mapping(search(request, each))
+        chosen |= _chosen(nests.accelerator, request, each, found)
+    return chosen
+
+
+def constraints(request: Request, open_: Open) -> list[Entry]:
+    """Return what the mapper may not choose, level by level, as the front end takes it.
+
+    A level loops over no rank that it lacks in the table of mappings.
+    """
+    levels = {level.name: level for level in request.mapping.levels}
+    targets: list[Entry] = []
+    for entry in inputs.mapping(request):
+        name = entry["target"]
+        if entry["type"] == "spatial":
+            first = name == request.chip.containers[0]
+            split = len(request.ranks) if first else 0
+            targets.append(entry | {"permutation": request.ranks, "split": split})
+        elif name not in open_.fixed:
+            targets.append(entry)
+        elif entry["type"] == "temporal":
+            free = {
+                request.letter(loop)
+                for loop in levels[name].loops
+                if loop.factor not in open_.fixed[name]
+            }
+            fixed = [trip for trip in entry["factors"] if trip.partition("=")[0] not in free]
+            kept = {key: entry[key] for key in ("target", "type", "permutation")}
+            if name in open_.reordered:
+                del kept["permutation"]
+            targets.append(kept | ({"factors": fixed} if fixed else {}))
+        elif name not in open_.kept:
+            targets.append(entry)
+    return targets
+
+
+def mapper_input(request: Request, open_: Open) -> str:
+    """Return the flat file of a search as YAML text."""
+    flat = [
+        each
+        for entry in constraints(request, open_)
+        for each in inputs.flat_entries(request, entry)
+    ]
+    return as_yaml(
+        inputs.document(request, mapping=[], constraints=flat)
+        | {"mapper": _SETTINGS, "mapspace": {"version": VERSION, "template": "uber"}}
+    )
+
+
+def price_input(request: Request) -> str:
+    """Return what Accelergy reads to price the chip of a search at 16 nm, as YAML text."""
+    return as_yaml(
+        {
+            "architecture": chips.architecture(request.chip),
+            "compound_components": search_components(),
+        }
+    )
 
 
 @dataclass(frozen=True)
@@ -66,85 +133,6 @@ class Found:
     factors: dict[str, dict[str, int]]
     loops: dict[str, list[str]]
     keep: dict[str, set[str]]
-
-
-def searched_binding(
-    config: Configuration,
-    workload: Workload,
-    design: Designs,
-    accounting: Accounting,
-    search: Search,
-) -> dict[str, NDArray[np.int64]]:
-    """Return the binding of a resolved design, a batch of one, that Timeloop's mapper finds.
-
-    Args:
-        config: one of `SEARCHED`.
-        workload: what the design runs.
-        design: with any mapping, which tells the extents and the array.
-        accounting: how the design is evaluated.
-        search: runs the mapper.
-
-    Raises:
-        EvaluationError: a search failed, or its mapping cannot be read.
-
-    """
-    chosen: dict[str, int] = {}
-    for request in inputs.requests(config, workload, design, accounting):
-        einsum = request.mapping.einsum.name
-        if einsum in UNFUSED_ORDERS:
-            chosen |= _attention(einsum, parse_mapping(search(request)))
-        elif request.mapping == LINEAR_MAPPING:
-            found = parse_mapping(search(request))
-            chosen |= _layers(workload, inputs.problem(request)["instance"], found)
-    return {name: np.array([value]) for name, value in chosen.items()}
-
-
-def constraints(request: Request) -> list[Entry]:
-    """Return what the mapper may not choose, level by level, as the front end takes it.
-
-    A level loops over no rank that it lacks in the table of mappings. The order of the buffer's
-    loops and what it keeps are free for the unfused QK and AV alone.
-    """
-    levels = {level.name: level for level in request.mapping.levels}
-    free_buffer = request.mapping.einsum.name in UNFUSED_ORDERS
-    targets: list[Entry] = []
-    for entry in inputs.mapping(request):
-        name = entry["target"]
-        if entry["type"] == "spatial":
-            first = name == request.chip.sides[0]
-            split = len(request.ranks) if first else 0
-            targets.append(entry | {"permutation": request.ranks, "split": split})
-        elif name not in ("DRAM", "L3"):
-            targets.append(entry)
-        elif entry["type"] == "temporal":
-            looped = {inputs.letter(loop) for loop in levels[name].loops}
-            fixed = [f"{rank}=1" for rank in request.ranks if rank not in looped]
-            kept = {key: entry[key] for key in ("target", "type", "permutation")}
-            if name == "L3" and free_buffer:
-                del kept["permutation"]
-            targets.append(kept | ({"factors": fixed} if fixed else {}))
-        elif not (name == "L3" and free_buffer):
-            targets.append(entry)
-    return targets
-
-
-def mapper_input(request: Request) -> str:
-    """Return the flat file of a search as YAML text."""
-    flat = [each for entry in constraints(request) for each in inputs.flat_entries(request, entry)]
-    return as_yaml(
-        inputs.document(request, mapping=[], constraints=flat)
-        | {"mapper": _SETTINGS, "mapspace": {"version": VERSION, "template": "uber"}}
-    )
-
-
-def price_input(request: Request) -> str:
-    """Return what Accelergy reads to price the chip of a search at 16 nm, as YAML text."""
-    return as_yaml(
-        {
-            "architecture": chips.architecture(request.chip),
-            "compound_components": search_components(),
-        }
-    )
 
 
 def parse_mapping(text: str) -> Found:
@@ -164,31 +152,41 @@ def parse_mapping(text: str) -> Found:
     return found
 
 
-def _attention(einsum: str, found: Found) -> dict[str, int]:
-    """Return the columns of the unfused QK or AV, see `mapping_columns`."""
-    ranks = [loop.removesuffix("1") for loop in UNFUSED_ORDERS[einsum][0]]
-    inside = tuple(f"{rank}1" for rank in _get(found.loops, "L3") if rank in ranks)
-    *splits, order = mapping_columns(einsum)[:4]
-    columns: dict[str, Any] = {
-        name: _get(_get(found.factors, "DRAM"), rank)
-        for name, rank in zip(splits, ranks, strict=True)
+def _chosen(
+    accelerator: Accelerator, request: Request, open_: Open, found: Found
+) -> dict[str, int]:
+    """Return the parameters of a choice, as a mapping has them."""
+    letters = {loop.factor: request.letter(loop) for loop in request.mapping.loops}
+    chosen = {
+        name: _get(_get(found.factors, store), letters[factor])
+        for name, (store, factor) in open_.splits.items()
     }
-    if inside not in UNFUSED_ORDERS[einsum]:
-        raise EvaluationError(f"Timeloop's mapping of {einsum} loops in L3 over {list(inside)}")
-    columns[order] = UNFUSED_ORDERS[einsum].index(inside)
-    kept = {f"{einsum}_keeps_{tensor}".lower() for tensor in _get(found.keep, "L3")}
-    return columns | {name: int(name in kept) for name in mapping_columns(einsum)[4:]}
+    if open_.order:
+        value = _row(request, open_, found).when[open_.order]
+        labels = accelerator.all_parameters[open_.order].labels
+        chosen[open_.order] = labels.index(value) if labels else int(value)
+    kept = [_get(found.keep, store) for store in sorted(open_.kept)]
+    return chosen | {
+        name: int(any(tensor in store for store in kept)) for name, tensor in open_.keeps.items()
+    }
 
 
-def _layers(workload: Workload, extents: dict[str, int], found: Found) -> dict[str, int]:
-    """Return the tiles of all linear layers of these extents."""
-    tiles = _get(found.factors, "L3")
-    return {
-        f"{layer}_{rank.lower()}1": _get(tiles, rank)
-        for layer, sizes in layers(workload.transformer).items()
-        if sizes == (extents["N"], extents["K"])
-        for rank in "MN"
-    }
+def _row(request: Request, open_: Open, found: Found) -> Row:
+    """Return the row whose loops have the order of a mapping."""
+    for row in open_.rows:
+        orders = (
+            (_get(found.loops, level.name), [request.letter(loop) for loop in level.loops])
+            for level in row.streamed.levels
+            if level.name in open_.reordered
+        )
+        if all([each for each in theirs if each in own] == own for theirs, own in orders):
+            return row
+    loops = {name: _get(found.loops, name) for name in sorted(open_.reordered)}
+    raise EvaluationError(
+        f"Timeloop's mapping of {open_.einsum} loops in "
+        + ", ".join(f"{name} over {order}" for name, order in loops.items())
+        + ", which no row of its table does"
+    )
 
 
 def _get(table: dict[str, Any], name: str) -> Any:

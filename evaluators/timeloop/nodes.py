@@ -12,7 +12,6 @@ from evaluators.timeloop.text import Literal
 VERSION = "0.4"
 TOP = "system_top_level"
 CYCLE_S = 1.0638297873e-9
-WORD_BITS = 16
 
 Node = dict[str, Any]
 
@@ -37,22 +36,29 @@ def architecture(technology: str, local: list[Node], **attributes: Any) -> Node:
     }
 
 
-def storage(name: str, kind: str, mesh: tuple[int, int], **attributes: Any) -> Node:
+def storage(name: str, kind: str, mesh: tuple[int, int], word_bits: int, **attributes: Any) -> Node:
     """Return a level of storage; `attributes` replace the front end's defaults.
 
     `kind` is a class, or a class and a subclass as 'storage/aladdin_register'.
     """
     class_, _, subclass = kind.partition("/")
-    node = _node(name, class_, mesh, _stored(attributes))
+    node = _node(name, class_, mesh, _stored(word_bits, attributes))
     if subclass:
         node["subclass"] = subclass
     return node | {"required_actions": _STORAGE_ACTIONS}
 
 
-def fanout(name: str, mesh: tuple[int, int]) -> Node:
-    """Return the placeholder under which instances of the next node are spread."""
-    ones = {"width": 1, "depth": 1, "datawidth": 1, "technology": -1}
-    return _node(f"inter_{name}_spatial", "dummy_storage", mesh, _stored(ones))
+def fanouts(containers: tuple[str, ...], mesh: tuple[int, int]) -> list[Node]:
+    """Return the placeholders, outermost first, under which instances of what follows are spread.
+
+    Of two, the inner one is there once a column.
+    """
+    ones = {"width": 1, "depth": 1, "technology": -1}
+    meshes = ((1, 1), (mesh[0], 1))
+    return [
+        _node(f"inter_{name}_spatial", "dummy_storage", own, _stored(1, ones))
+        for name, own in zip(containers, meshes, strict=False)
+    ]
 
 
 def unit(name: str, class_: str, mesh: tuple[int, int], **widths: int) -> Node:
@@ -60,14 +66,14 @@ def unit(name: str, class_: str, mesh: tuple[int, int], **widths: int) -> Node:
     return _node(name, class_, mesh, widths) | {"required_actions": ["compute"]}
 
 
-def dram(kind: str, **attributes: Any) -> Node:
+def dram(name: str, kind: str, word_bits: int, **attributes: Any) -> Node:
     """Return off-chip memory of that kind ('HBM2'), 64 bit an access."""
-    return storage("DRAM", "DRAM", (1, 1), type=Literal(kind), width=64, **attributes)
+    return storage(name, "DRAM", (1, 1), word_bits, type=Literal(kind), width=64, **attributes)
 
 
-def _stored(attributes: dict[str, Any]) -> dict[str, Any]:
+def _stored(word_bits: int, attributes: dict[str, Any]) -> dict[str, Any]:
     return {
-        "datawidth": WORD_BITS,
+        "datawidth": word_bits,
         "n_banks": 2,
         "cluster_size": 1,
         "reduction_supported": True,

@@ -12,10 +12,12 @@ from itertools import combinations
 from math import isclose
 
 from evaluators.components import address
-from evaluators.design import Designs
 
 Prices = Mapping[str, float]
 """See `evaluators.timeloop.audit.prices`."""
+
+Depths = Mapping[str, int]
+"""Array -> rows of a register file of it."""
 
 AGREEING = {
     "accelergy": "c7e26d2",
@@ -43,13 +45,13 @@ class Change:
     Attributes:
         since: the plug-in, and its first commit that does it.
         what: what it does.
-        apply: our prices of a design, a batch of one, under it.
+        apply: our prices of a design under it.
 
     """
 
     since: str
     what: str
-    apply: Callable[[Prices, Designs], dict[str, float]]
+    apply: Callable[[Prices, Depths], dict[str, float]]
 
 
 _ENERGY_45_FROM_40 = 1.2652410166126706
@@ -58,13 +60,12 @@ _COMPARATOR = {"max energy_pj": 0.02947 / 2, "max area_um2": 71 / 2}
 """The share of a comparator of 16 bits in the unit that takes the maximum."""
 
 
-def _as_40_nm(prices: Prices, designs: Designs) -> dict[str, float]:
+def _as_40_nm(prices: Prices, depths: Depths) -> dict[str, float]:
     """Scale registers and comparators from 40 nm; address generators and multiplexers stay."""
-    depths = {"pe": designs.pe_registers, "lane": designs.lane_registers}
     scaled = dict(prices)
     for name, depth in depths.items():
-        generator = float(address.energy_pj(depth)[0])
-        generators = 2 * float(address.area_um2(depth)[0])
+        generator = float(address.energy_pj(depth))
+        generators = 2 * float(address.area_um2(depth))
         for action in ("read_pj", "write_pj"):
             stored = prices[f"{name} {action}"] - generator
             scaled[f"{name} {action}"] = generator + _ENERGY_45_FROM_40 * stored
@@ -83,7 +84,8 @@ _AT_2_NS = {
 """Floating-point unit -> energy and area where Aladdin's are looked up at the chip's cycle time."""
 
 
-def _at_the_cycle_time(prices: Prices, designs: Designs) -> dict[str, float]:
+def _at_the_cycle_time(prices: Prices, depths: Depths) -> dict[str, float]:
+    del depths
     units = {
         f"{unit} {column}": value
         for unit, values in _AT_2_NS.items()
@@ -115,13 +117,13 @@ def differing(ours: Prices, theirs: Prices) -> dict[str, float]:
     }
 
 
-def recognised(ours: Prices, theirs: Prices, designs: Designs) -> tuple[Change, ...] | None:
+def recognised(ours: Prices, theirs: Prices, depths: Depths) -> tuple[Change, ...] | None:
     """Return the changes that make our prices of a design theirs; None where none do."""
     for count in range(len(CHANGES) + 1):
         for changes in combinations(CHANGES, count):
             expected = dict(ours)
             for change in changes:
-                expected = change.apply(expected, designs)
+                expected = change.apply(expected, depths)
             if all(_explains(expected[name], price) for name, price in theirs.items()):
                 return changes
     return None

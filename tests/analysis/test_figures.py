@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgba_array
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -19,6 +19,26 @@ FILES = [f"fig{name}.{suffix}" for name in NAMES for suffix in ("pdf", "png")]
 OKABE_ITO = {
     "#000000", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7",
 }  # fmt: skip
+
+
+# Machado, Oliveira and Fernandes 2009, table 1 at severity 1, on linear light.
+COLOUR_BLIND = {
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
 
 
 @pytest.fixture(scope="module")
@@ -116,8 +136,9 @@ def test_bar_charts_name_models_lengths_and_configurations(data: pd.DataFrame, n
     axes = drawn_axes(data, name)
     written = [text.get_text() for text in axes.texts]
     assert written[:4] == ["BERT", "TrXL", "T5", "XLM"]
-    assert written[4:] == ["1K", "4K", "16K", "64K", "256K", "1M"] * 4
-    expected = ["Unfused", "FLAT", "FuseMax", "+Cascade", "+Architecture", "+Binding"]
+    assert written[4:28] == ["1K", "4K", "16K", "64K", "256K", "1M"] * 4
+    assert written[28:] == ["tokens", "model"]
+    expected = ["Unfused", "FLAT", "FuseMax:", "+Cascade", "+Architecture", "+Binding"]
     assert legend_texts(axes) == expected
 
 
@@ -126,7 +147,27 @@ def test_every_group_of_bars_stands_over_its_length(data: pd.DataFrame, name: st
     axes = drawn_axes(data, name)
     groups = drawn_bars(axes)["left"].to_numpy().reshape(24, 5)
     centres = (groups[:, 0] + groups[:, -1] + 1) / 2
-    np.testing.assert_allclose([text.get_position()[0] for text in axes.texts[4:]], centres)
+    stands = [text.get_position()[0] for text in axes.texts[4:28]]
+    np.testing.assert_allclose(stands, centres, atol=0.05)
+
+
+@pytest.mark.parametrize("name", BAR_CHARTS)
+def test_groups_are_apart_and_models_further(data: pd.DataFrame, name: str) -> None:
+    bars = drawn_bars(drawn_axes(data, name))["left"].to_numpy().reshape(4, 6, 5)
+    between_groups = np.diff(bars[..., 0], axis=1) - (bars[:, :-1, -1] - bars[:, :-1, 0]) - 1
+    between_models = np.diff(bars[:, 0, 0]) - (bars[:-1, -1, -1] - bars[:-1, 0, 0]) - 1
+    assert between_groups.min() > 1
+    assert between_models.min() > 3 * between_groups.max() - 1
+
+
+@pytest.mark.parametrize("name", ["8", "9", "10", "11"])
+def test_a_line_marks_unfused_to_which_the_bars_are_relative(data: pd.DataFrame, name: str) -> None:
+    axes = drawn_axes(data, name)
+    assert axes.get_ylabel().endswith("\nrelative to unfused")
+    lines = [line for line in axes.lines if line.get_transform() != axes.get_xaxis_transform()]
+    assert [list(np.asarray(line.get_ydata())) for line in lines if line.get_clip_on()] == [[1, 1]]
+    bars = drawn_bars(axes)
+    np.testing.assert_allclose(bars.loc[bars["label"] == "Unfused", "height"], 1)
 
 
 def test_figure_7_stacks_the_einsums_without_gaps(data: pd.DataFrame) -> None:
@@ -141,7 +182,10 @@ def test_figure_7_stacks_the_einsums_without_gaps(data: pd.DataFrame) -> None:
 def test_figure_7_names_lengths_configurations_and_einsums(data: pd.DataFrame) -> None:
     axes = drawn_axes(data, "7")
     written = [text.get_text() for text in axes.texts]
-    assert written == ["1K", "4K", "16K", "64K", "256K", "1M"] + ["FL", "+C", "+A", "+B"] * 6
+    assert written[:6] == ["1K", "4K", "16K", "64K", "256K", "1M"]
+    assert written[6:30] == ["FL", "+C", "+A", "+B"] * 6
+    key = "FL: FLAT   +C: +Cascade   +A: +Architecture   +B: +Binding"
+    assert written[30:] == ["", "tokens", key]
     assert legend_texts(axes) == ["QK", "LM", "SLN", "SLD", "SLNV/AV"]
     assert axes.get_ylim() == (0, 1)
 
@@ -170,25 +214,59 @@ def test_lines_of_figure_12_differ_without_colour(data: pd.DataFrame) -> None:
     [
         ("6a", "Utilization 1D"),
         ("6b", "Utilization 2D"),
-        ("7", "Proportion Active"),
-        ("8", "Speedup"),
-        ("9", "Energy Use"),
-        ("10", "Speedup"),
-        ("11", "Energy Use"),
+        ("7", "Proportion Active\nof the 2D array's time, BERT"),
+        ("8", "Speedup\nrelative to unfused"),
+        ("9", "Energy Use\nrelative to unfused"),
+        ("10", "End-to-end Speedup\nrelative to unfused"),
+        ("11", "End-to-end Energy Use\nrelative to unfused"),
         ("12", "Attention Latency (s)"),
     ],
 )
-def test_vertical_axis_is_named_as_in_the_paper(data: pd.DataFrame, name: str, label: str) -> None:
+def test_vertical_axis_says_what_and_relative_to_what(
+    data: pd.DataFrame, name: str, label: str
+) -> None:
     assert drawn_axes(data, name).get_ylabel() == label
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_colours_are_those_of_okabe_and_ito(data: pd.DataFrame, name: str) -> None:
-    axes = drawn_axes(data, name)
-    drawn = [np.asarray(bars.get_facecolor()) for bars in axes.collections]
-    drawn += [to_rgba_array(line.get_color()) for line in axes.lines]
-    colours = {to_hex(colour) for colour in np.concatenate(drawn)}
-    assert len(colours) == (4 if name == "12" else 5)
+def bar_colours(axes: Axes) -> list[str]:
+    return list(dict.fromkeys(to_hex(bars.get_facecolor()[0]) for bars in axes.collections))
+
+
+def linear_light(colour: str) -> np.ndarray:
+    """Red, green and blue of an sRGB colour in linear light (IEC 61966-2-1)."""
+    coded = np.array(to_rgb(colour))
+    return np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
+
+
+def lab(light: np.ndarray) -> np.ndarray:
+    """CIE L*a*b* of linear light, under D65."""
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    white = np.array([0.9505, 1, 1.089])
+    ratio = to_xyz @ light / white
+    x, y, z = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio * (29 / 6) ** 2 / 3 + 4 / 29)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("name", [*BAR_CHARTS, "7"])
+def test_bars_differ_when_printed_in_grey_and_from_the_page(data: pd.DataFrame, name: str) -> None:
+    colours = bar_colours(drawn_axes(data, name))
+    assert len(colours) == 5
+    lightness = sorted(lab(linear_light(colour))[0] for colour in colours)
+    assert np.diff([*lightness, 100]).min() > 12
+
+
+@pytest.mark.parametrize("kind", COLOUR_BLIND)
+def test_bars_differ_for_the_colour_blind(data: pd.DataFrame, kind: str) -> None:
+    seen = [
+        lab(np.clip(COLOUR_BLIND[kind] @ linear_light(colour), 0, 1))
+        for colour in bar_colours(drawn_axes(data, "8"))
+    ]
+    assert min(float(np.linalg.norm(a - b)) for a, b in combinations(seen, 2)) > 20
+
+
+def test_colours_of_lines_are_those_of_okabe_and_ito(data: pd.DataFrame) -> None:
+    colours = {to_hex(line.get_color()) for line in drawn_axes(data, "12").lines}
+    assert len(colours) == 4
     assert colours <= OKABE_ITO
 
 
@@ -210,7 +288,7 @@ def test_texts_are_legible_inside_the_figure_and_apart(data: pd.DataFrame, name:
     figure = draw_figure(data, name)
     figure.set_dpi(PNG_DPI)
     figure.draw_without_rendering()
-    assert figure.get_figwidth() <= 3.5
+    assert figure.get_figwidth() <= (3.5 if name == "12" else 7)
     texts = visible_texts(figure)
     assert min(float(text.get_fontsize()) for text in texts) >= 6
     extents = {text: text.get_window_extent() for text in texts}

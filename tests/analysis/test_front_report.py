@@ -108,7 +108,7 @@ def _points(*, swept: bool) -> pd.DataFrame:
 
 def test_points_are_in_square_centimetres_and_sorted_by_area() -> None:
     points = _points(swept=False)
-    own = points[(points["model"] == "BERT") & (points["series"] == SEARCHED)]
+    own = points[(points["line"] == "BERT") & (points["series"] == SEARCHED)]
     assert own["area_cm2"].tolist() == pytest.approx([1.0, 2.0, 4.0])
     assert own["latency_s"].tolist() == [3.0, 2.0, 1.0]
 
@@ -128,9 +128,12 @@ def test_the_figure_shows_the_papers_figure_and_every_series(swept: bool) -> Non
 
 
 def test_both_files_are_written_the_same_each_time(tmp_path: Path) -> None:
-    first = draw_fronts(_points(swept=True), tmp_path / "a")
-    second = draw_fronts(_points(swept=True), tmp_path / "b")
-    assert [path.name for path in first] == ["fig12.pdf", "fig12.png"]
+    first, second = (
+        [tmp_path / folder / f"fig12.{suffix}" for suffix in ("pdf", "png", "svg")]
+        for folder in ("a", "b")
+    )
+    for files in (first, second):
+        draw_fronts(_points(swept=True), files)
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     height, width, _ = matplotlib.image.imread(first[1]).shape
     assert (width, height) == (2100, 870)

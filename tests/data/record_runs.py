@@ -19,17 +19,20 @@ import gzip
 import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from evaluators.accounting import PUBLISHED
-from evaluators.analytical.configurations import CONFIGURATIONS, configuration
+from evaluators.engine.evaluator import nests_of
 from evaluators.protocol import evaluator
 from evaluators.timeloop import accelergy, front_end, inputs, mapper, programs, stats
 from evaluators.timeloop.cache import Cache
 from evaluators.timeloop.evaluator import FOUND, INPUT, STATISTICS, TABLES, TimeloopEvaluator
+from evaluators.timeloop.open_choices import Open
 from evaluators.timeloop.run import run
 from evaluators.timeloop.text import as_yaml
 from evaluators.workload import TRANSFORMERS, Workload, parse_seq_len
+from search_spaces.domains import PAPERS as CONFIGURATIONS
 from studies.paper import paper_design
 
 FOLDER = Path(__file__).parent
@@ -100,11 +103,11 @@ def recorded(name: str) -> list[str]:
     recording = Recording(name)
     audit = TimeloopEvaluator(recording, audits=True)
     audited = audit.evaluate(name, BERT_1K, paper_design(name, BERT_1K), PUBLISHED).whole()
-    config = CONFIGURATIONS[name]
-    for request in inputs.requests(config, BERT_1K, audited.designs, PUBLISHED):
+    nests = nests_of(name, BERT_1K, audited.designs, PUBLISHED)
+    for request in inputs.requests(nests):
         flatten(recording, front_end.front_end_input(request))
-        if name == SEARCHED and request.mapping == mapper.LINEAR_MAPPING:
-            search(recording, request)
+    if name == SEARCHED:
+        mapper.searched(nests, partial(search, recording))
     return recording.lines()
 
 
@@ -115,16 +118,17 @@ def flatten(recording: Recording, nested: str) -> None:
     )
 
 
-def search(recording: Recording, request: inputs.Request) -> None:
-    """Have Timeloop's mapper search for a mapping of a linear layer."""
+def search(recording: Recording, request: inputs.Request, left: Open) -> str:
+    """Have Timeloop's mapper search for a mapping of a linear layer, and return it."""
     prices = noted_run(
         recording,
         [programs.ACCELERGY, *accelergy.ARGUMENTS],
         {INPUT: mapper.price_input(request)},
         accelergy.OUTPUTS,
     )
-    files = {INPUT: mapper.mapper_input(request), **prices}
-    noted_run(recording, [programs.MAPPER, *files], files, (FOUND, SEARCH_STATISTICS))
+    files = {INPUT: mapper.mapper_input(request, left), **prices}
+    made = noted_run(recording, [programs.MAPPER, *files], files, (FOUND, SEARCH_STATISTICS))
+    return made[FOUND]
 
 
 def noted_run(
@@ -140,20 +144,19 @@ def noted_run(
 
 def counted(name: str, model: str, length: str) -> list[tuple[object, ...]]:
     """Have Timeloop count every loop nest of the paper's attention."""
-    workload, config = Workload(TRANSFORMERS[model], parse_seq_len(length)), configuration(name)
+    workload = Workload(TRANSFORMERS[model], parse_seq_len(length))
     design = evaluator("analytical").evaluate(
         name, workload, paper_design(name, workload), PUBLISHED
     )
     rows: list[tuple[object, ...]] = []
-    for request in inputs.requests(config, workload, design.designs, PUBLISHED):
+    for request in inputs.requests(nests_of(name, workload, design.designs, PUBLISHED)):
         files = {INPUT: inputs.flat_input(request), TABLES: inputs.unit_tables(request)}
         made = run((programs.MODEL, *files), files, (STATISTICS,))
         found = stats.parse(made[STATISTICS], f"{name} {model} {length}")
         for level, tensors in found.levels.items():
             for tensor, counts in tensors.items():
                 values = (getattr(counts, each) for each in COUNTS.values())
-                home = "reg_file" if level.startswith("reg") and level[3:].isdigit() else level
-                place = (name, model, length, request.mapping.einsum.name, home, tensor)
+                place = (name, model, length, request.mapping.einsum.name, level, tensor)
                 rows.append((*place, *values, found.cycles, found.computes))
     return rows
 

@@ -12,8 +12,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.results import BREAKDOWN, EVALUATIONS
+from analysis.results import LABELS, schema_of
 from dse.commands.cli import main
+from evaluators.protocol import METRICS
+from search_spaces.domains import PAPERS
 
 SPOT_ROWS = Path(__file__).parents[1] / "published_rows"
 
@@ -38,17 +40,19 @@ def paper(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, obj
 def test_reproduce_writes_every_point_in_the_schema(paper: tuple[Path, dict[str, object]]) -> None:
     out, _ = paper
     evaluations = pq.read_table(out / "evaluations")
-    assert evaluations.schema.equals(EVALUATIONS)
+    assert evaluations.schema.equals(schema_of(PAPERS))
     frame = evaluations.to_pandas()
     assert frame.groupby("study").size().to_dict() == {
         "attention": 120,
         "inference": 48,
         "pareto": 24,
     }
-    assert frame.notna().all(axis=None)
-    breakdown = pq.read_table(out / "breakdown")
-    assert breakdown.schema.equals(BREAKDOWN)
-    assert breakdown.num_rows == 2 * 24 * 6 + 3 * 24 * 12 + 2 * 24 * 6 + 24 * 12
+    assert frame[[*LABELS.names, *METRICS, "array_rows", "clock_hz"]].notna().all(axis=None)
+    assert frame["feasible"].all()
+    flat = frame["configuration"] == "flat"
+    assert (frame["query_rows"].notna() == flat).all()
+    assert set(frame["qk_stationarity"][flat]) == {"output", "weight"}
+    assert frame["breakdown"].map(len).sum() == 2 * 24 * 6 + 3 * 24 * 12 + 2 * 24 * 6 + 24 * 12
 
 
 def test_reproduce_draws_every_figure_twice(paper: tuple[Path, dict[str, object]]) -> None:
@@ -244,7 +248,8 @@ def test_help_imports_nothing_heavy() -> None:
         "import sys, dse.commands.cli\n"
         "try: dse.commands.cli.main(['--help'])\n"
         "except SystemExit: pass\n"
-        "print([m for m in ('numpy', 'pandas', 'pyarrow', 'matplotlib') if m in sys.modules])"
+        "heavy = 'numpy', 'pandas', 'pyarrow', 'matplotlib', 'argcomplete'\n"
+        "print([m for m in heavy if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("[]\n")

@@ -14,11 +14,12 @@ import pytest
 
 from dse.commands.cli import main
 from dse.commands.confirm import TOLERANCE, compare, confirmation
+from dse.commands.confirm_designs import jobs_of
 from dse.execution.executors import Job, run_job
 from evaluators.accounting import PUBLISHED
-from evaluators.analytical.architecture import storage
-from evaluators.analytical.engine import AnalyticalEvaluator
-from evaluators.engine.loopnest import LoopNest
+from evaluators.engine.costs import prices as own_prices
+from evaluators.engine.evaluator import AnalyticalEvaluator, Batch, nests_of
+from evaluators.engine.nests import Nests
 from evaluators.protocol import Evaluations
 from evaluators.timeloop import audit, versions
 from evaluators.workload import TRANSFORMERS, Workload
@@ -61,9 +62,9 @@ NEWEST = {
     "pe read_pj": 2.76709,
     "pe write_pj": 2.402701,
     "pe area_um2": 29237.1165907692,
-    "lane read_pj": 2.77111,
-    "lane write_pj": 2.40672,
-    "lane area_um2": 29248.7514307692,
+    "vector read_pj": 2.77111,
+    "vector write_pj": 2.40672,
+    "vector area_um2": 29248.7514307692,
     "max energy_pj": 0.031944,
     "max area_um2": 75.5048246153846,
     "add energy_pj": 5.513,
@@ -75,21 +76,24 @@ NEWEST = {
 where it differs from the paper's; energies rounded to six decimals."""
 
 
+def nests(job: Job) -> Nests:
+    return nests_of(job.configuration, job.workload, run_job(job).designs, job.accounting)
+
+
 def audited(job: Job, prices: dict[str, float]) -> tuple[Evaluations, Evaluations]:
     """Our evaluation of a job, and one at other prices with the columns of an audit."""
     ours = run_job(job)
-    parts = storage(ours.designs, scaled_registers=False)
+    parts = own_prices(nests(job))
     own = {name: price for name, price in audit.prices(parts).items() if "exponential" not in name}
     given = own | {name: price for name, price in prices.items() if name in own}
-    engine = AnalyticalEvaluator(
-        lambda *_: (ours.designs, LoopNest, audit.priced(parts, given)), chunk=1
-    )
+    engine = AnalyticalEvaluator(lambda nests: Batch(nests, audit.priced(parts, given)))
     theirs = engine.evaluate(
         job.configuration, job.workload, ours.designs, job.accounting, breakdown=True
     )
     energy_pj = float(theirs.metrics["energy_pj"][0])
-    columns = given | {audit.ESTIMATED_PJ: energy_pj, audit.EXACT_PJ: energy_pj}
-    return ours, audit.audited(theirs, lambda design: columns)
+    audited = given | {audit.ESTIMATED_PJ: energy_pj, audit.EXACT_PJ: energy_pj}
+    columns = {name: np.array([value]) for name, value in audited.items()}
+    return ours, replace(theirs, metrics=dict(theirs.metrics) | columns)
 
 
 def test_our_own_prices_leave_nothing_to_say() -> None:
@@ -114,8 +118,8 @@ def test_the_newest_prices_are_recognised_and_the_counts_agree() -> None:
 
 @pytest.mark.parametrize("change", versions.CHANGES, ids=lambda change: change.since)
 def test_each_change_is_recognised_alone(change: versions.Change) -> None:
-    ours = run_job(JOBS[0])
-    prices = change.apply(audit.prices(storage(ours.designs, scaled_registers=False)), ours.designs)
+    of_binding = nests(JOBS[0])
+    prices = change.apply(audit.prices(own_prices(of_binding)), audit.register_rows(of_binding))
     found = confirmation(JOBS[:1], *([each] for each in audited(JOBS[0], prices)))
     assert found.changes == (change,)
 
@@ -188,3 +192,71 @@ def test_timeloop_confirms_the_first_points_of_the_paper(
         assert max(each["relative"] for each in found["deviations"]) < TOLERANCE
     else:  # a newer Accelergy
         assert set(found["changes"]) <= {change.since for change in versions.CHANGES}
+
+
+MINE = """
+name = "mine"
+base = "binding"
+[schedule]
+stages = ["QK LM RM PRM SPD SPNV SLN SLD SLNV RD RNV AV"]
+memory = "whole"
+"""
+"""+Binding whose stages overlap perfectly."""
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    (tmp_path / "mine.toml").write_text(MINE, encoding="utf-8")
+    designs = tmp_path / "designs.csv"
+    designs.write_text(
+        "configuration,seq_len,array_rows,array_cols,vector_lanes,buffer_bytes\n"
+        f"{tmp_path / 'mine.toml'},1K,64,64,64,1048576\n"
+        "binding,1K,100,64,64,1048576\n"
+        "tensor_core,1K,,,,\n"
+        "one_array,1K,64,64,,1048576\n",
+        encoding="utf-8",
+    )
+    return designs
+
+
+def test_a_table_of_designs_is_confirmed_row_for_row(table: Path) -> None:
+    jobs, left_out = jobs_of(table, None)
+    assert [Path(job.configuration).stem for job in jobs] == ["mine", "tensor_core", "one_array"]
+    assert all(len(job.designs) == 1 and job.breakdown for job in jobs)
+    assert left_out == [
+        "row 2 is left out: array_rows 100 leaves a remainder of 24 in the 1024 keys; it must "
+        "divide them"
+    ]
+    results = [run_job(job) for job in jobs]
+    assert all(each.feasible.all() for each in results)
+    assert [len(each.busy_s) for each in results] == [2, 3, 1]
+    assert jobs_of(table, 1) == (jobs[:1], [])
+
+
+def test_a_table_without_a_feasible_design_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    designs = tmp_path / "designs.csv"
+    designs.write_text("array_rows,seq_len\n100,1K\n", encoding="utf-8")
+    assert main(["confirm", "--designs", str(designs)]) == 2
+    said = capsys.readouterr().err
+    assert "has no feasible design to confirm; the first: row 1 is left out: array_rows 100" in said
+
+
+@pytest.mark.parametrize("options", [[], ["paper", "--designs", "designs.csv"]])
+def test_a_name_or_a_table_is_confirmed(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["confirm", *options]) == 2
+    assert "give one of NAME" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not INSTALLED, reason="Timeloop and Accelergy are not installed")
+def test_timeloop_confirms_accelerators_that_are_files(
+    table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["confirm", "--designs", str(table), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["designs"], found["failures"]) == (3, [])
+    assert found["counts_agree"]
+    assert len(found["left_out"]) == 1

@@ -94,8 +94,7 @@ def study(dse: Run, tmp_path: Path) -> Callable[..., pd.DataFrame]:
         assert code in (0, 1), errors
         name = text.split('"')[1]
         rows = pq.read_table(tmp_path / name / "evaluations").to_pandas()
-        for column in ("violations", "binding"):
-            rows[column] = [dict(each) for each in rows[column]]
+        rows["violations"] = [dict(each) for each in rows["violations"]]
         return rows
 
     return run

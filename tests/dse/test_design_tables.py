@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dse.results.design_tables import RESULTS
+from analysis.results import schema_of, selected
+from dse.results.design_tables import NESTED
 from dse.results.table_cells import LARGEST
 
 Run = Callable[..., tuple[int, str, str]]
@@ -25,10 +26,16 @@ Evaluate = Callable[[str, str | bytes], pd.DataFrame]
 Refused = Callable[[str, str | bytes], str]
 
 SHAPE = '"1,4096,128,128,32,14336"'
-BINDING = (
-    "query_rows=1024,qk_stationarity=weight,av_stationarity=input,"
-    "keeps_q=1,keeps_k=0,keeps_qk=1,keeps_v=0,keeps_av=1"
-)
+BINDING = {
+    "query_rows": "1024",
+    "qk_stationarity": "weight",
+    "av_stationarity": "input",
+    "keeps_q": "1",
+    "keeps_k": "0",
+    "keeps_qk": "1",
+    "keeps_v": "0",
+    "keeps_av": "1",
+}
 
 
 def parquet(table: pa.Table | pd.DataFrame, **options: Any) -> bytes:
@@ -152,19 +159,22 @@ def test_a_blank_cell_is_the_default_and_the_result_shows_it(evaluate: Evaluate)
         ("array_rows,\n128,\n", "unknown column ''"),
         ("array_rows, array_cols\n128,64\n", "unknown column ' array_cols'"),
         ("Array_Rows\n128\n", "unknown column Array_Rows"),
-        ("array_rows;array_cols\n128;64\n", "unknown column 'array_rows;array_cols'"),
+        (
+            "array_rows;array_cols\n128;64\n",
+            "no column describes a design, neither does 'array_rows;array_cols'",
+        ),
         ("array_rows,array_rows\n128,64\n", "column array_rows is there twice"),
         ('"array_rows,array_cols\n128,64\n', "its first line cannot be read as names"),
         ('array_rows,array_cols\n"128,64\n128,64\n', "row 1: it has 1 cells"),
         ('array_rows,array_cols\n12"8,64\n', "row 1: array_rows '12\"8'"),
         ('model\n"BE\nRT"\n', "row 1: unknown model 'BE\\nRT'"),
         ("\narray_rows\n128\n", "starts with an empty line"),
-        ("array\x00rows\n1\n", "unknown column 'array\\x00rows'"),
+        ("array\x00rows\n1\n", "unknown column 'array\\x00rows'; give it another name"),
         ("array_rows\n128\n".encode("utf-16"), "its first line is not UTF-8 text"),
         (b"model\nB\xe9RT\n", "cannot read"),
         (of(array_rows=[128]), "its first line is not UTF-8 text"),
         (gzip.compress(b"array_rows\n128\n"), "its first line is not UTF-8 text"),
-        (",".join(f"c{i}" for i in range(20)) + "\n", "unknown column c0, c1, c2 and 17 more"),
+        (",".join(f"c{i}" for i in range(20)) + "\n", "neither does c0, c1, c2 and 17 more"),
         (",".join(f"c{i}" for i in range(100_000)) + "\n", "its first line has more than"),
         ("model\n" + "x" * 10_000_000 + "\n", "has more than 4194304 bytes"),
         ("model\n" + "x" * 3_000_000 + "\n", "row 1: unknown model 'xxx"),
@@ -174,9 +184,11 @@ def test_a_blank_cell_is_the_default_and_the_result_shows_it(evaluate: Evaluate)
         ('model,shape\nBERT,"64,768,64,64,12,3073"\n', "row 1: model BERT and shape"),
         ("configuration,query_tiles\nflat,0\nflat,\nflat,7\n", "row 3: query_tiles: flat has no"),
         ("query_tiles,configuration\n,\n7,linear_flat\n", "row 2: query_tiles: linear_flat has"),
-        (f'binding\n"{BINDING}"\n', "row 1: binding: binding has no binding to choose"),
-        ("configuration,query_rows\nflat,64\n", "row 1: binding 'query_rows=64': give each of"),
-        ('configuration,binding\nflat,"{""x"":1}"\n', "row 1: binding '{\"x\":1}': give each of"),
+        ("array_rows,keeps_q\n8,\n8,0\n", "row 2: keeps_q: binding has no keeps q to set"),
+        ("configuration,keeps_q\nflat,2\n", "row 1: keeps_q '2': give one of 0, 1"),
+        ("configuration,av_stationarity\nflat,any\n", "row 1: av_stationarity 'any': give one of"),
+        ("clock_hz\n-1\n", "row 1: clock_hz: '-1' is not understood; write a frequency"),
+        ("clock_hz\n1e30\n", "row 1: clock_hz: '1e30' is too large"),
         ("accounting\nnan\n", "row 1: accounting 'nan'"),
         ("seq_len\n256Q\n", "row 1: seq_len '256Q': give tokens, as 262144, 256K or 1M"),
         ('shape\n"64,768,64,64,0,3072"\n', "row 1: transformer custom: heads is 0"),
@@ -235,7 +247,7 @@ GOOD = of(array_rows=[128, 64])
             parquet(pd.DataFrame({"array_rows": [8], "array_cols": [8]}).set_index("array_rows")),
             "array_rows is the index of a pandas table",
         ),
-        (parquet(pd.DataFrame({"array_rows": [8]}, pd.Index([3], name="id"))), "unknown column id"),
+        (of(array_rows=[8], mine=[[1]]), "row 1: mine is of type list"),
         (parquet(pd.DataFrame(index=range(5))), "no column describes a design"),
         (
             parquet(pa.Table.from_arrays([pa.array([8]), pa.array([4])], ["array_rows"] * 2)),
@@ -294,7 +306,7 @@ def test_what_other_programs_write_is_read(
 def test_a_table_without_rows_gives_one_with_all_columns(
     evaluate: Evaluate, name: str, content: str | bytes
 ) -> None:
-    assert list(evaluate(name, content)) == RESULTS.names
+    assert list(evaluate(name, content)) == selected(schema_of(["binding"]), NESTED).names
 
 
 def test_a_row_that_is_too_large_fails_alone_and_keeps_its_value(evaluate: Evaluate) -> None:
@@ -344,14 +356,9 @@ def test_results_tell_transformers_apart(evaluate: Evaluate) -> None:
 @pytest.mark.parametrize(
     "columns",
     [
-        {"binding": BINDING},
-        {
-            "binding": json.dumps(
-                dict.fromkeys(("qk_stationarity", "keeps_q", "keeps_qk", "keeps_av"), 1)
-                | {"query_rows": 1024, "av_stationarity": 2, "keeps_k": 0, "keeps_v": 0}
-            )
-        },
-        dict(entry.split("=") for entry in BINDING.split(",")),
+        BINDING,
+        {name: value for name, value in BINDING.items() if "_q" in name},
+        {"qk_stationarity": "weight"},
     ],
 )
 def test_a_binding_in_a_table_is_the_one_of_the_command_line(
@@ -359,10 +366,10 @@ def test_a_binding_in_a_table_is_the_one_of_the_command_line(
 ) -> None:
     row = {"configuration": "flat", "seq_len": "4K", **columns}
     (result,) = evaluate("d.jsonl", json.dumps(row)).to_dict("records")
-    single = dse(
-        "evaluate", "--configuration=flat", "--seq-len=4K", f"--binding={BINDING}", "--json"
-    )[1]
-    assert result["binding"] == BINDING
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in columns.items()]
+    single = dse("evaluate", "--configuration=flat", "--seq-len=4K", "--json", *options)[1]
+    for name, value in columns.items():
+        assert str(result[name]) == value
     assert result["energy_pj"] == json.loads(single)["energy_pj"]
 
 
@@ -378,7 +385,8 @@ def test_an_export_is_a_table_of_designs_with_the_same_metrics(
     assert dse("study", "export", study, tmp_path / "e.parquet", *runs)[0] == 0
     assert dse("evaluate", "--designs", table, "--out", out)[0] == 0
     exported, again = pd.read_parquet(tmp_path / "e.parquet"), pd.read_parquet(out)
-    for name in ("configuration", "array_rows", "query_tiles", "latency_s", "energy_pj"):
+    chosen = ["query_rows", "qk_stationarity", "keeps_qk"]
+    for name in ["configuration", "array_rows", *chosen, "latency_s", "energy_pj"]:
         pd.testing.assert_series_equal(exported[name], again[name], check_dtype=False)
 
 
@@ -469,13 +477,14 @@ def test_a_parameter_that_a_configuration_lacks_is_refused(dse: Run) -> None:
     for name in ("flat", "unfused", "linear_flat", "linear_fusemax"):
         code, out, err = dse("evaluate", "--configuration", name, "--query-tiles", 7)
         assert (code, out) == (2, "")
-        assert f"query_tiles: {name} has no query tiles to set; it has array_rows" in err
+        assert "unknown argument '--query-tiles'" in err
+        assert f"{name} has array_rows, array_cols" in err
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--pe-registers", "100000000"], "pe_registers 100000000: it must be"),
+        (["--pe-registers", "100000000"], "pe_registers '100000000': give a positive integer, or"),
         (["--seq-len", "99999999999999M"], "give 1 to 2^31 - 1 tokens"),
         (["--seq-len", "9" * 5000], "is too large"),
         (["--array-rows", "9" * 5000], "array_rows '999"),
@@ -483,7 +492,10 @@ def test_a_parameter_that_a_configuration_lacks_is_refused(dse: Run) -> None:
         (["--shape", ""], "shape '': give six positive integers"),
         (["--shape", "1,1,9223372036854775807,1,1,1"], "query_width is 9223372036854775807; it"),
         (["--buffer-bytes", str(2**30), "--array-rows=8", "--array-cols=8"], "no SRAM of 67108864"),
-        (["--binding", "query_rows=3"], "binding: binding has no binding to choose; flat has, by"),
+        (["--query-rows", "3"], "unknown argument '--query-rows'; did you mean --"),
+        (["--configuration=flat", "--query-rows=3"], "query_rows 3 leaves a remainder of 1 in"),
+        (["--configuration=flat", "--keeps-q=2"], "keeps_q '2': give one of 0, 1"),
+        (["--configuration"], "argument --configuration: expected one argument"),
         (["--configuration", "x" * 5000], "unknown configuration"),
     ],
 )
@@ -493,3 +505,37 @@ def test_wrong_options_are_one_sentence(dse: Run, arguments: list[str], sentence
     assert sentence in err
     assert err.count("\n") == 1
     assert len(err) <= 1020
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_columns_of_the_users_own_are_in_the_results_as_they_were(
+    dse: Run, tmp_path: Path, suffix: str
+) -> None:
+    table, out = tmp_path / f"d.{suffix}", tmp_path / f"o.{suffix}"
+    frame = pd.DataFrame(
+        {"id": ["a", None, "c, d"], "array_rows": [64, 100, 128], "run of mine": [3, 1, 2]}
+    )
+    if suffix == "csv":
+        frame.to_csv(table, index=False)
+    elif suffix == "jsonl":
+        frame.to_json(table, orient="records", lines=True)
+    else:
+        frame.set_index("id").to_parquet(table)
+    assert dse("evaluate", "--designs", table, "--out", out)[0] == 0
+    read = {"csv": pd.read_csv, "parquet": pd.read_parquet}
+    results = read[suffix](out) if suffix in read else pd.read_json(out, lines=True)
+    assert results["id"].fillna("").tolist() == ["a", "", "c, d"]
+    assert results["run of mine"].tolist() == [3, 1, 2]
+    assert results["feasible"].tolist() == [True, False, True]
+
+
+def test_reals_are_parameters_as_sizes_are(evaluate: Evaluate) -> None:
+    """A memory of twice the bandwidth takes half the time; a clock scales busy times."""
+    results = evaluate(
+        "d.csv", "dram_bytes_per_s,clock_hz\n,\n8.589934592e11,\n,4.7e8\n429496729600,9.4e8\n"
+    )
+    memory, busy = results["memory_latency_s"], results["compute_2d_s"]
+    assert memory.tolist() == [memory[0], memory[0] / 2, memory[0], memory[0]]
+    assert busy.tolist() == pytest.approx([busy[0], busy[0], 2 * busy[0], busy[0]], rel=1e-15)
+    assert results["clock_hz"].tolist() == [9.4e8, 9.4e8, 4.7e8, 9.4e8]
+    assert results["energy_pj"].tolist() == [results["energy_pj"][0]] * 4

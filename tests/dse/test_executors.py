@@ -63,8 +63,7 @@ def long_jobs() -> list[Job]:
 def assert_same(one: Evaluations, other: Evaluations) -> None:
     """Equal to the last bit, and arrays of one's own."""
     pairs = [
-        (one.designs.columns(), other.designs.columns()),
-        (one.designs.binding, other.designs.binding),
+        (one.designs.columns, other.designs.columns),
         (one.metrics, other.metrics),
         (one.violations, other.violations),
         *((vars(one.einsums[name]), vars(other.einsums[name])) for name in other.einsums),
@@ -87,9 +86,8 @@ def joined(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 def join(parts: Sequence[Evaluations]) -> Evaluations:
     """Put the evaluations of the jobs that `split` made back into one batch."""
-    columns = joined([part.designs.columns() for part in parts])
     return Evaluations(
-        designs=Designs(**columns, binding=joined([part.designs.binding for part in parts])),
+        designs=Designs.of(**joined([part.designs.columns for part in parts])),
         metrics=joined([part.metrics for part in parts]),
         violations=joined([part.violations for part in parts]),
         einsums={
@@ -243,7 +241,7 @@ def test_no_jobs_give_no_results(each: Executor) -> None:
 def test_infeasible_designs_are_results(each: Executor) -> None:
     small = job("binding", 5)
     no_buffer = np.full(5, 2048, dtype=np.int64)
-    small = replace(small, designs=small.designs.with_columns(buffer_bytes=no_buffer))
+    small = replace(small, designs=small.designs.with_columns({"buffer_bytes": no_buffer}))
     (result,) = each.evaluate([small])
     assert not result.feasible.any()
     assert np.isnan(result.metrics["latency_s"]).all()
@@ -278,7 +276,8 @@ def test_bad_input_passes_unchanged(each: Executor, wrong: Job, sentence: str) -
 
 def test_another_exception_says_what_was_evaluated(each: Executor) -> None:
     torn = job("binding", 9)
-    torn = replace(torn, designs=torn.designs.with_columns(array_cols=torn.designs.array_cols[:-1]))
+    short = {"array_cols": torn.designs.columns["array_cols"][:-1]}
+    torn = replace(torn, designs=torn.designs.with_columns(short))
     with pytest.raises(
         EvaluationError, match=r"^9 designs of binding on BERT at 256K: ValueError: "
     ) as caught:
@@ -299,7 +298,7 @@ def test_what_a_function_raises_names_the_item(each: Executor) -> None:
         list(each.completed(os.readlink, ["/absent/file"]))
 
 
-STUDY = Specification("shared", "flat", (WORKLOAD,))
+STUDY = Specification("shared", ("flat",), (WORKLOAD,))
 
 
 class Recording:

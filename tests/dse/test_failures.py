@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pandas as pd
 import pytest
 
 from dse.study.storage import load
-from evaluators.analytical.architecture import storage
-from evaluators.analytical.engine import AnalyticalEvaluator
+from evaluators.engine.costs import prices
+from evaluators.engine.evaluator import AnalyticalEvaluator, nests_of
 from evaluators.errors import EvaluationError
 from evaluators.protocol import EVALUATORS, Evaluations, Runs
 from evaluators.timeloop import audit
@@ -35,7 +36,7 @@ class Unreliable(AnalyticalEvaluator):
     def evaluate(self, configuration, workload, designs, accounting, *, breakdown=False):  # type: ignore[no-untyped-def]
         Unreliable.sizes.append(len(designs))
         result = super().evaluate(configuration, workload, designs, accounting, breakdown=breakdown)
-        return fail(result) if designs.array_rows[0] < 64 else result
+        return fail(result) if designs.columns["array_rows"][0] < 64 else result
 
 
 class UnreliableAudit(Unreliable):
@@ -44,9 +45,10 @@ class UnreliableAudit(Unreliable):
     def evaluate(self, configuration, workload, designs, accounting, *, breakdown=False):  # type: ignore[no-untyped-def]
         result = super().evaluate(configuration, workload, designs, accounting, breakdown=breakdown)
         energy_pj = float(result.metrics["energy_pj"][0])
-        own = audit.prices(storage(result.designs, scaled_registers=False))
-        energies = {audit.ESTIMATED_PJ: energy_pj, audit.EXACT_PJ: energy_pj}
-        return audit.audited(result, lambda design: own | energies)
+        own = audit.prices(prices(nests_of(configuration, workload, result.designs, accounting)))
+        audited = own | {audit.ESTIMATED_PJ: energy_pj, audit.EXACT_PJ: energy_pj}
+        columns = {name: np.array([value]) for name, value in audited.items()}
+        return replace(result, metrics=dict(result.metrics) | columns)
 
 
 def fail(result: Evaluations) -> Evaluations:
@@ -74,7 +76,7 @@ def test_a_trial_whose_run_fails_fails_with_its_reason(dse: Run, tmp_path: Path)
     table = rows(tmp_path / NAME)
     wrong = table["array_rows"] < 64
     assert 0 < wrong.sum() < 20
-    assert (table["failure"] != "").equals(wrong)
+    assert table["failed"].equals(wrong)
     assert not table["feasible"][wrong].any()
     assert table["latency_s"][wrong].isna().all()
     said = out.splitlines()
@@ -113,7 +115,7 @@ def test_a_failed_trial_is_not_run_twice_and_the_rest_is_as_without_a_stop(
     assert len(Unreliable.sizes) == 2 * evaluated
     pd.testing.assert_frame_equal(rows(whole / NAME), rows(halves / NAME))
     _, shown, _ = dse("study", "show", NAME, "--out", halves, "--json")
-    assert json.loads(shown)["failed"] == (rows(halves / NAME)["failure"] != "").sum()
+    assert json.loads(shown)["failed"] == rows(halves / NAME)["failed"].sum()
     assert dse("front", NAME, "--out", halves)[0] == 0
 
 

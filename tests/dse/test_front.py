@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,7 @@ def test_without_a_sweep_the_studys_own_front_is_what_points_are_held_against(
     assert report["true_front"] is None
     assert report["paper_points_against"] == "study's front"
     _, text, _ = dse("front", "unswept", "--out", searched)
-    assert "dse sweep unswept would tell how much of the true front this is" in text
+    assert f"dse sweep unswept --out {searched} would tell how much of the true front" in text
 
 
 def test_a_sweep_of_another_study_is_not_the_true_front(
@@ -218,7 +219,7 @@ def test_commands_reproduce_flats_bindings(dse: Run, tmp_path: Path) -> None:
     assert point["latency_s"] == _evaluate(dse, "dse evaluate --configuration flat")["latency_s"]
     assert point["best"]
     for best in point["best"]:
-        assert "--binding query_rows=" in best["command"]
+        assert "--query-rows " in best["command"]
         ours = _evaluate(dse, best["command"])
         assert best["factors"]["latency_s"] == ours["latency_s"] / point["latency_s"] <= 1
         assert best["factors"]["area_um2"] == ours["area_um2"] / point["area_um2"] <= 1
@@ -254,32 +255,53 @@ def test_a_study_that_was_not_run_is_named(dse: Run, tmp_path: Path) -> None:
 
 
 PAPERS_BINDING = (
-    "query_rows=1024,qk_stationarity=weight,av_stationarity=weight,"
-    "keeps_q=1,keeps_k=0,keeps_qk=0,keeps_v=0,keeps_av=1"
+    "--query-rows 1024 --qk-stationarity weight --av-stationarity weight "
+    "--keeps-q 1 --keeps-k 0 --keeps-qk 0 --keeps-v 0 --keeps-av 1"
 )
-"""What FLAT's authors chose for BERT at 256K (spec: flat_bindings.csv)."""
+"""What FLAT's authors chose for BERT at 256K (tests/data/flat_bindings.csv)."""
 
 
 def test_the_papers_binding_given_is_the_papers_point(dse: Run) -> None:
     flat = "dse evaluate --configuration flat --seq-len 256K"
-    given = _evaluate(dse, f"{flat} --binding {PAPERS_BINDING}")
+    given = _evaluate(dse, f"{flat} {PAPERS_BINDING}")
     assert given == _evaluate(dse, flat)
-    other = PAPERS_BINDING.replace("keeps_av=1", "keeps_av=0")
-    assert _evaluate(dse, f"{flat} --binding {other}")["traffic_bytes"] > given["traffic_bytes"]
+    other = PAPERS_BINDING.replace("keeps-av 1", "keeps-av 0")
+    assert _evaluate(dse, f"{flat} {other}")["traffic_bytes"] > given["traffic_bytes"]
+
+
+def test_what_is_given_of_a_binding_is_kept_and_the_rest_is_the_best(dse: Run) -> None:
+    """No other way to complete it is faster."""
+    own = "dse evaluate --configuration flat --model T5 --seq-len 1K --array-rows 64 --query-rows"
+    completed = _evaluate(dse, f"{own} 256 --keeps-qk 1")
+    assert (completed["query_rows"], completed["keeps_qk"]) == (256, 1)
+    options = [
+        {"qk": qk, "av": av, **dict(zip(("q", "k", "v", "av_"), kept, strict=True))}
+        for qk in ("output", "weight", "input")
+        for av in ("output", "weight")
+        for kept in product((0, 1), repeat=4)
+    ]
+    ways = [
+        _evaluate(
+            dse,
+            f"{own} 256 --keeps-qk 1 --qk-stationarity {each['qk']} --av-stationarity {each['av']}"
+            f" --keeps-q {each['q']} --keeps-k {each['k']} --keeps-v {each['v']}"
+            f" --keeps-av {each['av_']}",
+        )
+        for each in options
+    ]
+    assert completed["latency_s"] <= min(each["latency_s"] for each in ways) * (1 + 1e-12)
 
 
 @pytest.mark.parametrize(
     ("configuration", "binding", "says"),
     [
-        ("binding", PAPERS_BINDING, "binding has no binding to choose"),
-        ("flat", "query_rows=1024", "give each of query_rows, qk_stationarity"),
-        ("flat", PAPERS_BINDING + ",keeps_q=1", "give each of query_rows"),
-        ("flat", PAPERS_BINDING.replace("=1024", "=1000"), "query_rows 1000: it must be one of"),
+        ("binding", PAPERS_BINDING, "unknown argument '--query-rows'"),
+        ("flat", PAPERS_BINDING.replace("1024", "1000"), "query_rows 1000 leaves a remainder"),
         ("flat", PAPERS_BINDING.replace("weight", "light"), "qk_stationarity 'light'"),
-        ("flat", PAPERS_BINDING.replace("keeps_q=1", "keeps_q"), "keeps_q ''"),
+        ("flat", PAPERS_BINDING.replace("keeps-q 1", "keeps-q="), "keeps_q ''"),
         (
             "flat",
-            PAPERS_BINDING.replace("=weight", "=output").replace("1024", "64"),
+            PAPERS_BINDING.replace("weight", "output").replace("1024", "64"),
             "leaves a remainder of",
         ),
     ],
@@ -287,7 +309,7 @@ def test_the_papers_binding_given_is_the_papers_point(dse: Run) -> None:
 def test_a_wrong_binding_is_refused_in_one_sentence(
     dse: Run, configuration: str, binding: str, says: str
 ) -> None:
-    code, text, errors = dse("evaluate", "--configuration", configuration, "--binding", binding)
+    code, text, errors = dse("evaluate", "--configuration", configuration, *binding.split())
     assert (code, text) == (2, "")
     assert says in errors
     assert errors.count("\n") == 1
@@ -295,6 +317,6 @@ def test_a_wrong_binding_is_refused_in_one_sentence(
 
 def test_a_binding_does_not_go_with_a_table_of_designs(dse: Run, tmp_path: Path) -> None:
     table = ["--designs", tmp_path / "a.csv", "--out", tmp_path / "b.csv"]
-    code, _, errors = dse("evaluate", *table, "--binding", PAPERS_BINDING)
+    code, _, errors = dse("evaluate", *table, "--array-rows", "64")
     assert code == 2
     assert "go together and take no other option" in errors

@@ -67,7 +67,7 @@ def test_an_interrupt_says_how_to_resume_and_changes_nothing(
     arguments = ("--trials", 96, "--seed", 1)
     course = uninterrupted(whole, *arguments)
     ends = interrupted(place, course, number, 3, 11, *arguments)
-    advice = f"dse study resume {NAME} --out {place.out} --storage {place.url}"
+    advice = f"dse study resume {NAME} --storage {place.url} --out {place.out}"
     assert len(ends) == 3
     for end in ends:
         assert end.code == 130

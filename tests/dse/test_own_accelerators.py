@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -69,8 +68,6 @@ def test_five_lines_are_checked_and_evaluated(dse: Run, mine: Path) -> None:
     # keeps the PEs busy for (E + F + 1 + 7 + 1) cycles for 256 queries: QK, SLNV, LM, SLN, SLD.
     cycles = 64 * 12 * 2**10 * 2**10 * (64 + 64 + 1 + 7 + 1)
     assert found["compute_2d_s"] == pytest.approx(cycles / 940e6, rel=1e-14)
-    assert set(found["arrays"]) == {"pe", "vector"}
-    assert found["arrays"]["pe"]["util"] == found["util_2d"]
 
 
 def test_a_file_without_a_change_is_its_base(dse: Run, tmp_path: Path) -> None:
@@ -96,6 +93,61 @@ def test_a_table_of_designs_takes_files(dse: Run, mine: Path) -> None:
     first, second = pd.read_csv("results.csv"), pd.read_csv("again.csv")
     assert list(first["configuration"]) == [str(mine), "tensor_core", "one_array"]
     pd.testing.assert_frame_equal(first, second)
+
+
+def test_a_joint_study_searches_files_beside_the_papers(dse: Run, mine: Path) -> None:
+    text = STUDY.format(name="both", configuration="binding")
+    text = text.replace('"binding"', '["binding", "mine.toml", "one_array"]')
+    Path("study.toml").write_text(text)
+    code, out, errors = dse("study", "run", "study.toml", "--executor", "serial", "--quiet")
+    assert code == 0, errors
+    code, out, errors = dse("sweep", "study.toml", "--executor", "serial")
+    assert code == 0, errors
+    assert "both: 60 designs" in out  # 24 each with lanes, 12 without
+    assert dse("study", "export", "both", "rows.csv")[0] == 0
+    rows = pd.read_csv("rows.csv")
+    assert set(rows["configuration"]) == {"binding", str(mine), "one_array"}
+    assert (rows["vector_lanes"].isna() == (rows["configuration"] == "one_array")).all()
+    front = json.loads(dse("front", "both", "--json")[1])
+    # Whatever the chip, what overlaps wholly takes no longer: no +Binding is alone on the front.
+    assert {str(mine), "one_array"} & {
+        each["parameters"]["configuration"] for each in front["front"]
+    }
+
+
+def test_a_front_of_ones_own_is_drawn_beside_another_and_the_papers(dse: Run, mine: Path) -> None:
+    for name, configuration in (("own", "mine.toml"), ("papers", "binding")):
+        Path(f"{name}.toml").write_text(STUDY.format(name=name, configuration=configuration))
+        code, _, errors = dse("study", "run", f"{name}.toml", "--executor", "serial", "--quiet")
+        assert code == 0, errors
+    code, out, errors = dse("front", "own", "papers", "--figure", "fronts.svg")
+    assert (code, errors) == (0, "")
+    assert out.endswith("figure 12 is in fronts.svg\n")
+    assert Path("fronts.svg").read_text().startswith("<?xml")
+    code, _, errors = dse("front", "own", "--figure", "fronts.doc")
+    assert (code, errors) == (2, "dse front: fronts.doc: figures are .pdf, .png, .svg\n")
+
+
+def test_reals_are_searched_resumed_and_exported(dse: Run, mine: Path) -> None:
+    text = STUDY.format(name="fast", configuration="mine.toml")
+    bandwidths = [5e10, 1e11, 4.29e11, 800.5e9]
+    text += f"dram_bytes_per_s = {bandwidths}\nclock_hz = [940e6, 1.41e9]\n"
+    Path("study.toml").write_text(text)
+    half = dse("study", "run", "study.toml", "--trials", "12", "--executor", "serial", "--quiet")
+    assert half[0] == 0, half
+    rest = dse("study", "resume", "fast", "--trials", "24", "--executor", "serial", "--quiet")
+    assert rest[0] == 0, rest
+    assert dse("study", "export", "fast", "rows.parquet")[0] == 0
+    rows = pd.read_parquet("rows.parquet")
+    assert rows["dram_bytes_per_s"].dtype == np.float64
+    assert set(rows["dram_bytes_per_s"]) == set(bandwidths)
+    assert set(rows["clock_hz"]) == {940e6, 1.41e9}
+    seconds = rows["traffic_bytes"] / rows["dram_bytes_per_s"]
+    pd.testing.assert_series_equal(rows["memory_latency_s"], seconds, check_names=False)
+    again = dse("evaluate", "--designs", "rows.parquet", "--out", "again.parquet")
+    assert again[0] == 0, again
+    pd.testing.assert_series_equal(pd.read_parquet("again.parquet")["latency_s"], rows["latency_s"])
+    assert dse("sweep", "fast", "--executor", "serial")[0] == 0
 
 
 @pytest.mark.parametrize("configuration", ["mine.toml", "tensor_core", "one_array"])
@@ -217,23 +269,27 @@ def test_timeloop_tells_that_it_takes_no_file_yet(dse: Run, mine: Path) -> None:
     assert errors.count("\n") == 1
 
 
-README = Path(__file__).parents[2] / "README.md"
+def test_machines_are_listed_and_shown(dse: Run) -> None:
+    code, out, _ = dse("machine", "list")
+    assert code == 0
+    assert max(len(line) for line in out.splitlines()) <= 100
+    rows = {line.split()[0]: line for line in out.splitlines()}
+    assert "pe 512 x 128, vector 1024" in rows["tpu_v4i"]
+    assert rows["eyeriss"].split()[-4:] == ["108", "0.48", "200", "16"]
+    code, out, _ = dse("machine", "show", "tpu_v4i")
+    assert code == 0
+    assert 'base   = "flat"' in out
+    code, _, said = dse("machine", "show", "nobody")
+    assert code == 2
+    assert "known are eyeriss, flat" in said
 
 
-def test_the_readmes_section_runs_as_it_is_written(
-    dse: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    section = README.read_text().split("## An accelerator is a file")[1].split("\n## ")[0]
-    blocks = [each for each in section.split("\n\n") if each.startswith("    ")]
-    mine, study, _ = (textwrap.dedent(each) for each in blocks)
-    Path("mine.toml").write_text(mine)
-    Path("study.toml").write_text(study)
-    commands = re.findall(r"^    \$ dse (.+)$", section, re.MULTILINE)
-    commands += [each.replace("\n", " ") for each in re.findall(r"`dse ([^`]+)`", section)]
-    assert len(commands) >= 8
-    commands.remove("confirm")
-    commands[commands.index("accelerator new mine")] = "accelerator new other"  # mine is there
-    for command in commands:
-        code, _, errors = dse(*command.split())
-        assert code == 0, (command, errors)
+def test_a_design_is_checked_in_sizes_as_people_write_them(dse: Run) -> None:
+    design = "buffer_bytes=64 MiB,clock_hz=1.5 GHz"
+    code, out, _ = dse("accelerator", "check", "tpu", "--seq-len", "4K", "--design", design)
+    assert code == 0
+    assert "buffer_bytes 67,108,864" in out
+    assert "clock_hz 1,500,000,000.0" in out
+    code, _, said = dse("accelerator", "check", "tpu", "--design", "buffer_bytes=64 MHz")
+    assert code == 2
+    assert "'64 MHz' is not understood; write a size" in said

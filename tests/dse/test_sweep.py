@@ -268,11 +268,13 @@ def test_the_joint_space_has_every_configurations_designs(dse: Run, tmp_path: Pa
     for name in ("unfused", "flat", "cascade", "architecture", "binding"):
         values: dict[str, list[Any]] = dict(sizes)
         if name == "flat":
-            values["binding"] = [
-                f"query_rows={rows_},qk_stationarity=weight,av_stationarity={av},keeps_q=1,"
-                f"keeps_k=0,keeps_qk=0,keeps_v=0,keeps_av={keeps}"
-                for rows_, av, keeps in product([256, 1024], ["weight", "input"], [0, 1])
-            ]
+            values |= {
+                "query_rows": [256, 1024],
+                "qk_stationarity": ["weight"],
+                "av_stationarity": ["weight", "input"],
+                **{f"keeps_{tensor}": [int(tensor == "q")] for tensor in ("q", "k", "qk", "v")},
+                "keeps_av": [0, 1],
+            }
         expected = _brute_force(dse, values, ["BERT"], *rest, "--configuration", name)
         found = rows[rows["configuration"] == name]
         assert len(expected) > 0

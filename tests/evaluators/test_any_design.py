@@ -13,13 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting, Correction
-from evaluators.analytical.configurations import CONFIGURATIONS
-from evaluators.design import PARAMETERS, Designs
+from evaluators.describe.catalogue import described
+from evaluators.describe.reading import shipped
+from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError
 from evaluators.protocol import METRICS, Evaluations
 from evaluators.workload import LARGEST, LONGEST, TRANSFORMERS, Transformer, Workload
+from search_spaces.domains import PAPERS
 
+CONFIGURATIONS = shipped()
 ENGINE = AnalyticalEvaluator()
 WORDS = (8, 16, 32, 48, 64, 96, 128, 192, 256)
 """Words of a buffer row that the component table knows."""
@@ -81,6 +84,8 @@ def assert_whole(results: Evaluations) -> None:
     for name in ("energy_pj", "traffic_bytes", "latency_s", "array_area_um2"):
         assert (metrics[name] > 0).all(), name
     assert (metrics["area_um2"] > metrics["array_area_um2"]).all()
+    for array in results.busy_s:
+        assert ((results.util[array][feasible] >= 0) & (results.util[array][feasible] <= 1)).all()
     for array, total in (("1d", "compute_1d_s"), ("2d", "compute_2d_s")):
         busy = sum(
             (part.busy_s[feasible] for part in results.einsums.values() if part.array == array),
@@ -104,7 +109,7 @@ def test_an_evaluation_is_whole_within_bounds_and_the_same_alone(
     name: str, data: st.DataObject, accounting: Accounting
 ) -> None:
     workload = data.draw(workloads())
-    batch = data.draw(designs(workload))
+    batch = data.draw(designs(workload)).only(described(name).all_parameters)
     results = ENGINE.evaluate(name, workload, batch, accounting, breakdown=True)
     assert_whole(results)
     for row in range(len(batch)):
@@ -123,11 +128,20 @@ def test_an_evaluation_is_whole_within_bounds_and_the_same_alone(
                 assert sentence.isprintable()
 
 
-def unchecked(**sizes: int) -> Designs:
+def unchecked(name: str, **sizes: int) -> Designs:
     """One design of any sizes, past the bounds that a user's are held to."""
-    return Designs(**{name: np.array([sizes.get(name, 0)]) for name in PARAMETERS})
+    return Designs.of(**sizes).only(described(name).all_parameters)
 
 
+SIZES = (
+    "array_rows",
+    "array_cols",
+    "vector_lanes",
+    "buffer_bytes",
+    "query_tiles",
+    "pe_registers",
+    "lane_registers",
+)
 sizes = st.integers(1, 300) | st.integers(0, 62).map(lambda bits: 2**bits) | st.integers(1, 2**62)
 extents = st.sampled_from([1, 2, 64]) | st.integers(1, LARGEST)
 
@@ -148,7 +162,7 @@ def test_no_size_overflows_or_breaks_the_engine(
     automatic: tuple[int, ...],
 ) -> None:
     workload = Workload(Transformer("huge", *shape), seq_len)
-    batch = unchecked(**dict(zip(PARAMETERS, (*sides, *automatic), strict=True)))
+    batch = unchecked(name, **dict(zip(SIZES, (*sides, *automatic), strict=True)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
@@ -165,20 +179,21 @@ def test_a_need_past_64_bits_is_short_and_does_not_wrap_around() -> None:
     """Tiles * columns * bytes per query = 2^40 * 2^20 * 260 would wrap to less than the buffer."""
     bert = Workload(TRANSFORMERS["BERT"], 2**20)
     batch = unchecked(
-        array_rows=8, array_cols=2**20, vector_lanes=8, buffer_bytes=2**40, query_tiles=2**40
+        "binding",
+        array_rows=8,
+        array_cols=2**20,
+        vector_lanes=8,
+        buffer_bytes=2**40,
+        query_tiles=2**40,
     )
     results = ENGINE.evaluate("binding", bert, batch, PUBLISHED)
     assert results.violations["buffer_short_bytes"][0] > 2**61
 
 
-@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize("name", PAPERS)
 def test_a_register_file_deeper_than_any_address_generator_is_infeasible(name: str) -> None:
-    paper = CONFIGURATIONS[name].architecture.paper_design()
     bert = Workload(TRANSFORMERS["BERT"], 1024)
-    deep = paper.take([0, 0, 0]).with_columns(
-        pe_registers=np.array([100_000_000, 2**32, 2**32 + 1]),
-        lane_registers=np.array([0, 0, 2**40]),
-    )
+    deep = Designs.of(pe_registers=[100_000_000, 2**32, 2**32 + 1], lane_registers=[0, 0, 2**40])
     results = ENGINE.evaluate(name, bert, deep, PUBLISHED)
     assert results.feasible.tolist() == [True, True, False]
     assert results.violations["pe_registers_over"].tolist() == [100_000_000 - 2**32, 0, 1]
@@ -192,7 +207,12 @@ def test_a_buffer_that_no_table_has_is_infeasible_however_large() -> None:
     bert = Workload(TRANSFORMERS["BERT"], 1024)
     for buffer_bytes in (2**30, 2**36 + 2**20, 2**61):
         batch = unchecked(
-            array_rows=8, array_cols=8, vector_lanes=8, buffer_bytes=buffer_bytes, query_tiles=1
+            "binding",
+            array_rows=8,
+            array_cols=8,
+            vector_lanes=8,
+            buffer_bytes=buffer_bytes,
+            query_tiles=1,
         )
         results = ENGINE.evaluate("binding", bert, batch, PUBLISHED)
         assert [name for name, (each,) in results.violations.items() if each > 0] == [

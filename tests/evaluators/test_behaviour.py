@@ -7,13 +7,15 @@ import pytest
 
 from evaluators import behaviour as module
 from evaluators.accounting import PUBLISHED, Accounting, Correction
-from evaluators.analytical.configurations import CONFIGURATIONS
 from evaluators.behaviour import COMPONENTS, behaviour, digest, golden, golden_values
 from evaluators.components import arithmetic
 from evaluators.describe import catalogue
 from evaluators.describe.catalogue import described
+from evaluators.describe.reading import shipped
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError
+
+CONFIGURATIONS = shipped()
 
 
 def _forget():
@@ -47,8 +49,8 @@ def test_an_edited_schedule_changes_its_configuration_alone(edited):
 
 def test_an_edited_component_changes_the_components(edited):
     before = behaviour("analytical", CONFIGURATIONS)
-    divide = dataclasses.replace(arithmetic.CHARGED["divide"], energy_pj=9.0)
-    edited.setitem(arithmetic.CHARGED, "divide", divide)
+    divide = dataclasses.replace(arithmetic.units(16)["divide"], energy_pj=9.0)
+    edited.setitem(arithmetic.charged(16), "divide", divide)
     _forget()
     after = behaviour("analytical", CONFIGURATIONS)
     assert before[COMPONENTS] != after[COMPONENTS]
@@ -56,12 +58,17 @@ def test_an_edited_component_changes_the_components(edited):
     assert before["linear_flat"] == after["linear_flat"]
 
 
+def evaluated(name, workload, designs, accounting):
+    own = designs.only(described(name).all_parameters)
+    return AnalyticalEvaluator().evaluate(name, workload, own, accounting)
+
+
 def test_the_golden_designs_feel_every_correction():
     """Q12 aside, which replaces a mapping that a design carries by the optimum found anyway."""
 
     def energies(accounting):
         return [
-            AnalyticalEvaluator().evaluate(name, *batch, accounting).metrics["energy_pj"]
+            evaluated(name, *batch, accounting).metrics["energy_pj"]
             for name in CONFIGURATIONS
             for batch in golden()
         ]
@@ -74,9 +81,7 @@ def test_the_golden_designs_feel_every_correction():
 
 def test_some_golden_designs_are_feasible_and_some_are_not():
     for name in CONFIGURATIONS:
-        feasible = [
-            AnalyticalEvaluator().evaluate(name, *batch, PUBLISHED).feasible for batch in golden()
-        ]
+        feasible = [evaluated(name, *batch, PUBLISHED).feasible for batch in golden()]
         assert np.concatenate(feasible).any(), name
         assert not np.concatenate(feasible).all(), name
 

@@ -37,7 +37,7 @@ CONFIGURATIONS = {
 
 
 def metric(configuration: str, workload: Workload, accounting: str, name: str) -> float:
-    designs = paper_design(configuration, workload)
+    designs = paper_design(configuration, workload, Accounting.parse(accounting))
     result = evaluator("analytical").evaluate(
         configuration, workload, designs, Accounting.parse(accounting)
     )

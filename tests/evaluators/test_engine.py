@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
-from evaluators.analytical.configurations import CONFIGURATIONS
+from evaluators.describe.catalogue import described
+from evaluators.describe.reading import shipped
 from evaluators.design import Designs
 from evaluators.engine.evaluator import CHUNK
 from evaluators.errors import InputError
@@ -16,6 +17,7 @@ from evaluators.protocol import METRICS, Evaluations, evaluator
 from evaluators.workload import SEQ_LENS, TRANSFORMERS, Transformer, Workload
 from studies.paper import paper_design, pinned_binding
 
+CONFIGURATIONS = shipped()
 ENGINE = evaluator("analytical")
 SMALL = Workload(Transformer("small", 2, 256, 32, 64, 3, 512), 1024)
 BERT_256K = Workload(TRANSFORMERS["BERT"], 2**18)
@@ -33,6 +35,8 @@ def evaluate(
 ) -> Evaluations:
     defaults = {"array_rows": 256, "array_cols": 256, "vector_lanes": 256, "buffer_bytes": 16 * MIB}
     designs = Designs.of(**(defaults | parameters))  # type: ignore[arg-type]
+    if not parameters.keys() - defaults.keys():
+        designs = designs.only(described(name).all_parameters)
     return ENGINE.evaluate(name, workload, designs, accounting)
 
 
@@ -118,9 +122,9 @@ def test_query_tiles_of_the_paper() -> None:
         workloads = [Workload(TRANSFORMERS[model], seq_len) for seq_len in SEQ_LENS]
         ours = [
             int(
-                ENGINE.evaluate(
-                    name, each, paper_design(name, each), PUBLISHED
-                ).designs.query_tiles[0]
+                ENGINE.evaluate(name, each, paper_design(name, each), PUBLISHED).designs.columns[
+                    "query_tiles"
+                ][0]
             )
             for each in workloads
         ]
@@ -135,7 +139,7 @@ def test_query_tiles_of_cascade_for_the_buffer_it_pays_for() -> None:
             int(
                 ENGINE.evaluate(
                     "cascade", each, paper_design("cascade", each), Accounting.parse("Q7")
-                ).designs.query_tiles[0]
+                ).designs.columns["query_tiles"][0]
             )
             for each in workloads
         ]
@@ -172,7 +176,8 @@ def test_register_files_follow_the_array_away_from_the_paper() -> None:
 
 def registers(name: str, **parameters: int) -> tuple[int, int]:
     designs = evaluate(name, BERT_256K, **parameters).designs
-    return int(designs.pe_registers[0]), int(designs.lane_registers[0])
+    pe, lane = (int(designs.columns[f"{each}_registers"][0]) for each in ("pe", "lane"))
+    return pe, lane
 
 
 def test_area_adds_up_from_its_parts() -> None:
@@ -216,9 +221,8 @@ def test_flat_best_binding_is_never_worse_than_the_papers() -> None:
     for shape in TRANSFORMERS.values():
         for seq_len in SEQ_LENS:
             workload = Workload(shape, seq_len)
-            pinned = evaluate(
-                "flat", workload, buffer_bytes=32 * MIB, binding=pinned_binding("flat", workload)
-            )
+            choices = pinned_binding("flat", workload, PUBLISHED)
+            pinned = evaluate("flat", workload, buffer_bytes=32 * MIB, **choices)
             best = evaluate("flat", workload, buffer_bytes=32 * MIB)
             latencies = [each.metrics["latency_s"][0] for each in (best, pinned)]
             traffic = [each.metrics["traffic_bytes"][0] for each in (best, pinned)]
@@ -248,7 +252,9 @@ def test_an_unknown_evaluator_is_named() -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"array_rows": 0}, "array_rows 0: it must be a positive integer"),
+        ({"array_rows": -1}, "array_rows -1: it must be a positive integer, 65536 at most"),
+        ({"array_row": 8}, "array_row: binding has no array row to set; it has array_rows"),
+        ({"clock_hz": -1.0}, "clock_hz -1.0: it must be a positive number"),
         ({"query_tiles": -1}, "query_tiles -1: it must be a positive integer, or 0 for automatic"),
         ({"buffer_bytes": 1.5}, "buffer_bytes: integers are wanted, not float64"),
     ],

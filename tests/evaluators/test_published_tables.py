@@ -79,7 +79,7 @@ def check_pareto(path: Path) -> int:
     for row in rows(path):
         workload = Workload(TRANSFORMERS[row["model"]], 2**18)
         designs = pareto_designs(workload)
-        side = designs.array_rows == int(row["PE_dim"])
+        side = designs.columns["array_rows"] == int(row["PE_dim"])
         result = evaluator("analytical").evaluate(
             "binding", workload, designs.take(side), PUBLISHED
         )

@@ -7,12 +7,13 @@ import re
 import pytest
 
 from evaluators.accounting import PUBLISHED
-from evaluators.analytical.configurations import CONFIGURATIONS
-from evaluators.design import PARAMETERS
+from evaluators.describe.catalogue import described
+from evaluators.describe.reading import shipped
+from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.workload import TRANSFORMERS, Transformer, Workload
-from search_spaces.domains import parameters_of
 
+CONFIGURATIONS = shipped()
 ENGINE = AnalyticalEvaluator()
 BERT = Workload(TRANSFORMERS["BERT"], 1024)
 ODD = Workload(Transformer("odd", 2, 80, 24, 40, 2, 96), 64)
@@ -20,9 +21,7 @@ ODD = Workload(Transformer("odd", 2, 80, 24, 40, 2, 96), 64)
 
 
 def reason(name: str, workload: Workload, constraint: str, **sizes: int) -> str:
-    paper = CONFIGURATIONS[name].architecture.paper_design()
-    design = paper.with_columns(**{k: paper.array_rows * 0 + v for k, v in sizes.items()})
-    results = ENGINE.evaluate(name, workload, design, PUBLISHED)
+    results = ENGINE.evaluate(name, workload, Designs.of(**sizes), PUBLISHED)
     (magnitude,) = results.violations[constraint]
     assert magnitude > 0
     return ENGINE.reason(name, constraint, int(magnitude), workload, results.designs)
@@ -53,9 +52,9 @@ def test_a_linear_layer_that_does_not_fit_is_named(name: str) -> None:
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_a_sentence_names_only_parameters_that_the_configuration_has(name: str) -> None:
-    foreign = set(PARAMETERS) - set(parameters_of(name))
-    design = CONFIGURATIONS[name].architecture.paper_design()
-    results = ENGINE.evaluate(name, BERT, design, PUBLISHED)
+    everything = {each for other in CONFIGURATIONS for each in described(other).all_parameters}
+    foreign = everything - described(name).all_parameters.keys()
+    results = ENGINE.evaluate(name, BERT, Designs.of(), PUBLISHED)
     for constraint in (*results.violations, "pe_registers_short", "lane_registers_short"):
         sentence = ENGINE.reason(name, constraint, 1, BERT, results.designs)
         assert not foreign & set(re.findall(r"[a-z_]+", sentence)), sentence

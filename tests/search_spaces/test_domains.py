@@ -65,7 +65,7 @@ def test_query_tiles_and_registers_follow_their_rules() -> None:
 
 def test_bad_input() -> None:
     with pytest.raises(
-        InputError, match="unknown configuration 'fusemax'; known are architecture,"
+        InputError, match=r"unknown configuration 'fusemax'; .*known are architecture,"
     ):
         space("fusemax", [KIB])
     with pytest.raises(InputError, match=r"sequence lengths \[\]: give one or more positive"):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evaluators.analytical.mappings import FLAT_MAPPINGS, SOFTMAX_MAPPINGS, UNFUSED_MAPPINGS
+from evaluators.describe.catalogue import described
 from evaluators.design import Designs
 from evaluators.engine.needs import registers_short
 from evaluators.errors import InputError
@@ -64,13 +64,10 @@ def test_the_cascade_needs_a_column_of_scores_in_a_lane() -> None:
 
 
 def test_no_choice_of_flat_or_of_a_mapper_loops_in_the_register_files() -> None:
-    nested = [FLAT_MAPPINGS, UNFUSED_MAPPINGS]
-    choices = [
-        each for table in nested for pairs in table.values() for pair in pairs for each in pair
-    ]
-    choices += [each for table in SOFTMAX_MAPPINGS for each in table.values()]
-    assert all(each.levels[-1].name == "reg_file" for each in choices)
-    assert not any(each.levels[-1].loops for each in choices)
+    rows = [row for name in ("flat", "unfused") for t in described(name).tables for row in t.rows]
+    assert len(rows) == (6 + 4) + (12 + 4)
+    assert all(row.streamed.levels[-1].name == "reg_file" for row in rows)
+    assert not any(row.streamed.levels[-1].loops for row in rows)
 
 
 def test_unknown_configuration() -> None:

@@ -33,7 +33,7 @@ SIZES = {
 }
 """Configuration, as names of studies have it -> designs of its default space at 256K."""
 
-STUDY = Specification("mine", "binding", (Workload(TRANSFORMERS["BERT"], 1024),))
+STUDY = Specification("mine", ("binding",), (Workload(TRANSFORMERS["BERT"], 1024),))
 
 
 def test_every_configuration_has_a_study_of_each_model_at_256k() -> None:
@@ -75,7 +75,7 @@ def test_an_unknown_built_in_names_the_known_ones() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"configuration": "cascade"},
+        {"configurations": ("cascade",)},
         {"workloads": (Workload(TRANSFORMERS["BERT"], 2048),)},
         {"workloads": (Workload(TRANSFORMERS["T5"], 1024),)},
         {"workloads": (Workload(Transformer("BERT", 64, 768, 64, 64, 12, 3073), 1024),)},
@@ -134,7 +134,7 @@ def test_tiles_of_queries_divide_every_length_of_a_study() -> None:
     lengths = (12 * 1024, 18 * 1024)
     study = replace(
         STUDY,
-        configuration="flat",
+        configurations=("flat",),
         workloads=tuple(Workload(TRANSFORMERS["BERT"], each) for each in lengths),
     )
     (rows,) = [each for each in study.space.parameters if each.name == "query_rows"]

@@ -13,6 +13,7 @@ from evaluators.accounting import Accounting, Correction
 from evaluators.errors import InputError
 from evaluators.protocol import METRICS
 from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from search_spaces.domains import ATTENTION
 from search_spaces.space import space
 from studies import toml
 from studies.builtin import STUDIES
@@ -61,7 +62,7 @@ OWN = Transformer("own", 4, 512, 32, 48, 8, 1000)
 def test_every_key_of_a_file_is_read() -> None:
     assert toml.parse(FULL, "f") == Specification(
         name="mine",
-        configuration="binding",
+        configurations=("binding",),
         workloads=tuple(
             Workload(shape, length)
             for shape in (OWN, TRANSFORMERS["BERT"])
@@ -77,7 +78,7 @@ def test_every_key_of_a_file_is_read() -> None:
         time_limit_s=60.0,
         batch=8,
         evaluator="analytical",
-        accounting=Accounting(frozenset({Correction.Q1, Correction.Q2})),
+        accounting=Accounting(frozenset({Correction.Q1, Correction.Q2}), "next larger"),
         pinned=False,
     )
 
@@ -133,7 +134,11 @@ def specifications(draw: st.DrawFn) -> Specification:
     limit = draw(st.none() | positive)
     return Specification(
         name=draw(names),
-        configuration=draw(st.sampled_from(["unfused", "flat", "binding", "joint"])),
+        configurations=draw(
+            st.sampled_from(
+                [("unfused",), ("flat",), ("binding",), ATTENTION, ("flat", "one_array")]
+            )
+        ),
         workloads=tuple(Workload(shape, length) for shape in models for length in lengths),
         objectives=tuple(
             draw(st.lists(st.sampled_from(list(OBJECTIVES)), min_size=1, max_size=3, unique=True))
@@ -166,7 +171,7 @@ def test_any_study_comes_back_as_it_was_written(study: Specification) -> None:
         ('name = "mine"', "name = 3", 1, "name: 3 is not a name"),
         ('name = "mine"', 'name = ""', 1, "name: '' is no name; use up to 100 letters"),
         ('name = "mine"', 'name = "a/b"', 1, "name: 'a/b' is no name; use up to 100 letters"),
-        ('"binding"', '"bnding"', 2, "configuration: 'bnding' is unknown; known are unfused"),
+        ('"binding"', '"bnding"', 2, "configuration: 'bnding' is unknown; did you mean binding?"),
         ('models = ["own", "BERT"]', "models = []", 3, "models: [] is not a list of names"),
         ('models = ["own", "BERT"]', 'models = "BERT"', 3, "models: 'BERT' is not a list of"),
         ('["own", "BERT"]', '["GPT"]', 3, "models: 'GPT' is unknown; known are BERT, TrXL, T5"),
@@ -196,12 +201,22 @@ def test_any_study_comes_back_as_it_was_written(study: Specification) -> None:
         ('"analytical"', '"guess"', 11, "evaluator: unknown evaluator 'guess'"),
         ('"Q1+Q2"', '"Q99"', 12, "accounting: accounting 'Q99': 'Q99' is unknown; write"),
         ("pinned = false", 'pinned = "no"', 13, "pinned: 'no' is not true or false"),
-        ("pinned = false", "pined = false", 13, "pined: a study has no such key; known are name"),
+        (
+            "pinned = false",
+            "pined = false",
+            13,
+            "pined: a study has no such key; did you mean pinned?",
+        ),
         ("area_um2 = 5e8", "area_um2 = -1", 16, "area_um2: -1 is not a number, above 0 and"),
         ("area_um2 = 5e8", "area_um2 = nan", 16, "area_um2: nan is not a number, above 0 and"),
         ("area_um2 = 5e8", f"area_um2 = {10**400}", 16, "an integer of more than 64 bits"),
         ("area_um2 = 5e8", 'area_um2 = "5e8"', 16, "area_um2: '5e8' is not a number"),
-        ("area_um2 = 5e8", "area = 5e8", 16, "area: constraints has no such key; known are area_"),
+        (
+            "area_um2 = 5e8",
+            "area = 5e8",
+            16,
+            "area: constraints has no such key; did you mean area_um2?",
+        ),
         ("registers = true", "registers = 1", 17, "registers: 1 is not true or false"),
         ("[128, 256]", "[100]", 20, "vector_lanes: vector_lanes 100: it must be one of 8, 16"),
         ("[128, 256]", "[]", 20, "vector_lanes: vector_lanes: the list is empty"),
@@ -213,7 +228,7 @@ def test_any_study_comes_back_as_it_was_written(study: Specification) -> None:
         ("heads = 8", "heads = 8.5", 28, "heads: 8.5 is not an integer from 1"),
         ("heads = 8", "", 23, "own: it lacks heads"),
         ("[transformers.own]", "[transformers.BERT]", 23, "BERT: this is a transformer of the"),
-        ("heads = 8", "hats = 8", 28, "hats: transformer own has no such key; known are batch"),
+        ("heads = 8", "hats = 8", 28, "hats: transformer own has no such key; did you mean heads?"),
         ("[space]", "[[space]]", 19, "space: [{'vector_lanes'"),
     ],
 )

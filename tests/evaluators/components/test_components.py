@@ -23,8 +23,8 @@ MIB = 2**20
     ],
 )
 def test_functional_units(unit: str, energy_pj: float, area_um2: float) -> None:
-    assert arithmetic.energy_pj(unit) == energy_pj
-    assert arithmetic.UNITS[unit].area_um2 == pytest.approx(area_um2, rel=1e-14)
+    assert arithmetic.units(16)[unit].energy_pj == energy_pj
+    assert arithmetic.units(16)[unit].area_um2 == pytest.approx(area_um2, rel=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,12 @@ def test_register_files_of_their_real_size(depth: int, read_pj: float, write_pj:
     file = register_file(depth, scaled=True)
     assert file.read_pj == pytest.approx(read_pj, abs=5e-7)
     assert file.write_pj == pytest.approx(write_pj, abs=5e-7)
+
+
+def test_a_register_file_alone_is_one_of_a_column_to_the_last_bit() -> None:
+    column = register_file(np.arange(1, 100), scaled=True)
+    for depth in range(1, 100):
+        assert register_file(depth, scaled=True).read_pj == column.read_pj[depth - 1]
 
 
 def test_area_of_a_register_file_of_its_real_size() -> None:

@@ -17,13 +17,13 @@ import pytest
 
 from dse.commands.cli import main
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
-from evaluators.analytical.configurations import CONFIGURATIONS
-from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.components import address, cacti, sram
 from evaluators.design import Designs
+from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations
 from evaluators.workload import TRANSFORMERS, Workload
+from search_spaces.domains import PAPERS as CONFIGURATIONS
 from studies import toml
 from studies.toml_text import to_toml
 
@@ -143,7 +143,10 @@ def test_the_command_tells_infeasible_from_failed(
     code, said = run(HOPELESS, "--sram", "cacti")
     assert (code, "no organization found" in said) == (1, True)
     code, said = run(KNOWN, "--sram", "guess")
-    assert (code, said) == (2, "dse evaluate: sram 'guess' is unknown; write table or cacti\n")
+    assert (code, said) == (
+        2,
+        "dse evaluate: sram 'guess' is unknown; write 'exact', 'next larger' or 'cacti'\n",
+    )
 
 
 def test_a_table_has_a_column_for_it_and_round_trips(
@@ -156,7 +159,7 @@ def test_a_table_has_a_column_for_it_and_round_trips(
     assert main(["evaluate", "--designs", str(designs), "--out", str(results)]) == 0
     table = pd.read_csv(results)
     assert table["feasible"].tolist() == [False, True]
-    assert table["sram"].tolist() == ["table", "cacti"]
+    assert table["sram"].tolist() == ["exact", "cacti"]
     assert main(["evaluate", "--designs", str(results), "--out", str(again)]) == 0
     pd.testing.assert_frame_equal(pd.read_csv(again), table)
 
@@ -182,13 +185,13 @@ def test_a_study_asks_for_it_and_is_another_study_then(
     query_tiles = [0, 1, 2]
     """
     plain, live = (toml.parse(text.format(sram=each), "x") for each in ("", 'sram = "cacti"'))
-    assert plain.accounting == CORRECTED
+    assert plain.accounting == replace(CORRECTED, sram="next larger")
     assert live.accounting == replace(CORRECTED, sram="cacti")
     assert plain.enforce_registers
     assert live.enforce_registers
     assert plain.digest() != live.digest()
     assert toml.parse(to_toml(live, {}), "x") == live
-    with pytest.raises(InputError, match="sram: 'guess' is unknown; known are table, cacti"):
+    with pytest.raises(InputError, match="sram: sram 'guess' is unknown; write 'exact', "):
         toml.parse(text.format(sram='sram = "guess"'), "x")
     file = tmp_path / "study.toml"
     file.write_text(text.format(sram='sram = "cacti"'))

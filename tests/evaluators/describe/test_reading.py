@@ -61,6 +61,7 @@ def test_a_base_that_builds_on_itself_is_refused(tmp_path: Path) -> None:
         ('name = "x"\nbase = "binding"\nmachine = "nobody"\n', "unknown machine 'nobody'"),
         ('name = "x"\nbase = 7\n', "7 is not the name or the file"),
         ('name = "x"\nbase = "binding"\nmapping = 7\n', r"7 is not tables \[\[mapping\]\]"),
+        ('name = "x"\nbase = "binding"\n[cascade]\nalong = "M0"\n', "cascade.einsums is missing"),
         ('name = "x"\nbase = "binding"\n[parameters]\nq = 7\n', "7 is not a table"),
         ('name = "x"\nbase = "binding"\n[parameters]\nq = {}\n', "neither a default nor a rule"),
         (
@@ -70,6 +71,18 @@ def test_a_base_that_builds_on_itself_is_refused(tmp_path: Path) -> None:
         (
             'name = "x"\nbase = "binding"\n[parameters]\nq = { default = 1, domain = "1 to 3" }\n',
             "is no domain",
+        ),
+        (
+            'name = "x"\nbase = "binding"\n[parameters]\nbuffer_bytes = { default = "16 MHz" }\n',
+            r"line 4: default: '16 MHz' is not understood; write a size",
+        ),
+        (
+            'name = "x"\nbase = "binding"\n[parameters]\nbuffer_bytes = { default = "0.3 KiB" }\n',
+            r"is 307.2; give a whole number",
+        ),
+        (
+            'name = "x"\nbase = "binding"\n[parameters]\nq = { default = -1 }\n',
+            r"-1 is no number from 0",
         ),
         ("a." * 20000 + "a = 1\n", "no TOML|no such key|more than"),
         ("name = '''" + "x" * 300_000 + "'''", "262144 at most"),
@@ -92,3 +105,26 @@ def test_a_pipe_is_no_accelerator(tmp_path: Path) -> None:
 def test_machines_name_their_source() -> None:
     for name in shipped(ACCELERATORS.with_name("machines")):
         assert machine(name).source
+
+
+def test_sizes_are_written_as_people_write_them(tmp_path: Path) -> None:
+    file = tmp_path / "chip.toml"
+    file.write_text(
+        """
+name = "chip"
+base = "fusemax"
+[parameters]
+buffer_bytes     = { default = "40 MiB", domain = "64 KiB * 2^0..2, 96 KiB * 2^0..1" }
+dram_bytes_per_s = { default = "1555 GB/s", real = true, domain = ["50 GiB/s", "1.5 TB/s"] }
+clock_hz         = { default = "1.41 GHz", real = true }
+array_rows       = { default = 32, domain = [32, "1K"] }
+""",
+        encoding="utf-8",
+    )
+    given = machine(str(file)).parameters
+    assert given["buffer_bytes"].default == 41943040
+    assert given["buffer_bytes"].domain.values == (65536, 98304, 131072, 196608, 262144)
+    assert given["dram_bytes_per_s"].default == 1.555e12
+    assert given["dram_bytes_per_s"].domain.values == (53687091200.0, 1.5e12)
+    assert isinstance(given["clock_hz"].default, float)
+    assert given["array_rows"].domain.values == (32, 1024)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from evaluators.accounting import PUBLISHED
-from evaluators.analytical.configurations import CONFIGURATIONS, Configuration
 from evaluators.design import Designs
+from evaluators.engine.evaluator import nests_of
+from evaluators.engine.nests import Nests
 from evaluators.protocol import evaluator
 from evaluators.timeloop import inputs, programs
 from evaluators.timeloop.cache import Cache
@@ -17,6 +18,7 @@ from evaluators.timeloop.evaluator import INPUT, STATISTICS, TABLES
 from evaluators.timeloop.inputs import Request
 from evaluators.timeloop.stats import Statistics, parse
 from evaluators.workload import TRANSFORMERS, Workload
+from search_spaces.domains import PAPERS as CONFIGURATIONS
 from studies.paper import paper_design
 
 WORKLOAD = Workload(TRANSFORMERS["BERT"], 1024)
@@ -43,8 +45,9 @@ class Replay(Cache):
 class Point:
     """One recorded point: its runs, and the design and loop nests that we take it for."""
 
-    config: Configuration
+    name: str
     design: Designs
+    nests: Nests
     requests: list[Request]
     replay: Replay
 
@@ -62,9 +65,9 @@ def point(name: str, runs) -> Point:
     """Take a configuration's recorded point; the requests are those that its engine makes."""
     paper = paper_design(name, WORKLOAD)
     design = evaluator("analytical").evaluate(name, WORKLOAD, paper, PUBLISHED).designs
-    requests = inputs.requests(CONFIGURATIONS[name], WORKLOAD, design, PUBLISHED)
+    nests = nests_of(name, WORKLOAD, design, PUBLISHED)
     own = [run for run in runs if run.configuration == name]
-    return Point(CONFIGURATIONS[name], design, requests, Replay(own))
+    return Point(name, design, nests, inputs.requests(nests), Replay(own))
 
 
 @pytest.fixture(autouse=True)

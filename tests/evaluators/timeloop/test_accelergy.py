@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from evaluators.accounting import PUBLISHED
-from evaluators.analytical.architecture import storage
+from evaluators.engine.costs import prices
 from evaluators.errors import EvaluationError
 from evaluators.timeloop import accelergy, audit
 
@@ -19,30 +18,22 @@ def recorded_tables(point):
 
 
 def test_accelergys_tables_are_our_components(recorded):
-    theirs = accelergy.components(
-        recorded.config, recorded.design, PUBLISHED, recorded_tables(recorded)
-    )
-    ours = audit.prices(storage(recorded.design, scaled_registers=False))
+    theirs = accelergy.components(recorded.nests, recorded_tables(recorded))
+    ours = audit.prices(prices(recorded.nests))
     found = audit.prices(theirs)
     assert found == pytest.approx({name: ours[name] for name in found}, rel=1e-14)
-    assert {*recorded.config.architecture.pe_units, *recorded.config.architecture.lane_units} <= (
-        theirs.units.keys()
-    )
+    arrays = recorded.nests.accelerator.machine.arrays
+    assert theirs.registers.keys() == arrays.keys()
+    assert theirs.units.keys() >= {unit for array in arrays.values() for unit in array.units}
 
 
 def test_only_rounded_energies_are_the_published_ones(recorded):
     rounded, exact = (
-        accelergy.components(
-            recorded.config,
-            recorded.design,
-            PUBLISHED,
-            recorded_tables(recorded),
-            rounded=each,
-        )
+        accelergy.components(recorded.nests, recorded_tables(recorded), rounded=each)
         for each in (True, False)
     )
-    assert rounded.buffer.read_pj == np.round(exact.buffer.read_pj, 6)
-    assert exact.lane.read_pj != rounded.lane.read_pj
+    assert rounded.buffers["L3"].read_pj == np.round(exact.buffers["L3"].read_pj, 6)
+    assert exact.registers["vector"].read_pj != rounded.registers["vector"].read_pj
 
 
 @pytest.mark.parametrize("text", ["", "ERT: 1", "[", "ERT: {tables: [{name: x}]}"])
@@ -60,7 +51,7 @@ def test_a_component_that_the_tables_lack_is_named():
 
 
 def test_corrected_register_files_ask_for_the_share_that_accelergy_reads(recorded):
-    chip = accelergy.lanes_chip(recorded.config, recorded.design)
+    chip = accelergy.chips(recorded.nests)["vector"]
     published, corrected = (
         str(accelergy.accelergy_input(chip, scaled_registers=scaled)) for scaled in (False, True)
     )

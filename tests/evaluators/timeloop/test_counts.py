@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from evaluators.accounting import CORRECTED, PUBLISHED
-from evaluators.analytical.architecture import storage
-from evaluators.analytical.configurations import CONFIGURATIONS
-from evaluators.analytical.engine import AnalyticalEvaluator
 from evaluators.engine.columns import Factors
+from evaluators.engine.evaluator import AnalyticalEvaluator, Batch
 from evaluators.engine.loopnest import LoopNest
 from evaluators.errors import EvaluationError
 from evaluators.protocol import METRICS
@@ -15,6 +13,7 @@ from evaluators.timeloop.counts import TimeloopCounts
 from evaluators.timeloop.evaluator import TimeloopEvaluator
 from evaluators.timeloop.stats import Statistics, StatisticsError, parse
 from evaluators.workload import TRANSFORMERS, Workload
+from search_spaces.domains import PAPERS as CONFIGURATIONS
 from studies.paper import paper_design
 
 WORKLOAD = Workload(TRANSFORMERS["BERT"], 1024)
@@ -34,7 +33,7 @@ def test_every_count_is_our_engines(recorded):
 
 
 def test_the_replay_gives_every_metric_of_the_analytical_evaluator(recorded, useless_programs):
-    arguments = (recorded.config.name, WORKLOAD, recorded.design, PUBLISHED)
+    arguments = (recorded.name, WORKLOAD, recorded.design, PUBLISHED)
     ours = AnalyticalEvaluator().evaluate(*arguments, breakdown=True)
     theirs = TimeloopEvaluator(recorded.replay).evaluate(*arguments, breakdown=True).whole()
     for name in METRICS:
@@ -61,18 +60,18 @@ def test_what_overflowed_in_timeloop_is_put_right_where_the_correction_asks_for_
     workload = Workload(TRANSFORMERS["XLM"], 2**20)
     overflows = 0
 
-    def sources(config, workload, design, accounting):
-        def count(mapping, factors, *, wrapped):
-            nonlocal overflows
-            exact, lossy = (LoopNest(mapping, factors, wrapped=each) for each in (False, True))
-            overflows += printed(exact) != printed(lossy)
-            return TimeloopCounts(mapping, printed(lossy), None if wrapped else exact)
+    def count(run):
+        nonlocal overflows
+        mapping = run.streamed.mapping
+        exact, lossy = (LoopNest(mapping, run.factors, wrapped=each) for each in (False, True))
+        overflows += printed(exact) != printed(lossy)
+        return TimeloopCounts(mapping, printed(lossy), exact)
 
-        return design, count, storage(design, scaled_registers=True)
-
-    arguments = (name, workload, paper_design(name, workload), CORRECTED)
+    arguments = (name, workload, paper_design(name, workload, CORRECTED), CORRECTED)
     ours = AnalyticalEvaluator().evaluate(*arguments)
-    theirs = AnalyticalEvaluator(sources, chunk=1).evaluate(*arguments)
+    theirs = AnalyticalEvaluator(lambda nests: Batch(nests.recounted(count)), chunk=1).evaluate(
+        *arguments
+    )
     for metric in METRICS:
         np.testing.assert_array_equal(theirs.metrics[metric], ours.metrics[metric])
     assert overflows or name.startswith("linear")

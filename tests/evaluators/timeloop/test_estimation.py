@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from evaluators.accounting import CORRECTED, PUBLISHED
-from evaluators.analytical.architecture import storage
-from evaluators.analytical.configurations import CONFIGURATIONS
-from evaluators.analytical.engine import AnalyticalEvaluator
-from evaluators.engine.loopnest import LoopNest
+from evaluators.engine.costs import prices
+from evaluators.engine.evaluator import nests_of
 from evaluators.errors import EvaluationError
 from evaluators.protocol import evaluator
 from evaluators.timeloop import audit, estimation
@@ -21,41 +19,31 @@ from studies.paper import paper_design
 BERT_1K = Workload(TRANSFORMERS["BERT"], 1024)
 
 
-def counts_of(config, design):
-    parts = storage(design, scaled_registers=False)
-
-    def price(prices):
-        engine = AnalyticalEvaluator(lambda *_: (design, LoopNest, prices))
-        return engine.evaluate(config.name, BERT_1K, design, PUBLISHED, breakdown=True)
-
-    return estimation.action_counts(parts, price)
-
-
 OF_BINDING = {
-    "2d": {
-        "DRAM": {"read": 37748736 + 12582912},  # reads and writes cost the same: added up
-        "global_buffer": {"read": 3369984, "write": 1400832},
-        "reg_file": {"read": 4558848, "write": 4571136},
-        "mac": {"compute": 107911053312},
-        "max": {"compute": 805306368},
-        "add": {"compute": 1610612736},
-    },
+    "DRAM": {"read": 37748736 + 12582912},  # reads and writes cost the same: added up
+    "L3": {"read": 3369984, "write": 1400832},
+    "reg_file": {"read": 4558848, "write": 4571136},
+    "mac": {"compute": 107911053312},
+    "max": {"compute": 805306368},
+    "add": {"compute": 1610612736},
 }
-"""The action counts for BERT at 1K tokens that the artifact hands to Accelergy."""
+"""The action counts of the 2D array's chip for BERT at 1K tokens that the artifact hands to
+Accelergy."""
 
 
 def test_the_action_counts_are_the_artifacts():
     design = evaluator("analytical").evaluate(
         "binding", BERT_1K, paper_design("binding", BERT_1K), PUBLISHED
     )
-    ours = estimation.busy(counts_of(CONFIGURATIONS["binding"], design.designs)["2d"])
-    assert ours.keys() == OF_BINDING["2d"].keys()
+    nests = nests_of("binding", BERT_1K, design.designs, PUBLISHED)
+    ours = estimation.busy(estimation.action_counts(nests, prices(nests))["pe"])
+    assert ours.keys() == OF_BINDING.keys()
     for component, actions in ours.items():
-        assert actions == pytest.approx(OF_BINDING["2d"][component], rel=1e-14)
+        assert actions == pytest.approx(OF_BINDING[component], rel=1e-14)
 
 
 def test_accelergy_estimated_the_published_energy(recorded, useless_programs):
-    arguments = (recorded.config.name, BERT_1K, recorded.design, PUBLISHED)
+    arguments = (recorded.name, BERT_1K, recorded.design, PUBLISHED)
     audited = TimeloopEvaluator(recorded.replay, audits=True).evaluate(*arguments).whole()
     estimate, exact, published = (
         float(audited.metrics[name][0])
@@ -74,7 +62,7 @@ def test_what_is_no_estimate_is_named(text):
 @pytest.mark.parametrize("name", ["unfused", "cascade", "linear_fusemax"])
 def test_accelergy_estimates_the_energy_of_the_accounting(tools, cache, name):
     for accounting in (PUBLISHED, CORRECTED):
-        arguments = (name, BERT_1K, paper_design(name, BERT_1K), accounting)
+        arguments = (name, BERT_1K, paper_design(name, BERT_1K, accounting), accounting)
         audited = TimeloopEvaluator(cache, audits=True).evaluate(*arguments).whole()
         estimate, exact = (
             float(audited.metrics[each][0]) for each in (audit.ESTIMATED_PJ, audit.EXACT_PJ)
@@ -92,6 +80,6 @@ def test_an_estimate_that_fails_fails_its_design(recorded, useless_programs):
             return super().get(version, inputs, make)
 
     timeloop = TimeloopEvaluator(Broken(recorded.replay.recorded), audits=True)
-    result = timeloop.evaluate(recorded.config.name, BERT_1K, recorded.design, PUBLISHED)
+    result = timeloop.evaluate(recorded.name, BERT_1K, recorded.design, PUBLISHED)
     assert {row: str(error) for row, error in result.failures.items()} == {0: "no estimate today"}
     assert all(np.isnan(column[0]) for column in result.metrics.values())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evaluators.accounting import CORRECTED, PUBLISHED
-from evaluators.analytical.configurations import CONFIGURATIONS
+from evaluators.describe.catalogue import described
 from evaluators.design import Designs
 from evaluators.protocol import EINSUM_METRICS, METRICS, Runs, evaluator
 from evaluators.timeloop.cache import Cache
@@ -12,6 +12,7 @@ from evaluators.timeloop.evaluator import TimeloopEvaluator
 from evaluators.timeloop.programs import TimeloopMissing
 from evaluators.timeloop.run import TimeloopFailure
 from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from search_spaces.domains import PAPERS as CONFIGURATIONS
 from studies.paper import paper_design
 
 ANALYTICAL = evaluator("analytical")
@@ -32,7 +33,7 @@ def agree(theirs, ours):
 @pytest.mark.parametrize("accounting", [PUBLISHED, CORRECTED], ids=lambda each: each.name)
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_the_papers_design_has_the_analytical_metrics(tools, cache, name, accounting):
-    arguments = (name, BERT_1K, paper_design(name, BERT_1K), accounting)
+    arguments = (name, BERT_1K, paper_design(name, BERT_1K, accounting), accounting)
     ours = ANALYTICAL.evaluate(*arguments, breakdown=True)
     agree(TimeloopEvaluator(cache).evaluate(*arguments, breakdown=True), ours)
     again = TimeloopEvaluator(Cache(cache.folder))
@@ -40,7 +41,7 @@ def test_the_papers_design_has_the_analytical_metrics(tools, cache, name, accoun
     assert again.cache.runs.made == 0
 
 
-@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize("name", [*CONFIGURATIONS, "tensor_core", "one_array"])
 def test_any_design_has_the_analytical_metrics(tools, cache, name):
     designs = Designs.of(
         array_rows=[64, 128, 24],
@@ -50,10 +51,27 @@ def test_any_design_has_the_analytical_metrics(tools, cache, name):
         pe_registers=[1, 3, 5],
         lane_registers=[1, 7, 9],
     )
+    designs = designs.only(described(name).all_parameters)
     arguments = (name, SMALL, designs, PUBLISHED)
     ours = ANALYTICAL.evaluate(*arguments)
     assert ours.feasible.tolist() == [True, True, False]
     agree(TimeloopEvaluator(cache).evaluate(*arguments), ours)
+
+
+def test_words_of_any_width_have_the_analytical_metrics(tools, cache):
+    designs = Designs.of(
+        array_rows=64,
+        array_cols=128,
+        vector_lanes=32,
+        buffer_bytes=2**20,
+        word_bits=[8, 32],
+    )
+    arguments = ("binding", SMALL, designs, PUBLISHED)
+    ours = ANALYTICAL.evaluate(*arguments)
+    assert ours.feasible.all()
+    theirs = TimeloopEvaluator(cache).evaluate(*arguments)
+    for name in METRICS:
+        np.testing.assert_array_equal(theirs.metrics[name], ours.metrics[name])
 
 
 def test_without_the_programs_one_sentence_says_where_they_are(monkeypatch, tmp_path):
@@ -72,11 +90,11 @@ def test_a_run_that_fails_is_the_evaluations_failure(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     failing = TimeloopEvaluator(Cache(tmp_path / "cache"))
     design = paper_design("binding", BERT_1K)
-    tight = design.with_columns(buffer_bytes=np.array([2**16]))
+    tight = design.with_columns({"buffer_bytes": np.array([2**16])})
     both = Designs.of(
         **{
-            name: np.concatenate([tight.columns()[name], column])
-            for name, column in design.columns().items()
+            name: np.concatenate([tight.columns[name], column])
+            for name, column in design.columns.items()
         }
     )
     result = failing.evaluate("binding", BERT_1K, both, PUBLISHED)
@@ -96,7 +114,7 @@ def test_a_design_that_does_not_fit_is_infeasible_without_a_run(monkeypatch, tmp
         file.write_text("#!/bin/sh\nexit 1\n", encoding="ascii")
         file.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    tight = paper_design("binding", BERT_1K).with_columns(buffer_bytes=np.array([2**16]))
+    tight = paper_design("binding", BERT_1K).with_columns({"buffer_bytes": np.array([2**16])})
     timeloop = TimeloopEvaluator(Cache(tmp_path / "cache"))
     result = timeloop.evaluate("binding", BERT_1K, tight, PUBLISHED)
     assert not result.feasible[0]

@@ -6,17 +6,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evaluators.accounting import PUBLISHED
-from evaluators.analytical.configurations import CONFIGURATIONS
-from evaluators.analytical.engine import AnalyticalEvaluator
-from evaluators.analytical.flat import BINDING
+from evaluators.describe.catalogue import described
 from evaluators.design import Designs
+from evaluators.engine.evaluator import AnalyticalEvaluator, nests_of
 from evaluators.timeloop import chip as chips
 from evaluators.timeloop import inputs
 from evaluators.timeloop.evaluator import TimeloopEvaluator
 from evaluators.workload import TRANSFORMERS, Workload
+from search_spaces.domains import PAPERS as CONFIGURATIONS
 
 READABLE = 2**31
-ALL_KEPT = {name: 1 for name in BINDING if name.startswith("keeps")}
+ALL_KEPT = dict.fromkeys(described("flat").keeps.values(), 1)
 
 
 def flat(seq_len: int, side: int, **binding: int) -> tuple[Workload, Designs]:
@@ -27,16 +27,15 @@ def flat(seq_len: int, side: int, **binding: int) -> tuple[Workload, Designs]:
         array_cols=side,
         vector_lanes=side,
         buffer_bytes=2**20,
-        binding=chosen | binding,
+        **(chosen | binding),
     )
     return Workload(TRANSFORMERS["BERT"], seq_len), design
 
 
 def printed(name: str, workload: Workload, design: Designs) -> list[tuple[inputs.Request, dict]]:
-    config = CONFIGURATIONS[name]
     results = AnalyticalEvaluator().evaluate(name, workload, design, PUBLISHED)
     assert results.feasible.all()
-    asked = inputs.requests(config, workload, results.designs, PUBLISHED)
+    asked = inputs.requests(nests_of(name, workload, results.designs, PUBLISHED))
     return [(each, chips.architecture(each.chip)["subtree"][0]["local"]) for each in asked]
 
 

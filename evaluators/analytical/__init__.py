@@ -1,1 +1,0 @@
-"""The analytical engine: Timeloop's dense loop-nest analysis on columns of designs."""
