@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from evaluators.components import dram, sram
-from evaluators.components.arithmetic import CHARGED
+from evaluators.components.arithmetic import charged
 from evaluators.components.register_file import register_file
 from evaluators.errors import InputError
 
@@ -20,6 +20,8 @@ ROWS, COLUMNS, SIDE = "rows", "columns", "lanes"
 SIDES = {PE: (ROWS, COLUMNS), LANES: (SIDE,)}
 
 WORD_BYTES = 2
+_WORD_BITS = 8 * WORD_BYTES
+_UNITS = charged(_WORD_BITS)
 _EXP_MACS = 6
 
 
@@ -43,7 +45,6 @@ class Resources:
         pe_registers, lane_registers: words of a PE's and of a lane's register file.
         exp_cycles: of the exponential unit in a lane; None: lanes compute exponentials with macs,
             as PEs do.
-        streams: whether PEs and lanes may read from DRAM past the buffer.
 
     """
 
@@ -56,7 +57,6 @@ class Resources:
     pe_registers: int = 12
     lane_registers: int = 32
     exp_cycles: int | None = None
-    streams: bool = True
 
     def side(self, name: str) -> int:
         """Return the PEs or lanes along a side."""
@@ -79,7 +79,7 @@ class Resources:
             name, each = {"multiply-add": ("mac", 1), "exp": ("mac", _EXP_MACS)}.get(
                 operation, (operation, 1)
             )
-            if name not in CHARGED:
+            if name not in _UNITS:
                 raise InputError(f"no array computes '{operation}'")
             units[name] = units.get(name, 0) + each * count
             cycles += each * count
@@ -91,18 +91,18 @@ class Resources:
     def prices(self) -> Prices:
         """What an access and an operation cost."""
         row_words = max(self.rows, self.columns)
-        depth, width = self.buffer_bytes // (WORD_BYTES * row_words), 8 * WORD_BYTES * row_words
+        depth, width = self.buffer_bytes // (WORD_BYTES * row_words), _WORD_BITS * row_words
         buffer = sram.sram(depth, width)
         if not float(buffer.area_um2) > 0:
             raise InputError(sram.missing(depth, width))
         files = {array: register_file(self.registers(array), scaled=True) for array in (PE, LANES)}
         return Prices(
-            dram.ENERGY_PJ / dram.ACCESS_WORDS,
+            dram.ENERGY_PJ * _WORD_BITS / dram.ACCESS_BITS,
             float(buffer.read_pj) / row_words,
             float(buffer.write_pj) / row_words,
             {array: float(files[array].read_pj) for array in files},
             {array: float(files[array].write_pj) for array in files},
-            {name: unit.energy_pj for name, unit in CHARGED.items()},
+            {name: unit.energy_pj for name, unit in _UNITS.items()},
         )
 
 
