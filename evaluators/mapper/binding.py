@@ -24,11 +24,21 @@ from evaluators.mapper.uses import BUFFER, EDGE, LAST, OFF_CHIP
 
 @dataclass(frozen=True)
 class Step:
-    """How one Einsum runs: its placement, and the levels that keep each of its tensors."""
+    """How one Einsum runs.
+
+    Attributes:
+        einsum: its name.
+        placement: where.
+        keep: tensor -> the levels that keep it.
+        registers: words of a register file of its array that are taken while it runs; None where
+            nobody counted them.
+
+    """
 
     einsum: str
     placement: Placement
     keep: Mapping[str, str]
+    registers: int | None = None
 
 
 @dataclass(frozen=True)
@@ -92,13 +102,19 @@ def evaluate(
     binding: Binding, structure: Structure, resources: Resources, extents: Mapping[str, int]
 ) -> Costs:
     """Return what a binding costs, counted by the engine."""
-    known = dict(extents)
-    if structure.cascade.along:
-        known |= {structure.cascade.along: extents["M"] // binding.chunk, "M0": binding.chunk}
+    known = chunked(binding, structure, extents)
     total = Costs(0.0, 0.0, 0, 0.0, 0.0, 0)
     for group in binding.groups:
         total = total + _group(group, structure, resources, known)
     return total
+
+
+def chunked(binding: Binding, structure: Structure, extents: Mapping[str, int]) -> dict[str, int]:
+    """Return the extents with those of the chunks, where the cascade has them."""
+    known = dict(extents)
+    if structure.cascade.along:
+        known |= {structure.cascade.along: extents["M"] // binding.chunk, "M0": binding.chunk}
+    return known
 
 
 def _group(
@@ -109,7 +125,7 @@ def _group(
     tiles: dict[str, int] = {}
     for place, step in zip(bound.group, bound.steps, strict=True):
         einsum = structure.einsums[place]
-        nest, values = _nest(einsum, step, bound, structure, resources, extents)
+        nest, values = loop_nest(einsum, step, bound, structure, resources, extents)
         counts = LoopNest(nest, Factors(values), wrapped=False)
         work = resources.work(structure.operations(place), step.placement.array)
         assert work is not None
@@ -163,7 +179,7 @@ def _use(
     return words, energy + counts.instances * (own + written * prices.register_write[array])
 
 
-def _nest(
+def loop_nest(
     einsum: Einsum,
     step: Step,
     bound: BoundGroup,
@@ -171,7 +187,10 @@ def _nest(
     resources: Resources,
     extents: Mapping[str, int],
 ) -> tuple[Nest, dict[str, int]]:
-    """Return the whole loop nest of an Einsum, and its trip counts."""
+    """Return the whole loop nest of an Einsum, and its trip counts: of rank R, R0 are spatial.
+
+    The extents are those of `chunked`.
+    """
     values: dict[str, int] = {}
     outside = []
     shared = [(rank, f"{rank}3", extents[rank]) for rank in structure.batch]

@@ -114,10 +114,14 @@ class Costs:
         """Tell for every configuration whether registers hold a load."""
         known = self._loads.get((array, load))
         if known is None:
-            words = sum(np.maximum(self._product(a), self._product(b)) for a, b in load)
-            known = np.asarray(words <= self._resources.registers(array))
+            known = self.register_words(load) <= self._resources.registers(array)
             self._loads[array, load] = known
         return known
+
+    def register_words(self, load: Load) -> Integers:
+        """Return the words of a register file that a load takes under every configuration."""
+        words = [np.maximum(self._product(a), self._product(b)) for a, b in load]
+        return np.asarray(np.sum(words, axis=0))
 
     def _tile(self, tensor: str, place: int) -> Integers:
         """Return the words of a tensor's tile; a state's is kept for every query tile inside."""

@@ -88,7 +88,7 @@ class Programme:
     ) -> None:
         self.uses, self.group, self.rows = bounds.uses, group, rows
         shared: Shared = self.uses.shared
-        self._costs = Costs(self.uses, rows, roomy=bounds.holds[kind]["roomy",])
+        self.costs = Costs(self.uses, rows, roomy=bounds.holds[kind]["roomy",])
         self.moves = Moves(
             shared.structure,
             group,
@@ -96,7 +96,7 @@ class Programme:
             bounds.holds[kind],
             {place: bounds.placements(place, kind) for place in group},
             freedom,
-            self._costs.fits,
+            self.costs.fits,
         )
         self._resources: Resources = shared.resources
         self._outlook = Outlook(bounds, self.moves, kind, rows)
@@ -158,7 +158,7 @@ class Programme:
         self.kinds.append(moves)
         if not moves or not len(labels):
             return labels.take(slice(0, 0))
-        cost = self._costs.of(place, moves)
+        cost = self.costs.of(place, moves)
         after = np.array([self._number(move.after) for move in moves])
 
         counts = spans[labels.state, 1]

@@ -323,7 +323,12 @@ class Search:
             int(shared.keys[part.row]),
             int(shared.inner[part.row]),
             tuple(
-                Step(self.structure.einsums[place].name, move.placement, dict(move.keep))
+                Step(
+                    self.structure.einsums[place].name,
+                    move.placement,
+                    dict(move.keep),
+                    int(programme.costs.register_words(move.load)[0]),
+                )
                 for place, move in zip(part.group, moves, strict=True)
             ),
         )
