@@ -444,16 +444,16 @@ def _map(commands: argparse._SubParsersAction[_Parser], arguments: Sequence[str]
     parser = _command(
         commands,
         "map",
-        "search all bindings of attention on a machine for the proven best; long sequences and "
-        "large machines take tens of seconds, chunks of all sizes or --front minutes",
+        "search all bindings of attention on a machine for the proven best; sequences that are "
+        "long for the arrays take tens of seconds, --chunks all and --front longer",
         "dse map --cascade 2-pass --seq-len 1K --array-rows 64 --array-cols 64",
     )
     parser.add_argument(
         "--cascade",
-        default="1-pass,2-pass,3-pass",
+        default="all",
         metavar="NAME,...",
-        help="passes over the keys, or FILE.toml; the best of them is found "
-        "(default: 1-pass,2-pass,3-pass)",
+        help="1-pass, 2-pass, 3-pass over the keys, or FILE.toml; the best of those given is found "
+        "(default: all)",
     )
     parser.add_argument("--model", metavar="NAME", help="BERT, TrXL, T5 or XLM (default: BERT)")
     parser.add_argument(

@@ -19,7 +19,7 @@ from evaluators.engine.rules import one_chip
 from evaluators.errors import InputError, shown
 from evaluators.foreign import integer
 from evaluators.mapper.binding import evaluate
-from evaluators.mapper.cascades import structure
+from evaluators.mapper.cascades import NAMES, structure
 from evaluators.mapper.resources import Resources
 from evaluators.mapper.search import Found, Limits, Point, search
 from evaluators.mapper.structure import Structure
@@ -119,14 +119,18 @@ def _sizes(given: Mapping[str, str], setting: Setting) -> dict[str, Any]:
 
 
 def _queries(text: str) -> int:
-    queries = parse_seq_len(text)
+    try:
+        queries = parse_seq_len(text)
+    except InputError as error:
+        raise InputError(f"queries: {error}") from None
     if not 1 <= queries <= LONGEST:
         raise InputError(f"queries {shown(text)}: give 1 to 2^31 - 1")
     return queries
 
 
 def _cascades(text: str, extents: Mapping[str, int]) -> dict[str, Structure]:
-    cascades = {name: structure(name) for name in (each.strip() for each in text.split(","))}
+    names = NAMES if text == "all" else tuple(each.strip() for each in text.split(","))
+    cascades = {name: structure(name) for name in names}
     for name, each in cascades.items():
         along = {each.cascade.along, "M0"} if each.cascade.along else set()
         unknown = sorted(set(each.cascade.ranks) - set(extents) - along)

@@ -52,8 +52,8 @@ def _optimum(mapped: Mapped, found: list[GroupRun]) -> list[str]:
         f"{_bound(memory_s, costs.latency_s)}",
         f"  energy    {costs.energy_pj * 1e-12:.6g} J",
         f"  buffer    {costs.buffer_words:,} of {words:,} words",
-        f"  registers {_registers(found, '2d')} of {machine.pe_registers} words a PE, "
-        f"{_registers(found, '1d')} of {machine.lane_registers} a lane",
+        f"  registers {_reserved(found, '2d')} of {machine.pe_registers} words of a PE reserved, "
+        f"{_reserved(found, '1d')} of {machine.lane_registers} of a lane",
     ]
 
 
@@ -61,9 +61,9 @@ def _bound(busy_s: float, latency_s: float) -> str:
     return ", all the time" if busy_s > _SATURATED * latency_s else ""
 
 
-def _registers(found: list[GroupRun], array: str) -> int:
+def _reserved(found: list[GroupRun], array: str) -> int:
     runs = [run for group in found for run in group.einsums if run.array == array]
-    return max((run.registers or 0 for run in runs), default=0)
+    return max((run.reserved_words or 0 for run in runs), default=0)
 
 
 def _group(number: int, group: GroupRun) -> str:

@@ -58,7 +58,8 @@ class EinsumRun:
         sides: side of the array -> the rank on it and how many PEs or lanes that takes.
         loops: loops below the buffer, outermost first, with their steps.
         keep: tensor -> the levels that keep it, by `LEVELS`; none: registers alone.
-        registers: words taken in each register file of its array.
+        reserved_words: words held in each register file of its array, for all that later Einsums
+            may take; fewer may do.
 
     """
 
@@ -67,7 +68,7 @@ class EinsumRun:
     sides: Mapping[str, tuple[str, int]]
     loops: Mapping[str, int]
     keep: Mapping[str, tuple[str, ...]]
-    registers: int | None
+    reserved_words: int | None
 
 
 @dataclass(frozen=True)
@@ -141,5 +142,5 @@ def _einsum(
             name: tuple(called for code, called in LEVELS.items() if code in levels)
             for name, levels in step.keep.items()
         },
-        step.registers,
+        step.reserved,
     )

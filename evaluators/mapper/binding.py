@@ -30,15 +30,15 @@ class Step:
         einsum: its name.
         placement: where.
         keep: tensor -> the levels that keep it.
-        registers: words of a register file of its array that are taken while it runs; None where
-            nobody counted them.
+        reserved: words of a register file of its array that are held while it runs, for all that
+            later Einsums may take; None where nobody counted them.
 
     """
 
     einsum: str
     placement: Placement
     keep: Mapping[str, str]
-    registers: int | None = None
+    reserved: int | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 from evaluators.describe.reading import cascade, is_path, shipped
@@ -14,7 +13,6 @@ FOLDER = Path(__file__).with_name("cascades")
 NAMES = shipped(FOLDER)
 
 
-@cache
 def structure(name: str) -> Structure:
     """Return a cascade that ships, or that of a user's file; `InputError` where there is none."""
     if name not in NAMES and not is_path(name):

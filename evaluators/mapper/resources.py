@@ -91,10 +91,19 @@ class Resources:
     def prices(self) -> Prices:
         """What an access and an operation cost."""
         row_words = max(self.rows, self.columns)
-        depth, width = self.buffer_bytes // (WORD_BYTES * row_words), _WORD_BITS * row_words
+        row_bytes = WORD_BYTES * row_words
+        if self.buffer_bytes % row_bytes:
+            raise InputError(
+                f"buffer_bytes {self.buffer_bytes} leaves a remainder of "
+                f"{self.buffer_bytes % row_bytes}; it must be a multiple of a row, "
+                f"{row_bytes} bytes"
+            )
+        depth, width = self.buffer_bytes // row_bytes, _WORD_BITS * row_words
         buffer = sram.sram(depth, width)
         if not float(buffer.area_um2) > 0:
-            raise InputError(sram.missing(depth, width))
+            raise InputError(
+                f"the component table has no SRAM of {depth} rows of {width} bits; {sram.TABLED}"
+            )
         files = {array: register_file(self.registers(array), scaled=True) for array in (PE, LANES)}
         return Prices(
             dram.ENERGY_PJ * _WORD_BITS / dram.ACCESS_BITS,

@@ -52,6 +52,11 @@ def test_the_whole_front_is_found_and_its_bindings_cost_what_it_says(case):
     assert costs.latency_s == pytest.approx(optimum["latency"], rel=1e-12)
     assert costs.energy_pj == pytest.approx(optimum["energy"], rel=1e-12)
     assert costs.buffer_words * 2 <= machine.buffer_bytes
+    for group in binding.groups:
+        for place, step in zip(group.group, group.steps, strict=True):
+            tensors = structure(binding.cascade).einsums[place].tensors
+            assert step.reserved is not None
+            assert len(tensors) <= step.reserved <= machine.registers(step.placement.array)
     # A point of the front may have several bindings; the group count is the same in all of these.
     assert costs.traffic_bytes / machine.dram_bytes_per_s <= costs.latency_s * (1 + 1e-12)
     assert costs.pe_busy_s <= costs.latency_s * (1 + 1e-12)
