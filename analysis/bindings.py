@@ -7,7 +7,8 @@ import pandas as pd
 from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import described
 from evaluators.protocol import Evaluator
-from evaluators.workload import SEQ_LENS, TRANSFORMERS, Workload
+from evaluators.workloads.paper import SEQ_LENS, TRANSFORMERS
+from evaluators.workloads.workload import Workload
 from studies.paper import paper_design
 
 QUANTITIES = ("latency_s", "traffic_bytes", "energy_pj")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evaluators.workload import SEQ_LENS, TRANSFORMERS
+from evaluators.workloads.paper import SEQ_LENS, TRANSFORMERS
 from search_spaces.domains import ATTENTION
 from studies.paper import LINEAR_LAYERS, PARETO_SEQ_LEN, PARETO_SIDES
 

@@ -24,7 +24,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from evaluators.files import write_atomically
-from evaluators.workload import seq_len_label
+from evaluators.workloads.sizes import seq_len_label
 
 PNG_DPI = 300
 STYLE: dict[Any, Any] = {

@@ -24,7 +24,8 @@ from evaluators.describe.parameters import Parameter
 from evaluators.design import Designs
 from evaluators.files import write_atomically
 from evaluators.protocol import METRICS, Evaluations, Evaluator, Runs
-from evaluators.workload import Workload, shape_label
+from evaluators.workloads import reading
+from evaluators.workloads.workload import Workload
 from studies.paper import Point
 
 SCHEMA_VERSION = "2"
@@ -36,12 +37,17 @@ LABELS = pa.schema(
         ("model", pa.string()),
         ("shape", pa.string()),
         ("seq_len", pa.int64()),
+        ("queries", pa.int64()),
+        ("mask", pa.string()),
+        ("window", pa.int64()),
+        ("fit", pa.string()),
         ("accounting", pa.string()),
         ("sram", pa.string()),
         ("evaluator", pa.string()),
     ]
 )
-"""What a row is labelled with; seq_len in tokens, shape as B,D,E,F,H,S."""
+"""What a row is labelled with: shape as B,D,E,F,H,S; the keys of a sequence, `seq_len`, and its
+queries, in tokens; mask 'none' or 'causal'; window in keys, 0 without; fit 'strict' or 'pad'."""
 
 EINSUM = pa.struct(
     [
@@ -124,18 +130,14 @@ def labels_of(
     study: str, configuration: str, workload: Workload, accounting: Accounting, evaluator: str
 ) -> dict[str, Any]:
     """Return the values of `LABELS`."""
-    shape = workload.transformer
-    values = (
-        study,
-        configuration,
-        shape.name,
-        shape_label(shape),
-        workload.seq_len,
-        accounting.name,
-        accounting.sram,
-        evaluator,
-    )
-    return dict(zip(LABELS.names, values, strict=True))
+    return {
+        "study": study,
+        "configuration": configuration,
+        **reading.labels_of(workload),
+        "accounting": accounting.name,
+        "sram": accounting.sram,
+        "evaluator": evaluator,
+    }
 
 
 def parameter_columns(configuration: str, designs: Designs) -> dict[str, np.ndarray]:

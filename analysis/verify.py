@@ -13,7 +13,7 @@ from analysis.figure_data import COLUMNS, paper_values
 from analysis.results import Results
 from evaluators.errors import InputError, shown
 from evaluators.foreign import read_text
-from evaluators.workload import parse_seq_len
+from evaluators.workloads.sizes import parse_seq_len
 
 TOLERANCE = 1e-12
 """Relative error up to which a value agrees with the published tables."""

@@ -17,7 +17,8 @@ from evaluators.accounting import PUBLISHED
 from evaluators.describe.catalogue import described
 from evaluators.design import Designs
 from evaluators.protocol import Evaluator, evaluator
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 
 KIB = 2**10
 WORKLOAD = Workload(TRANSFORMERS["BERT"], 256 * KIB)

@@ -24,7 +24,8 @@ from evaluators.describe.reading import is_path
 from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.protocol import evaluator
-from evaluators.workload import Transformer, Workload
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 
 COMPONENTS = "components"
 """The key of the component tables' digest, beside the configurations' names."""

@@ -29,7 +29,8 @@ from evaluators.formats.timeloop_yaml import count, read_case
 from evaluators.protocol import Evaluations
 from evaluators.timeloop import inputs
 from evaluators.timeloop.expressible import check_expressible, letters
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 
 _SEED = 0
 _CLOSE = 1e-12

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from evaluators.accounting import Accounting
 from evaluators.design import Designs
 from evaluators.errors import EvaluationError, InputError, known_are
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 Float64s = NDArray[np.float64]
 

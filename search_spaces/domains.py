@@ -16,6 +16,7 @@ from evaluators.describe.parameters import Parameter as Declared
 from evaluators.describe.reading import is_path, shipped
 from evaluators.design import AUTOMATIC
 from evaluators.errors import InputError
+from evaluators.workloads.workload import Workload
 from search_spaces.parameter import Parameter
 
 ATTENTION = ("unfused", "flat", "cascade", "architecture", "binding")
@@ -28,7 +29,7 @@ CONFIGURATIONS = (*PAPERS, *(name for name in shipped() if name not in PAPERS))
 """The labels of the parameter 'configuration'; files of a user's own follow."""
 
 _READ = ("P", "M")
-"""What a domain may read: the tokens."""
+"""What a domain may read: query rows and keys."""
 
 
 def parameters_of(configuration: str) -> tuple[str, ...]:
@@ -45,20 +46,29 @@ def _declared(accelerator: Accelerator) -> dict[str, Declared]:
     return {k: each for k, each in accelerator.all_parameters.items() if k not in mapped}
 
 
-def parameters(configurations: Sequence[str], seq_lens: Sequence[int]) -> tuple[Parameter, ...]:
+def tokens_of(workload: Workload) -> dict[str, int]:
+    """Return the extents of a workload that a domain may read."""
+    return {name: workload.extents[name] for name in _READ}
+
+
+def parameters(
+    configurations: Sequence[str], seq_lens: Sequence[int | Mapping[str, int]]
+) -> tuple[Parameter, ...]:
     """Return 'configuration' and every parameter that one of the configurations has.
 
     Tiles of queries divide every sequence length. `InputError` names an unknown configuration, or
-    a sequence length that is not positive.
+    a sequence length that is not positive. A workload is a sequence length or what `tokens_of` says
+    of it.
     """
-    if not seq_lens or min(seq_lens) < 1:
+    each_has = [dict.fromkeys(_READ, each) if isinstance(each, int) else each for each in seq_lens]
+    if not seq_lens or min(min(each.values()) for each in each_has) < 1:
         raise InputError(f"sequence lengths {list(seq_lens)}: give one or more positive integers")
     declared: dict[str, Declared] = {}
     for name in configurations:
         declared |= _declared(described(name)) | declared
     labels = (*CONFIGURATIONS, *(name for name in configurations if is_path(name)))
     codes = tuple(sorted(labels.index(name) for name in configurations))
-    tokens = dict.fromkeys(_READ, gcd(*seq_lens))
+    tokens = {name: gcd(*(each[name] for each in each_has)) for name in _READ}
     return (
         Parameter(Declared("configuration", "what is searched", labels=labels), codes, codes),
         *(_parameter(each, tokens) for each in declared.values()),

@@ -221,14 +221,18 @@ class SearchSpace:
         return {each.name: column for each, column in zip(self.parameters, aligned, strict=True)}
 
 
-def space(configuration: str, seq_lens: Sequence[int]) -> SearchSpace:
+def space(configuration: str, seq_lens: Sequence[int | Mapping[str, int]]) -> SearchSpace:
     """Return the default space of a configuration for workloads of those sequence lengths.
+
+    A workload that is no self-attention is what `tokens_of` says of it.
 
     `InputError` names an unknown configuration, or a sequence length that is not positive.
     """
     return SearchSpace(parameters([configuration], seq_lens))
 
 
-def joint_space(seq_lens: Sequence[int], configurations: Sequence[str] = ATTENTION) -> SearchSpace:
+def joint_space(
+    seq_lens: Sequence[int | Mapping[str, int]], configurations: Sequence[str] = ATTENTION
+) -> SearchSpace:
     """Return the default space of several configurations together, the five of attention."""
     return SearchSpace(parameters(configurations, seq_lens))

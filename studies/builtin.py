@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from evaluators.errors import InputError, did_you_mean
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 from search_spaces.domains import ATTENTION, PAPERS
 from studies.paper import PARETO_SEQ_LEN
 from studies.specification import JOINT, Specification

@@ -16,7 +16,9 @@ import numpy as np
 from evaluators.accounting import PUBLISHED, Accounting, Correction
 from evaluators.describe.catalogue import described
 from evaluators.design import AUTOMATIC, Designs
-from evaluators.workload import KI, SEQ_LENS, TRANSFORMERS, Workload
+from evaluators.workloads.paper import SEQ_LENS, TRANSFORMERS
+from evaluators.workloads.sizes import KI
+from evaluators.workloads.workload import Workload
 from search_spaces.domains import ATTENTION, PAPERS
 
 LINEAR_LAYERS = {
@@ -67,7 +69,7 @@ def points(accounting: Accounting = PUBLISHED) -> list[Point]:
 
     Their choices are those of `pinned_binding`.
     """
-    workloads = [Workload(shape, length) for shape in TRANSFORMERS.values() for length in SEQ_LENS]
+    workloads = list(_workloads())
     bars = [("attention", name) for name in ATTENTION]
     bars += [("inference", name) for name in PAPERS[len(ATTENTION) :]]
     return [
@@ -78,6 +80,12 @@ def points(accounting: Accounting = PUBLISHED) -> list[Point]:
         Point("pareto", "binding", workload, pareto_designs(workload))
         for workload in (Workload(shape, PARETO_SEQ_LEN) for shape in TRANSFORMERS.values())
     ]
+
+
+@lru_cache(maxsize=1)
+def _workloads() -> dict[Workload, None]:
+    """Return the 24 workloads of the attention figures, in their order."""
+    return {Workload(shape, length): None for shape in TRANSFORMERS.values() for length in SEQ_LENS}
 
 
 def paper_design(name: str, workload: Workload, accounting: Accounting = PUBLISHED) -> Designs:
@@ -104,17 +112,17 @@ def pinned_binding(name: str, workload: Workload, accounting: Accounting) -> dic
 
     So it is where an accounting repairs the slip of an accelerator that keeps such choices.
     """
-    shape = workload.transformer
     if name not in PAPERS or any(
         slip.keeps_choices and accounting.repairs(Correction[each])
         for each, slip in described(name).slips.items()
     ):
         return {}
-    if TRANSFORMERS.get(shape.name) != shape or workload.seq_len not in SEQ_LENS:
+    if workload not in _workloads():
         return {}
+    shape = workload.transformer
     binding: dict[str, int] = {}
     if name == "flat":
-        binding = _flat_bindings()[shape.name, workload.seq_len]
+        binding = _flat_bindings()[shape.name, workload.keys]
     elif name == "unfused":
         binding = _unfused_mapping(workload)
     return {column: np.array([value]) for column, value in binding.items()}
@@ -154,7 +162,7 @@ def _flat_bindings() -> dict[tuple[str, int], dict[str, int]]:
 def _unfused_mapping(workload: Workload) -> dict[str, int]:
     """Return the mapping of QK and AV that the artifact's mapper found."""
     width = workload.transformer.query_width
-    p2, qk_m2, av_m2 = _UNFUSED_TILES[workload.seq_len]
+    p2, qk_m2, av_m2 = _UNFUSED_TILES[workload.keys]
     p2 = width // 8 if p2 is None else p2
     return {
         "qk_p2": p2,

@@ -54,7 +54,7 @@ def _pin(point: Point, row: int, space: SearchSpace) -> Pin:
         point.study,
         point.configuration,
         point.workload.transformer.name,
-        point.workload.seq_len,
+        point.workload.keys,
         design.columns["array_rows"][0],
     )
     return Pin("/".join(map(str, labels)), space.columns(point.configuration, design))

@@ -6,7 +6,7 @@ A specification is built in, by name, or a TOML file:
     configuration = "binding"               # or a file of your own, from the folder of this one;
                                             # or a list of both, or "joint", the paper's five: the
                                             # configuration is then a parameter
-    models = ["BERT"]                       # the paper's, or those of [transformers]
+    models = ["BERT"]                       # the paper's, well-known ones, those of [transformers]
     seq_lens = ["256K"]
     objectives = ["area", "latency"]        # also energy, traffic, energy_delay; minimised
     sampler = "tpe"                         # nsga2, nsga3, random, qmc, grid, gp
@@ -28,7 +28,10 @@ A specification is built in, by name, or a TOML file:
     query_width = 64
     value_width = 64
     heads = 16
-    ffn_width = 4096
+    ffn_width = 4096                        # also kv_heads, gated, experts, layers, window
+
+`models` and `seq_lens` are for self-attention; [[workloads]] in their place say queries and keys, a
+batch, a mask (`studies.workload_toml`).
 """
 
 from __future__ import annotations
@@ -42,8 +45,8 @@ from typing import Any
 
 from evaluators.accounting import PUBLISHED, Accounting
 from evaluators.behaviour import behaviour
-from evaluators.workload import Workload, seq_len_label
-from search_spaces.domains import ATTENTION
+from evaluators.workloads.workload import Workload
+from search_spaces.domains import ATTENTION, tokens_of
 from search_spaces.space import SearchSpace, joint_space
 
 JOINT = "joint"
@@ -104,8 +107,8 @@ class Specification:
     @cached_property
     def space(self) -> SearchSpace:
         """The search space, overrides applied."""
-        seq_lens = [workload.seq_len for workload in self.workloads]
-        return joint_space(seq_lens, self.configurations).override(self.overrides)
+        tokens = [tokens_of(workload) for workload in self.workloads]
+        return joint_space(tokens, self.configurations).override(self.overrides)
 
     @property
     def configuration(self) -> str | list[str]:
@@ -122,9 +125,7 @@ class Specification:
         return {
             "behaviour": self.behaviour(),
             "configuration": self.configuration,
-            "workloads": [
-                f"{seq_len_label(each.seq_len)} {vars(each.transformer)}" for each in self.workloads
-            ],
+            "workloads": [each.identity for each in self.workloads],
             "objectives": list(self.objectives),
             "constraints": dict(self.bounds) | {"registers": self.enforce_registers},
             "space": {each.name: list(each.values) for each in self.space.parameters},

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
-from itertools import product
 from pathlib import Path
 
 from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import canonical, described
 from evaluators.describe.reading import is_path
-from evaluators.errors import InputError, known_are, shown
+from evaluators.errors import InputError, shown
 from evaluators.foreign import read_text
 from evaluators.foreign_toml import Lines, Table, check_sizes
 from evaluators.protocol import evaluator
-from evaluators.workload import TRANSFORMERS, Transformer, Workload, parse_seq_len
 from search_spaces.domains import ATTENTION, CONFIGURATIONS
 from search_spaces.space import SearchSpace
 from studies.objectives import BOUNDABLE, OBJECTIVES
 from studies.specification import JOINT, SAMPLERS, Specification
+from studies.workload_toml import read_workloads
 
 _KEYS = (
     "name",
     "configuration",
     "models",
     "seq_lens",
+    "workloads",
     "objectives",
     "sampler",
     "seed",
@@ -43,7 +43,6 @@ _KEYS = (
     "behaviour",
     "made_with",
 )
-_SHAPE = tuple(each.name for each in fields(Transformer) if each.name != "name")
 _LONGEST_NAME = 100
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_LONGEST_NAME - 1}}}")
 _LARGEST_BYTES = 2**18
@@ -56,8 +55,6 @@ LARGEST_SEED = 2**32 - 1
 LARGEST_TRIALS = 10**9
 LARGEST_BATCH = 2**16
 _MOST_OBJECTIVES = 3
-_TOO_LONG = 2**31
-"""Its square, the scores of one head, is past what the evaluators count exactly."""
 
 
 def load(path: Path) -> Specification:
@@ -145,7 +142,7 @@ def _specification(table: Table, folder: Path | None) -> Specification:
     study = Specification(
         name=table.checked("name", lambda: checked_name(name)),
         configurations=configurations,
-        workloads=_workloads(table),
+        workloads=read_workloads(table, folder),
         objectives=_objectives(table),
         bounds={each: bound for each, bound in bounds.items() if bound is not None},
         registers=constraints.get("registers", bool, "true or false"),
@@ -187,42 +184,3 @@ def _objectives(table: Table) -> tuple[str, ...]:
     if len(objectives) > _MOST_OBJECTIVES:
         raise table.error("objectives", f"give one to {_MOST_OBJECTIVES}")
     return tuple(objectives)
-
-
-def _workloads(table: Table) -> tuple[Workload, ...]:
-    known = TRANSFORMERS | _transformers(table.table("transformers", "a table for each"))
-    models = table.list("models", str, "names of models")
-    given = table.list("seq_lens", (str, int), "lengths as '256K' or 262144")
-    for model in models:
-        if model not in known:
-            raise table.error(
-                "models",
-                f"'{model}' is unknown; {known_are(model, known)}; "
-                f"[transformers.{model}] would describe it",
-            )
-    seq_lens = [table.checked("seq_lens", partial(_seq_len, each)) for each in given]
-    if len(set(seq_lens)) < len(seq_lens):
-        raise table.error("seq_lens", "give each one once")
-    return tuple(Workload(known[model], each) for model, each in product(models, seq_lens))
-
-
-def _seq_len(given: str | int) -> int:
-    seq_len = parse_seq_len(given)
-    if not 1 <= seq_len < _TOO_LONG:
-        raise InputError(f"sequence length {given}: give 1 to 2^31 - 1 tokens")
-    return seq_len
-
-
-def _transformers(table: Table) -> dict[str, Transformer]:
-    shapes = {}
-    for name in table.values:
-        shape = table.table(name, f"a table [transformers.{name}]")
-        shape.only(_SHAPE, f"transformer {name}")
-        sizes = {key: shape.count(key, least=1, most=_TOO_LONG - 1) for key in _SHAPE}
-        lacking = [key for key, value in sizes.items() if value is None]
-        if lacking:
-            raise table.error(name, f"it lacks {', '.join(lacking)}")
-        shapes[name] = Transformer(name, **sizes)
-        if shapes[name] != TRANSFORMERS.get(name, shapes[name]):
-            raise table.error(name, "this is a transformer of the paper's; choose another name")
-    return shapes

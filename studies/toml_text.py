@@ -7,21 +7,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from evaluators.workload import TRANSFORMERS, Transformer, seq_len_label
 from studies.specification import Specification
+from studies.workload_toml import own_transformers, workload_entries
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def to_toml(study: Specification, made_with: Mapping[str, Any]) -> str:
     """Write a specification, complete, with its behaviour and the versions it was made with."""
-    shapes = {each.transformer.name: each.transformer for each in study.workloads}
-    own = {name: shape for name, shape in shapes.items() if TRANSFORMERS.get(name) != shape}
     table: dict[str, Any] = {
         "name": study.name,
         "configuration": study.configuration,
-        "models": list(shapes),
-        "seq_lens": list(dict.fromkeys(seq_len_label(each.seq_len) for each in study.workloads)),
+        **workload_entries(study.workloads),
         "objectives": list(study.objectives),
         "sampler": study.sampler,
         "seed": study.seed,
@@ -36,15 +33,11 @@ def to_toml(study: Specification, made_with: Mapping[str, Any]) -> str:
     lines = _entries(table)
     lines += _table("constraints", dict(study.bounds) | {"registers": study.registers})
     lines += _table("space", study.overrides)
-    for name, shape in own.items():
-        lines += _table(f"transformers.{_key(name)}", _sizes(shape))
+    for name, sizes in own_transformers(study.workloads).items():
+        lines += _table(f"transformers.{_key(name)}", sizes)
     lines += _table("behaviour", study.behaviour())
     lines += _table("made_with", made_with)
     return "\n".join(lines) + "\n"
-
-
-def _sizes(shape: Transformer) -> dict[str, int]:
-    return {name: value for name, value in vars(shape).items() if name != "name"}
 
 
 def _table(name: str, entries: Mapping[str, Any]) -> list[str]:

@@ -18,7 +18,9 @@ from evaluators.components.register_file import register_file
 from evaluators.components.sram import sram
 from evaluators.describe.catalogue import described
 from evaluators.protocol import Evaluations, evaluator
-from evaluators.workload import SEQ_LENS, SHAPE, TRANSFORMERS, Workload
+from evaluators.workloads.paper import SEQ_LENS, TRANSFORMERS
+from evaluators.workloads.transformer import SHAPE
+from evaluators.workloads.workload import Workload
 from studies.paper import paper_design
 
 ROOT = Path(__file__).parents[1]
@@ -79,13 +81,9 @@ def number(cell: str) -> float:
 
 
 def evaluate(name: str, workload: Workload, accounting: str = "published") -> Evaluations:
-    return evaluator("analytical").evaluate(
-        name,
-        workload,
-        paper_design(name, workload),
-        Accounting.parse(accounting),
-        breakdown=True,
-    )
+    under = Accounting.parse(accounting)
+    design = paper_design(name, workload, under)
+    return evaluator("analytical").evaluate(name, workload, design, under, breakdown=True)
 
 
 # What they link and cite.
@@ -215,7 +213,9 @@ def test_the_query_tiles_are_those_that_are_chosen() -> None:
             evaluate(CONFIGURATIONS[name], Workload(shape, length), accounting or "published")
             for length in SEQ_LENS
         ]
-        assert [int(each.designs.query_tiles[0]) for each in chosen] == [int(c) for c in row[2:]]
+        assert [int(each.designs.columns["query_tiles"][0]) for each in chosen] == [
+            int(c) for c in row[2:]
+        ]
 
 
 def test_the_shares_that_spill_are_those_of_flats_own_model() -> None:

@@ -25,7 +25,7 @@ from dse.commands.cli import _parser, main
 from evaluators.describe import cascade, machine, mapping, reading
 from evaluators.describe.accelerator import WORKLOAD_RANKS
 from evaluators.errors import InputError
-from studies import toml
+from studies import toml, workload_toml
 from studies.objectives import BOUNDABLE, OBJECTIVES
 from studies.specification import SAMPLERS
 
@@ -126,7 +126,8 @@ def test_a_page_runs_as_it_is_written(
         elif language == "sh":
             for line in content.splitlines():
                 if line.startswith("dse "):
-                    _parser().parse_args(shlex.split(line)[1:])
+                    words = shlex.split(line)[1:]
+                    _parser(words).parse_args(words)
 
 
 def test_what_a_page_shows_is_compared() -> None:
@@ -279,7 +280,8 @@ def test_the_reference_of_study_files_is_complete() -> None:
     known = {words(first)[0]: words(cell) for first, cell in table(page, "of")}
     assert known == {"objectives": tuple(OBJECTIVES), "sampler": SAMPLERS}
     assert keys(page, "key of `constraints`") == {*BOUNDABLE, "registers"}
-    assert keys(page, "key of a transformer") == set(toml._SHAPE)
+    assert keys(page, "key of a workload") == set(workload_toml.ENTRY)
+    assert keys(page, "key of a transformer") == set(workload_toml.TRANSFORMER)
 
 
 @pytest.mark.parametrize("key", ["seed", "trials", "batch", "evaluator", "accounting", "sampler"])

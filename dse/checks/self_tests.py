@@ -255,7 +255,8 @@ def _paper_point(**sizes: int) -> Any:
     from evaluators.accounting import PUBLISHED  # noqa: PLC0415
     from evaluators.engine.evaluator import nests_of  # noqa: PLC0415
     from evaluators.protocol import evaluator  # noqa: PLC0415
-    from evaluators.workload import TRANSFORMERS, Workload  # noqa: PLC0415
+    from evaluators.workloads.paper import TRANSFORMERS  # noqa: PLC0415
+    from evaluators.workloads.workload import Workload  # noqa: PLC0415
     from studies.paper import paper_design  # noqa: PLC0415
 
     workload = Workload(TRANSFORMERS["BERT"], 1024)

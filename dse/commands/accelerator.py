@@ -12,6 +12,7 @@ from dse.reports.accelerator_text import description
 from evaluators.accounting import Accounting
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.checks import problems
+from evaluators.describe.padding import fitted
 from evaluators.describe.reading import (
     ACCELERATORS,
     Misread,
@@ -26,7 +27,9 @@ from evaluators.engine.costs import Costs
 from evaluators.engine.nests import Nests
 from evaluators.errors import InputError, did_you_mean, shown
 from evaluators.files import write_atomically
-from evaluators.workload import Workload, parse_seq_len, parse_shape, transformer
+from evaluators.workloads.catalogue import transformer
+from evaluators.workloads.reading import workload_of
+from evaluators.workloads.transformer import parse_shape
 
 FOUND_WANTING = 1
 
@@ -53,9 +56,10 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _described(checked: Accelerator, options: argparse.Namespace) -> str:
-    shape = parse_shape(options.shape) if options.shape else transformer(options.model)
-    workload = Workload(shape, parse_seq_len(options.seq_len))
+    shape = parse_shape(options.shape) if options.shape else transformer(options.model or "BERT")
+    workload = workload_of(shape, {k: v for k, v in vars(options).items() if v is not None})
     accounting = Accounting.parse("corrected")
+    checked = fitted(checked, workload)
     columns = _design(checked, options.design)
     design = resolved(checked, workload, columns, accounting, 1)
     nests = Nests(checked, workload, all_shared(design), accounting)

@@ -166,6 +166,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     _evaluate(commands, arguments)
     _accelerator(commands)
     _machine(commands)
+    _workload_command(commands)
     _map(commands, arguments)
     _loopnest(commands)
     _model(commands)
@@ -232,6 +233,45 @@ def _named_evaluator(options: argparse.Namespace) -> None:
     if options.evaluator not in ("timeloop", "timeloop-mapper"):
         raise InputError("--mapping goes with --evaluator timeloop; others search for the best")
     options.evaluator = "timeloop-mapper" if options.mapping == "search" else "timeloop"
+
+
+def _workload(parser: _Parser) -> None:
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help="BERT, TrXL, T5 or XLM of the paper, one that dse workload list lists, or the path of "
+        "a config.json of Hugging Face (default: BERT)",
+    )
+    parser.add_argument(
+        "--shape",
+        metavar="B,D,E,F,H,S",
+        help="a transformer of your own instead of --model; behind the six sizes perhaps "
+        "kv_heads=N, gated=1, experts=N, layers=N, window=N (default: none)",
+    )
+    _tokens(parser)
+
+
+def _tokens(parser: _Parser) -> None:
+    for name, text in (
+        ("seq-len", "queries and keys, as 262144, 256K or 1M (default: 256K)"),
+        ("queries", "tokens that attend, the last of the keys (default: as many as keys)"),
+        ("keys", "tokens that are attended (default: --seq-len)"),
+        ("batch", "sequences at a time (default: the model's)"),
+        ("window", "keys of a sliding window, 0 for none (default: the model's)"),
+    ):
+        parser.add_argument(f"--{name}", metavar="TOKENS" if name != "batch" else "N", help=text)
+    parser.add_argument(
+        "--mask", metavar="NAME", help="none or causal (default: causal in a window, else none)"
+    )
+    parser.add_argument(
+        "--fit",
+        metavar="NAME",
+        help="strict or pad: what a side of an array leaves over is infeasible, or padded "
+        "(default: strict)",
+    )
+    parser.add_argument(
+        "--causal", dest="mask", action="store_const", const="causal", help="as --mask causal"
+    )
 
 
 def _json(parser: _Parser) -> None:
@@ -355,13 +395,7 @@ def _evaluate(commands: argparse._SubParsersAction[_Parser], arguments: Sequence
         metavar="NAME",
         help="dse accelerator list names them; or FILE.toml (default: binding)",
     )
-    parser.add_argument("--model", metavar="NAME", help="BERT, TrXL, T5 or XLM (default: BERT)")
-    parser.add_argument(
-        "--shape",
-        metavar="B,D,E,F,H,S",
-        help="a transformer of your own instead of --model (default: none)",
-    )
-    parser.add_argument("--seq-len", metavar="TOKENS", help="as 262144, 256K or 1M (default: 256K)")
+    _workload(parser)
     parser.add_argument(
         "--sram",
         metavar="SOURCE",
@@ -403,13 +437,7 @@ def _accelerator(commands: argparse._SubParsersAction[_Parser]) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     check = _action(actions, "check", "check an accelerator, and describe it if nothing is wrong")
     check.add_argument("file", metavar="FILE", help="FILE.toml, or the name of a shipped one")
-    check.add_argument(
-        "--model", default="BERT", metavar="NAME", help="BERT, TrXL, T5 or XLM (default: BERT)"
-    )
-    check.add_argument("--shape", metavar="B,D,E,F,H,S", help="instead of --model (default: none)")
-    check.add_argument(
-        "--seq-len", default="256K", metavar="TOKENS", help="as 262144 or 256K (default: 256K)"
-    )
+    _workload(check)
     check.add_argument(
         "--design",
         default="",
@@ -455,20 +483,7 @@ def _map(commands: argparse._SubParsersAction[_Parser], arguments: Sequence[str]
         help="1-pass, 2-pass, 3-pass over the keys, or FILE.toml; the best of those given is found "
         "(default: all)",
     )
-    parser.add_argument("--model", metavar="NAME", help="BERT, TrXL, T5 or XLM (default: BERT)")
-    parser.add_argument(
-        "--shape",
-        metavar="B,D,E,F,H,S",
-        help="a transformer of your own instead of --model (default: none)",
-    )
-    parser.add_argument(
-        "--seq-len", default="1K", metavar="TOKENS", help="as 1024, 1K or 1M (default: 1K)"
-    )
-    parser.add_argument(
-        "--queries",
-        metavar="TOKENS",
-        help="where they are not as many as the keys (default: the sequence length)",
-    )
+    _workload(parser)
     parser.add_argument(
         "--chunks",
         metavar="KEYS,...",
@@ -491,6 +506,24 @@ def _map(commands: argparse._SubParsersAction[_Parser], arguments: Sequence[str]
 
         declared = machine("fusemax").parameters
         _options(parser, "the machine", {name: declared[name] for name in PARAMETERS})
+
+
+def _workload_command(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "workload",
+        "list transformers, show what a workload asks of any machine and which roof binds",
+        "dse workload show llama-3-8b --queries 1 --keys 8K --batch 64",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    _json(_action(actions, "list", "list the transformers that ship, with their sources"))
+    show = _action(actions, "show", "show shapes, multiply-accumulates, compulsory traffic")
+    show.add_argument("name", metavar="NAME", help="a model, or the path of a config.json")
+    _tokens(show)
+    show.add_argument(
+        "--configuration", default="binding", metavar="NAME", help="whose roofs (default: binding)"
+    )
+    _json(show)
 
 
 def _loopnest(commands: argparse._SubParsersAction[_Parser]) -> None:

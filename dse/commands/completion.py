@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-_ON_DISK = ("resume", "show", "export", "front", "confirm", "dashboard")
+_ON_DISK = ("study resume", "study show", "study export", "front", "confirm", "dashboard")
 """Commands and actions on studies that were run."""
 
 
@@ -36,34 +36,36 @@ def offer(parser: argparse.ArgumentParser) -> None:
 def _actions(
     parser: argparse.ArgumentParser, command: str
 ) -> Iterator[tuple[str, argparse.Action]]:
-    """Yield every action below a parser, with the name of its command or its command's action."""
+    """Yield every action below a parser, with its command, as 'front' or 'study run'."""
     for action in parser._actions:
         yield command, action
         if isinstance(action, argparse._SubParsersAction):
             for name, below in action.choices.items():
-                yield from _actions(below, name)
+                yield from _actions(below, f"{command} {name}".strip())
 
 
 def _completer(command: str, dest: str) -> Callable[..., Iterable[str]] | None:
     if dest == "study":
         return _studies_on_disk if command in _ON_DISK else _studies
-    if dest == "file" and command == "check":
-        return _accelerators
-    if dest == "name" and command == "show":
-        return _accelerators
-    return _COMPLETERS.get(dest)
+    return _NAMED.get((command, dest)) or _COMPLETERS.get(dest)
 
 
-def _files(prefix: str) -> list[str]:
+def _files(prefix: str, suffix: str = "toml") -> list[str]:
     from argcomplete.completers import FilesCompleter  # noqa: PLC0415
 
-    return list(FilesCompleter(("toml",))(prefix))
+    return list(FilesCompleter((suffix,))(prefix))
 
 
 def _accelerators(prefix: str, **_: Any) -> list[str]:
     from evaluators.describe.reading import shipped  # noqa: PLC0415
 
     return [*shipped(), *_files(prefix)]
+
+
+def _machines(**_: Any) -> list[str]:
+    from evaluators.describe.reading import MACHINES, shipped  # noqa: PLC0415
+
+    return list(shipped(MACHINES))
 
 
 def _studies(prefix: str, **_: Any) -> list[str]:
@@ -86,16 +88,29 @@ def _cascades(prefix: str, **_: Any) -> list[str]:
     return [*NAMES, *_files(prefix)]
 
 
-def _models(**_: Any) -> list[str]:
-    from evaluators.workload import TRANSFORMERS  # noqa: PLC0415
+def _models(prefix: str, **_: Any) -> list[str]:
+    from evaluators.workloads.catalogue import names  # noqa: PLC0415
 
-    return list(TRANSFORMERS)
+    return [*names(), *_files(prefix, "json")]
 
 
 def _seq_lens(**_: Any) -> list[str]:
-    from evaluators.workload import SEQ_LENS, seq_len_label  # noqa: PLC0415
+    from evaluators.workloads.paper import SEQ_LENS  # noqa: PLC0415
+    from evaluators.workloads.sizes import seq_len_label  # noqa: PLC0415
 
     return [seq_len_label(each) for each in SEQ_LENS]
+
+
+def _masks(**_: Any) -> list[str]:
+    from evaluators.workloads.reading import MASKS  # noqa: PLC0415
+
+    return list(MASKS)
+
+
+def _fits(**_: Any) -> list[str]:
+    from evaluators.workloads.reading import FITS  # noqa: PLC0415
+
+    return list(FITS)
 
 
 def _evaluators(**_: Any) -> list[str]:
@@ -134,6 +149,10 @@ _COMPLETERS: dict[str, Callable[..., Iterable[str]]] = {
     "cascade": _cascades,
     "model": _models,
     "seq_len": _seq_lens,
+    "queries": _seq_lens,
+    "keys": _seq_lens,
+    "mask": _masks,
+    "fit": _fits,
     "evaluator": _evaluators,
     "sampler": _samplers,
     "executor": _executors,
@@ -141,3 +160,11 @@ _COMPLETERS: dict[str, Callable[..., Iterable[str]]] = {
     "sram": _sram_sources,
 }
 """What an option's value may be, by where the parser puts it."""
+
+_NAMED: dict[tuple[str, str], Callable[..., Iterable[str]]] = {
+    ("accelerator check", "file"): _accelerators,
+    ("accelerator show", "name"): _accelerators,
+    ("machine show", "name"): _machines,
+    ("workload show", "name"): _models,
+}
+"""What a name that a command takes may be."""

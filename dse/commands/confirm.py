@@ -28,7 +28,6 @@ from evaluators.engine.evaluator import AnalyticalEvaluator, Batch, nests_of
 from evaluators.errors import InputError, shown
 from evaluators.protocol import EINSUM_METRICS, METRICS, Evaluations, Runs
 from evaluators.timeloop import audit, versions
-from evaluators.workload import seq_len_label
 from studies.paper import points
 
 PAPER = "paper"
@@ -252,8 +251,7 @@ def _verdict(found: Confirmation) -> str:
 
 
 def _place(job: Job) -> str:
-    model, seq_len = job.workload.transformer.name, seq_len_label(job.workload.seq_len)
-    return f"{job.configuration} on {model} at {seq_len}"
+    return f"{job.configuration} on {job.workload.transformer.name} {job.workload.told}"
 
 
 def _metric_names() -> list[str]:

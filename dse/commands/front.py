@@ -35,7 +35,11 @@ from evaluators.describe.parameters import LargestThatFits
 from evaluators.design import AUTOMATIC
 from evaluators.engine.rules import one_chip
 from evaluators.errors import InputError
-from evaluators.workload import TRANSFORMERS, Workload, seq_len_label
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.reading import options_of
+from evaluators.workloads.sizes import seq_len_label
+from evaluators.workloads.transformer import shape_label
+from evaluators.workloads.workload import Workload
 from search_spaces.domains import parameters_of
 from studies.builtin import COLLECTIONS
 from studies.pins import Pin, pins
@@ -198,7 +202,7 @@ def _standing(searched: Searched, pin: Pin) -> dict[str, Any]:
     workload = next(
         each
         for each in study.workloads
-        if [each.transformer.name, str(each.seq_len)] == pin.id.split("/")[2:4]
+        if [each.transformer.name, str(each.keys)] == pin.id.split("/")[2:4] and not each.causal
     )
     return standing | {
         **point,
@@ -246,10 +250,11 @@ def command(study: Specification, workload: Workload, design: int) -> str:
     if TRANSFORMERS.get(shape.name) == shape:
         model = ["--model", shape.name]
     else:
-        widths = (shape.batch, shape.model_width, shape.query_width, shape.value_width)
-        model = ["--shape", ",".join(map(str, (*widths, shape.heads, shape.ffn_width)))]
+        model = ["--shape", shape_label(shape)]
     words = ["dse", "evaluate", "--configuration", configuration, *model]
-    words += ["--seq-len", seq_len_label(workload.seq_len)]
+    for name, value in options_of(workload).items():
+        text = value if isinstance(value, str) else seq_len_label(value)
+        words += [f"--{name.replace('_', '-')}", text]
     declared = described(configuration).all_parameters
     for name, column in designs.columns.items():
         value, each = column[0], declared[name]

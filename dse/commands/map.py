@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from dse.reports import mapping_text
-from dse.results.designs import Setting, evaluate_pinned, reasons
+from dse.results.designs import LABEL_DEFAULTS, Setting, evaluate_pinned, reasons
 from dse.results.mapped import Mapped, groups
 from evaluators.describe.catalogue import described
 from evaluators.design import Designs
@@ -24,7 +24,7 @@ from evaluators.mapper.resources import Resources
 from evaluators.mapper.search import Found, Limits, Point, search
 from evaluators.mapper.structure import Structure
 from evaluators.protocol import evaluator
-from evaluators.workload import LONGEST, parse_seq_len
+from evaluators.workloads.sizes import LONGEST
 
 PARAMETERS = {
     "array_rows": "rows",
@@ -37,6 +37,9 @@ PARAMETERS = {
     "clock_hz": "clock_hz",
 }
 """Parameters of the machine `fusemax` -> the attribute of `Resources` that each sets."""
+
+RANKS = ("B", "H", "E", "F", "P", "M")
+"""The ranks of attention that a cascade may have, beside chunks."""
 
 _COMPARED = "binding"
 _SAME = 1e-12
@@ -58,12 +61,9 @@ def _mapped(options: argparse.Namespace) -> Mapped:
     resources = Resources(
         **{PARAMETERS[name]: sizes[name] for name in PARAMETERS}, exp_cycles=options.exp_cycles
     )
-    shape, keys = setting.workload.transformer, setting.workload.seq_len
-    queries = keys if options.queries is None else _queries(options.queries)
-    extents = {"B": shape.batch, "H": shape.heads, "E": shape.query_width, "F": shape.value_width}
-    extents |= {"P": queries, "M": keys}
+    extents = {rank: setting.workload.extents[rank] for rank in RANKS}
     cascades = _cascades(options.cascade, extents)
-    chunks = _chunks(options.chunks, cascades, resources, keys)
+    chunks = _chunks(options.chunks, cascades, resources, extents["M"])
     started_s = time.process_time()
     found = search(
         cascades, resources, extents, Limits(chunks, within=None if options.front else 0.0)
@@ -84,7 +84,7 @@ def _mapped(options: argparse.Namespace) -> Mapped:
         found.front,
         binding,
         evaluate(binding, cascades[binding.cascade], resources, extents),
-        _compared(setting, sizes, resources, extents),
+        _compared(setting, sizes, resources),
         sum(each.counted for each in found.searches.values()),
         sum(each.searched for each in found.searches.values()),
         cpu_s,
@@ -102,10 +102,15 @@ def _optimum(found: Found) -> Point:
 def _setting(options: argparse.Namespace) -> Setting:
     if options.model is not None and options.shape is not None:
         raise InputError("--model and --shape both describe the transformer; give one of them")
-    given = {"model": options.model, "shape": options.shape, "seq_len": options.seq_len}
-    named = {name: text for name, text in given.items() if text is not None}
+    given = {name: text for name, text in vars(options).items() if name in LABEL_DEFAULTS and text}
     fixed = {"configuration": _COMPARED, "accounting": "corrected", "sram": "exact"}
-    return Setting.parse(named | fixed)
+    setting = Setting.parse(given | fixed)
+    if setting.workload.masked or setting.workload.padded:
+        raise InputError(
+            "the open space has bindings without masks and padding alone; give --mask none, "
+            "--window 0 and --fit strict"
+        )
+    return setting
 
 
 def _sizes(given: Mapping[str, str], setting: Setting) -> dict[str, Any]:
@@ -116,16 +121,6 @@ def _sizes(given: Mapping[str, str], setting: Setting) -> dict[str, Any]:
     chip = one_chip(accelerator, [setting.workload], Designs.of(**read))
     sizes = {name: chip.columns[name][0].item() for name in PARAMETERS}
     return {name: float(size) if declared[name].real else size for name, size in sizes.items()}
-
-
-def _queries(text: str) -> int:
-    try:
-        queries = parse_seq_len(text)
-    except InputError as error:
-        raise InputError(f"queries: {error}") from None
-    if not 1 <= queries <= LONGEST:
-        raise InputError(f"queries {shown(text)}: give 1 to 2^31 - 1")
-    return queries
 
 
 def _cascades(text: str, extents: Mapping[str, int]) -> dict[str, Structure]:
@@ -162,11 +157,9 @@ def _chunks(
 
 
 def _compared(
-    setting: Setting, sizes: Mapping[str, Any], resources: Resources, extents: Mapping[str, int]
+    setting: Setting, sizes: Mapping[str, Any], resources: Resources
 ) -> Mapping[str, float] | str:
     """Evaluate +Binding on the same machine and workload, or say why it does not run there."""
-    if extents["P"] != extents["M"]:
-        return "it has as many queries as keys"
     if resources.exp_cycles is not None:
         return "its machine has no exponential unit"
     engine = evaluator("analytical")

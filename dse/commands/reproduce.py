@@ -18,7 +18,7 @@ from dse.commands.verify import as_json, report, short_registers
 from dse.reports import text
 from evaluators.accounting import PUBLISHED, Accounting, Correction
 from evaluators.protocol import Evaluator, Runs, evaluator
-from evaluators.workload import seq_len_label
+from evaluators.workloads.sizes import seq_len_label
 from studies.paper import points
 
 

@@ -24,6 +24,7 @@ from dse.results.trials import Trials, columns
 from dse.study.home import stored
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
+from evaluators.workloads.reading import labels_of
 from studies.objectives import UNITS
 from studies.pins import pins
 from studies.specification import Specification
@@ -147,9 +148,7 @@ def show(options: argparse.Namespace) -> int:
 def _specification(study: Specification) -> dict[str, Any]:
     """Return what defines a study, as JSON: workloads by their sizes, choices by their labels."""
     return study.identity() | {
-        "workloads": [
-            {"seq_len": each.seq_len, "model": vars(each.transformer)} for each in study.workloads
-        ],
+        "workloads": [labels_of(each) for each in study.workloads],
         "space": {
             each.name: [each.natural(value) for value in each.values]  # noqa: PD011
             for each in study.space.parameters

@@ -25,7 +25,7 @@ from evaluators.accounting import Accounting
 from evaluators.design import Designs
 from evaluators.errors import EvaluationError, InputError, known_are, shown
 from evaluators.protocol import Evaluations, evaluator
-from evaluators.workload import Workload, seq_len_label
+from evaluators.workloads.workload import Workload
 
 RETRIES = 3
 """How often a job is evaluated again after a worker died of it."""
@@ -65,8 +65,8 @@ class Job:
     breakdown: bool = False
 
     def __str__(self) -> str:
-        model, seq_len = self.workload.transformer.name, seq_len_label(self.workload.seq_len)
-        return f"{len(self.designs)} designs of {self.configuration} on {model} at {seq_len}"
+        workload = f"{self.workload.transformer.name} {self.workload.told}"
+        return f"{len(self.designs)} designs of {self.configuration} on {workload}"
 
 
 def run_job(job: Job) -> Evaluations:

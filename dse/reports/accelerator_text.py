@@ -11,7 +11,6 @@ from evaluators.engine.footprint import tile_bytes
 from evaluators.engine.needs import register_words
 from evaluators.engine.nests import Nests, Run
 from evaluators.engine.shared_units import cycles_a_step
-from evaluators.workload import seq_len_label
 
 _SIDES = ("x", "y")
 
@@ -48,9 +47,9 @@ def _cascade(accelerator: Accelerator) -> str:
 
 
 def _design(nests: Nests) -> str:
-    shape, seq_len = nests.workload.transformer, nests.workload.seq_len
+    workload = nests.workload
     values = ", ".join(f"{name} {_shown(nests, name)}" for name in nests.accelerator.all_parameters)
-    return f"on {shape.name} at {seq_len_label(seq_len)} tokens, {values}"
+    return f"on {workload.transformer.name} {workload.told}, {values}"
 
 
 def _shown(nests: Nests, name: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dse.reports import text
 from dse.results.mapped import LEVELS, EinsumRun, GroupRun, Mapped, groups
 from evaluators.mapper.resources import WORD_BYTES
-from evaluators.workload import seq_len_label
 
 _GIB, _KIB = 2**30, 2**10
 _SATURATED = 0.999
@@ -27,8 +26,7 @@ def _asked(mapped: Mapped) -> list[str]:
     extents = " ".join(f"{rank}={extent}" for rank, extent in mapped.extents.items())
     exponential = "" if machine.exp_cycles is None else f", exponentials in {machine.exp_cycles}"
     return [
-        f"{workload.transformer.name} at {seq_len_label(workload.seq_len)} tokens, "
-        f"{mapped.setting.accounting.name} accounting",
+        f"{workload.transformer.name} {workload.told}, {mapped.setting.accounting.name} accounting",
         f"  workload  {extents}",
         f"  machine   2D array {machine.rows} x {machine.columns}, 1D array {machine.lanes}"
         f"{exponential}, buffer {machine.buffer_bytes / _KIB:,.10g} KiB, registers "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,10 @@ from evaluators.describe.catalogue import described
 from evaluators.design import AUTOMATIC, Designs
 from evaluators.errors import InputError, TooLarge
 from evaluators.protocol import Evaluations, Evaluator
-from evaluators.workload import parse_seq_len, shape_label, transformer
+from evaluators.workloads.catalogue import transformer
+from evaluators.workloads.reading import DEFAULT_TOKENS, labels_of, workload_of
+from evaluators.workloads.sizes import parse_seq_len
+from evaluators.workloads.transformer import shape_label
 
 
 class Wrong(InputError):
@@ -130,10 +134,8 @@ def _left_out(
     name: str, given: Mapping[str, str], designs: Designs, reason: str, engine: Evaluator
 ) -> dict[str, Any]:
     """Return the columns of rows that are not evaluated, as they were given; None for open ones."""
-    labels = {**LABEL_DEFAULTS, **given, "configuration": name}
-    if not labels["shape"]:
-        labels["shape"] = shape_label(transformer(labels["model"]))
-    elif "model" not in given:
+    labels = {**LABEL_DEFAULTS, **given}
+    if labels["shape"] and "model" not in given:
         labels["model"] = OWN_NAME
     accounting = Accounting.parse(labels["accounting"], labels["sram"])
     declared = described(name).all_parameters
@@ -145,10 +147,10 @@ def _left_out(
         if not declared[parameter].switch:
             column[designs.columns[parameter] == AUTOMATIC] = None
     return {
-        **labels,
         **values,
         "study": STUDY,
-        "seq_len": parse_seq_len(labels["seq_len"]),
+        "configuration": name,
+        **_workload_as_given(labels),
         "accounting": accounting.name,
         "sram": accounting.sram,
         "evaluator": engine.name,
@@ -156,3 +158,23 @@ def _left_out(
         "failed": False,
         "reason": reason,
     }
+
+
+def _workload_as_given(labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return the columns of a workload that is too large to be one, as far as it can be told."""
+    seq_len = labels["seq_len"] or labels["keys"] or labels["queries"] or DEFAULT_TOKENS
+    told: dict[str, Any] = {
+        "model": labels["model"],
+        "seq_len": parse_seq_len(seq_len),
+        "queries": parse_seq_len(labels["queries"] or seq_len),
+        "mask": labels["mask"] or "none",
+        "window": parse_seq_len(labels["window"] or "0"),
+        "shape": labels["shape"],
+        "fit": labels["fit"] or "strict",
+    }
+    if not labels["shape"]:
+        shape = transformer(labels["model"])
+        told |= {"model": shape.name, "shape": shape_label(shape)}
+        with suppress(InputError):
+            told = labels_of(workload_of(shape, labels))
+    return told

@@ -30,7 +30,8 @@ from evaluators.design import AUTOMATIC, Designs
 from evaluators.engine.rules import lacks
 from evaluators.errors import InputError, TooLarge, did_you_mean, shown
 from evaluators.protocol import Evaluator
-from evaluators.workload import parse_seq_len
+from evaluators.workloads.reading import TOKENS
+from evaluators.workloads.sizes import parse_seq_len
 from search_spaces.domains import CONFIGURATIONS
 from studies.objectives import UNITS
 
@@ -41,7 +42,7 @@ NESTED = ("violations", "breakdown")
 
 _CONFIGURATION = "configuration"
 _TEXTS = (
-    *(name for name in LABEL_DEFAULTS if name not in ("seq_len", _CONFIGURATION)),
+    *(name for name in LABEL_DEFAULTS if name not in (*TOKENS, _CONFIGURATION)),
     "evaluator",
 )
 
@@ -155,14 +156,16 @@ class DesignTable:
         }
         keys: list[NDArray[Any]] = [each.codes for each in texts.values()]
         keys += [known for name, (_, known) in numbers.items() if _chosen(self.declared[name])]
-        lengths = _lengths(chunk) if "seq_len" in chunk.columns else None
-        if lengths is not None:
-            keys.append(lengths)
+        tokens = {name: _tokens(chunk, name) for name in TOKENS if name in chunk.columns}
+        keys += tokens.values()
         for rows in _alike(keys, chunk.rows):
             first = rows[0]
             labels = {name: each.at(first) for name, each in texts.items() if each.at(first)}
-            if lengths is not None and lengths[first] != BLANK:
-                labels["seq_len"] = str(lengths[first])
+            labels |= {
+                name: str(column[first])
+                for name, column in tokens.items()
+                if column[first] != BLANK
+            }
             name = canonical(labels.pop(_CONFIGURATION, LABEL_DEFAULTS[_CONFIGURATION]))
             columns = {}
             for parameter, (values, known) in numbers.items():
@@ -321,21 +324,22 @@ def _read_texts(
     return values[texts.codes], known[texts.codes]
 
 
-def _lengths(chunk: Chunk) -> Int64s:
-    """Return the tokens of each row, `BLANK` where they are not given."""
+def _tokens(chunk: Chunk, name: str) -> Int64s:
+    """Return one of `TOKENS` of each row, `BLANK` where it is not given."""
+    least = int(name != "window")
 
     def read(text: str) -> int:
         number = whole_number(text)
-        number = _tokens(text) if number is None else number
-        if number is None or number < 1:
-            raise InputError(f"seq_len '{shown(text)}': give tokens, as 262144, 256K or 1M")
+        number = _with_suffix(text) if number is None else number
+        if number is None or number < least:
+            raise InputError(f"{name} '{shown(text)}': give tokens, as 262144, 256K or 1M")
         return number
 
-    return table_cells.whole_numbers(chunk.columns["seq_len"], "seq_len", chunk.place, 1, read)
+    return table_cells.whole_numbers(chunk.columns[name], name, chunk.place, least, read)
 
 
-def _tokens(text: str) -> int | None:
-    """Read a sequence length with a suffix; None for what is none."""
+def _with_suffix(text: str) -> int | None:
+    """Read tokens with a suffix; None for what is none."""
     try:
         return parse_seq_len(text)
     except TooLarge:

@@ -16,22 +16,19 @@ from evaluators.design import Designs
 from evaluators.engine.needs import next_larger_bytes, registers_short
 from evaluators.errors import InputError, shown
 from evaluators.protocol import Evaluations, Evaluator
-from evaluators.workload import (
-    TRANSFORMERS,
-    Transformer,
-    Workload,
-    parse_seq_len,
-    parse_shape,
-    shape_label,
-    transformer,
-)
+from evaluators.workloads.catalogue import named, transformer
+from evaluators.workloads.reading import TOKENS, workload_of
+from evaluators.workloads.transformer import Transformer, parse_shape, shape_label
+from evaluators.workloads.workload import Workload
 from studies.paper import on_paper_machine, pinned_binding
 
 LABEL_DEFAULTS = {
     "configuration": "binding",
     "model": "BERT",
     "shape": "",
-    "seq_len": "256K",
+    **dict.fromkeys(TOKENS, ""),
+    "mask": "",
+    "fit": "",
     "accounting": "published",
     "sram": "",
 }
@@ -66,13 +63,12 @@ class Setting:
         name = canonical(labels["configuration"])
         described(name)
         accounting = Accounting.parse(labels["accounting"], labels["sram"])
-        seq_len = parse_seq_len(labels["seq_len"])
         shape = (
             _named_shape(labels["shape"], given.get("model", OWN_NAME))
             if "shape" in given
             else transformer(labels["model"])
         )
-        return cls(name, Workload(shape, seq_len), accounting)
+        return cls(name, workload_of(shape, labels), accounting)
 
     def labels(self, engine: Evaluator) -> dict[str, Any]:
         """Return the first columns of an evaluation's row."""
@@ -83,10 +79,11 @@ def _named_shape(text: str, name: str) -> Transformer:
     if len(name) > _LONGEST_NAME:
         raise InputError(f"model '{shown(name)}': a name has {_LONGEST_NAME} characters at most")
     shape = parse_shape(text, name)
-    if TRANSFORMERS.get(name, shape) != shape:
+    same = named(name)
+    if same is not None and replace(same, batch=shape.batch) != shape:
         raise InputError(
             f"model {name} and shape '{shown(text)}' are not the same transformer, which has "
-            f"{shape_label(TRANSFORMERS[name])}; give one of them"
+            f"{shape_label(same)}; give one of them"
         )
     return shape
 

@@ -26,7 +26,7 @@ from dse.results.sealed import metadata, sealed, unsealed
 from evaluators.errors import InputError, shown
 from evaluators.files import write_atomically
 from evaluators.protocol import METRICS
-from evaluators.workload import shape_label
+from evaluators.workloads.reading import labels_of
 from search_spaces.domains import parameters_of
 from search_spaces.parameter import Parameter
 from studies.differences import another_behaviour
@@ -126,7 +126,7 @@ class SweepParts:
             "model": pa.DictionaryArray.from_arrays(
                 np.tile(np.arange(len(workloads), dtype=np.int32), n), models
             ),
-            "seq_len": np.tile([each.seq_len for each in workloads], n),
+            "seq_len": np.tile([each.keys for each in workloads], n),
         }
         columns |= self._parameters(swept.designs, len(workloads))
         columns |= {name: swept.metrics[name].ravel() for name in METRICS}
@@ -228,9 +228,7 @@ class SweepParts:
         configurations = self._configurations(front)
         labels = {
             "configuration": configurations,
-            "model": workload.transformer.name,
-            "shape": shape_label(workload.transformer),
-            "seq_len": workload.seq_len,
+            **labels_of(workload),
             "accounting": accounting.name,
             "sram": accounting.sram,
         }

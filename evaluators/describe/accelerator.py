@@ -12,9 +12,13 @@ from evaluators.describe.machine import Machine
 from evaluators.describe.mapping import Row
 from evaluators.describe.parameters import Parameter
 
-WORKLOAD_RANKS = ("B", "H", "P", "M", "E", "F", "D", "S")
-"""What expressions may read of a workload: sequences, heads, queries, keys, head widths of queries
-and values, model width, hidden width of the feed-forward network."""
+WORKLOAD_RANKS = (
+    *("B", "H", "P", "M", "E", "F", "D", "S"),
+    *("TQ", "TK", "QR", "QC", "QW", "KW", "VC", "VW", "ZC", "GW"),
+)
+"""What expressions may read of a workload (docs/model/workloads.md#ranks): sequences, heads of keys
+and values, query rows, keys, head widths of queries and values, model width, hidden width of the
+feed-forward network; then rows and widths of the linear layers, 0 for those that it lacks."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,9 +2,15 @@
 
     M / array_rows        max(1, W // E)        2 * (query_tiles + 1)
 
-Known are numbers, names, + - * / //, min, max, ceil and time(EINSUM). An expression is parsed once
-and evaluated on columns, one value a design. `/` between integers leaves no remainder: what it
-would leave is a constraint of the design (`Expression.divisions`); among reals it divides.
+Known are numbers, names, + - * / //, min, max, ceil, time(EINSUM), and what a side of an array
+makes of a rank: steps(X, SIDE), and side(X, SIDE), the units of the side that a step uses. An
+expression is parsed once and evaluated on columns, one value a design. `/` between integers leaves
+no remainder: what it would leave is a constraint of the design (`Expression.divisions`); among
+reals it divides.
+
+Without padding steps(X, SIDE) is X / SIDE, and side(X, SIDE) is SIDE. `Expression.padded` rounds up
+instead: X takes ceil(X / SIDE) steps, equal but for the last, of as few units as do. With a third
+argument the steps are a multiple of it.
 """
 
 from __future__ import annotations
@@ -12,7 +18,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, reduce
 from typing import Any
 
@@ -31,8 +37,15 @@ _OPERATORS: dict[type[ast.operator], str] = {
     ast.Div: "/",
     ast.FloorDiv: "//",
 }
-ARITIES = {"min": (2, 8), "max": (2, 8), "ceil": (1, 1), "time": (1, 1)}
-_KNOWN = "numbers, names, + - * / //, min, max, ceil"
+ARITIES = {
+    "min": (2, 8),
+    "max": (2, 8),
+    "ceil": (1, 1),
+    "time": (1, 1),
+    "side": (2, 3),
+    "steps": (2, 3),
+}
+_KNOWN = "numbers, names, + - * / //, min, max, ceil, side, steps"
 
 
 @dataclass(frozen=True)
@@ -50,15 +63,17 @@ class Expression:
     """A parsed expression.
 
     Attributes:
-        text: as it was written.
-        root: what it says.
+        text: as it was written, or what it comes to without padding.
+        root: what it says, without padding.
         real: `/` divides reals, leaving no constraint.
+        with_padding: what it says with padding; None where that is the same.
 
     """
 
     text: str
     root: Node
     real: bool = False
+    with_padding: Node | None = None
 
     def __hash__(self) -> int:
         return hash((self.text, self.real))
@@ -80,6 +95,13 @@ class Expression:
             (Expression(written(a), a), Expression(written(b), b))
             for a, b in _exact_divisions(self.root)
         )
+
+    @property
+    def padded(self) -> Expression:
+        """The expression with padding."""
+        if self.with_padding is None:
+            return self
+        return Expression(written(self.with_padding), self.with_padding, self.real)
 
     def __call__(self, values: Mapping[str, Any], *, real: bool = False) -> Any:
         """Evaluate on columns: an integer or a real for each design, or one for all.
@@ -109,7 +131,29 @@ def expression(text: str, *, real: bool = False) -> Expression:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise InputError(f"'{shown(text)}' is no expression; known are {_KNOWN}") from None
-    return Expression(text.strip(), _parsed(tree.body, text, 0), real)
+    given = _parsed(tree.body, text, 0)
+    strict, padded = _fitted(given, pads=False), _fitted(given, pads=True)
+    if strict == padded:
+        return Expression(text.strip(), given, real)
+    return Expression(written(strict), strict, real, padded)
+
+
+def _fitted(node: Node, *, pads: bool) -> Node:
+    """Return a node with what sides make of ranks written out, with padding or without."""
+    operands = tuple(_fitted(each, pads=pads) for each in node.operands)
+    if node.operation not in ("side", "steps"):
+        return replace(node, operands=operands)
+    extent, side, *multiple = operands
+    if not pads:
+        return side if node.operation == "side" else Node("/", (extent, side))
+    steps = _rounded_up(extent, side)
+    for each in multiple:
+        steps = Node("*", (each, _rounded_up(steps, each)))
+    return steps if node.operation == "steps" else _rounded_up(extent, steps)
+
+
+def _rounded_up(above: Node, below: Node) -> Node:
+    return Node("ceil", (Node("/", (above, below)),))
 
 
 def _parsed(tree: ast.expr, text: str, depth: int) -> Node:

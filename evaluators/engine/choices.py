@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, reduce
 from math import prod
 from typing import Any
 
@@ -16,15 +16,16 @@ from evaluators.describe.expressions import Expression
 from evaluators.describe.machine import CLOCK_HZ, WORD_BITS
 from evaluators.describe.parameters import Domain, LargestThatFits
 from evaluators.design import AUTOMATIC
-from evaluators.engine.columns import Columns, all_shared, distinct, groups, int64s, reals
+from evaluators.engine.columns import Columns, all_shared, int64s, reals
 from evaluators.engine.constraints import divisions, magnitudes
 from evaluators.engine.costs import Costs, buffer_of
+from evaluators.engine.distinct import distinct, groups
 from evaluators.engine.footprint import footprint_bytes
-from evaluators.engine.nests import Nests, extents
+from evaluators.engine.nests import Nests, present
 from evaluators.engine.rules import by_rule
 from evaluators.engine.schedule import Times
 from evaluators.errors import TooLarge
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 Int64s = NDArray[np.int64]
 
@@ -52,9 +53,12 @@ def resolved(
     """
     complete = by_rule(accelerator, workload, columns, n)
     _largest(accelerator, workload, complete, accounting)
+    there = present(accelerator, workload)
     for choice in accelerator.choices:
-        if any(name not in complete for name in choice.parameters):
-            complete |= _searched(accelerator, workload, complete, accounting, choice)
+        open_names = [name for name in choice.parameters if name not in complete]
+        if open_names and all(name in there for name in choice.einsums):
+            domains = {name: accelerator.parameters[name].domain for name in open_names}
+            complete |= _searched(accelerator, workload, complete, accounting, choice, domains)
     return complete
 
 
@@ -72,12 +76,27 @@ def _largest(
         given = columns.get(name, np.full(n, AUTOMATIC))
         rows = np.flatnonzero(given == AUTOMATIC)
         columns[name] = given
+        choose = _least_masked if workload.masked else _most
         if len(rows) == n:
-            columns[name] = _most(accelerator, workload, columns, accounting, name, each.rule.of)
+            columns[name] = choose(accelerator, workload, columns, accounting, name, each.rule.of)
         elif len(rows):
             own = {key: column[rows] for key, column in columns.items()}
             columns[name] = given.copy()
-            columns[name][rows] = _most(accelerator, workload, own, accounting, name, each.rule.of)
+            columns[name][rows] = choose(accelerator, workload, own, accounting, name, each.rule.of)
+
+
+def _least_masked(
+    accelerator: Accelerator,
+    workload: Workload,
+    columns: Columns,
+    accounting: Accounting,
+    name: str,
+    domain: Domain,
+) -> Int64s:
+    """Return the value of each design that is best under a mask: the largest may skip nothing."""
+    choice = Choice((name,), (), ("latency", "traffic", "energy"))
+    others = {key: column for key, column in columns.items() if key != name}
+    return _searched(accelerator, workload, others, accounting, choice, {name: domain})[name]
 
 
 def _most(
@@ -107,7 +126,7 @@ def _most(
     one, capacity = footprint(1.0, real=True)
     two, _ = footprint(2.0, real=True)
     with np.errstate(divide="ignore", invalid="ignore"):
-        bound = 1 + np.floor((capacity - one) / (two - one) + 1e-6)
+        bound = 1 + np.floor(np.true_divide(capacity - one, two - one) + 1e-6)
     bound = np.broadcast_to(np.where(np.isnan(bound), np.inf, bound), n)
     places, found = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     choices_of = list(_choices_of(workload, columns, domain))
@@ -118,10 +137,35 @@ def _most(
         size, capacity = footprint(found)
         too_large = np.broadcast_to(size > capacity, n) & (places > 0)
         if not too_large.any():
-            return found
+            break
         places = places - too_large
         for rows, choices in choices_of:
             found[rows] = choices[places[rows]]
+    if not workload.padded:
+        return found
+    every = np.ones(n, dtype=np.int64)
+    for rows, choices in choices_of:
+        every[rows] = choices[-1]
+    fuller = _fuller(found, every, _that_fit(footprint(1)[0], footprint(every)[0], capacity, every))
+    nests = Nests(accelerator, workload, given | {name: fuller}, accounting)
+    left = reduce(np.maximum, (each.rest() for each in divisions(nests)), np.zeros(n, np.int64))
+    return np.where(left == 0, fuller, found)
+
+
+def _that_fit(one: Any, most: Any, capacity: Any, every: Int64s) -> Any:
+    """Return how many tiles fit, whether or not that divides `every`, whose footprint is `most`."""
+    more = np.maximum(capacity - one, -1)
+    return np.where(every > 1, 1 + more * (every - 1) // np.maximum(most - one, 1), 1)
+
+
+def _fuller(found: Int64s, every: Int64s, fit: Any) -> Int64s:
+    """Return tiles of steps that have no divisor near what fits: as few tiles, as even, as do.
+
+    The steps are padded to a multiple of them.
+    """
+    fit = np.minimum(fit, every)
+    tiles = -(-every // np.maximum(fit, 1))
+    return np.where(2 * found <= fit, -(-every // tiles), found)
 
 
 def _choices_of(
@@ -129,7 +173,7 @@ def _choices_of(
 ) -> Iterator[tuple[Any, Int64s]]:
     """Yield the values of a domain, with the rows of the designs that they are for."""
     reads = sorted(_names(domain.divisors_of, columns))
-    names = extents(workload)
+    names = workload.extents
     if len(reads) == 1:
         (name,) = reads
         for value in np.unique(columns[name]).tolist():
@@ -162,6 +206,7 @@ def _searched(
     columns: Columns,
     accounting: Accounting,
     choice: Choice,
+    domains: Mapping[str, Domain | None],
 ) -> dict[str, Int64s]:
     """Enumerate what is open of a choice for every design; those that are equal to it, once."""
     keys = [name for name in columns if name in accelerator.all_parameters]
@@ -171,8 +216,6 @@ def _searched(
     different = {name: columns[name][first] for name in keys}
     suited = _suited(accelerator, workload, different, accounting, choice)
     different = {name: int64s(column) for name, column in different.items()}
-    open_names = tuple(name for name in choice.parameters if name not in columns)
-    domains = {name: accelerator.parameters[name].domain for name in open_names}
     reads = sorted(
         set().union(*(_names(d.divisors_of, columns) for d in domains.values() if d is not None))
     )
@@ -185,7 +228,7 @@ def _searched(
         group = rows_of[own]
         one = {key: int(different[key][group[0]]) for key in reads}
         axes = {
-            name: np.array(domain.at(extents(workload) | one))
+            name: np.array(domain.at(workload.extents | one))
             for name, domain in domains.items()
             if domain is not None
         }

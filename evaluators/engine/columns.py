@@ -6,7 +6,7 @@ does not depend on the design is computed once, as a plain integer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from math import isqrt
 from typing import Any, TypeAlias
 
@@ -70,26 +70,6 @@ def reals(column: Any) -> Any:
     return column
 
 
-def distinct(*columns: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the first row of every distinct combination of columns, and each row's place there."""
-    key = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        values, inverse = np.unique(column, return_inverse=True)
-        _, first, key = np.unique(
-            key * len(values) + inverse, return_index=True, return_inverse=True
-        )
-    return first, key
-
-
-def groups(*columns: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:
-    """Yield the indices of the rows that are equal in all columns, one array a group."""
-    _, key = distinct(*columns)
-    if not len(key):
-        return
-    order = np.argsort(key, kind="stable")
-    yield from np.split(order, np.flatnonzero(np.diff(key[order])) + 1)
-
-
 class Factors:
     """The loop factors of a batch by name, and their products, each computed once.
 
@@ -102,6 +82,7 @@ class Factors:
         self._products: dict[tuple[str, ...], Any] = {(): 1}
         self._products.update({(name,): value for name, value in values.items()})
         self._exceed_one: dict[tuple[str, ...], Any] = {}
+        self._remembered: dict[Hashable, Any] = {}
 
     def product(self, names: tuple[str, ...]) -> Any:
         """Multiply the factors of that sorted tuple of names; the empty product is 1."""
@@ -110,6 +91,12 @@ class Factors:
             known = self.product(names[:-1]) * self._products[names[-1:]]
             self._products[names] = known
         return known
+
+    def remembered(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """Return what was computed from these factors under a key, computed when first asked."""
+        if key not in self._remembered:
+            self._remembered[key] = compute()
+        return self._remembered[key]
 
     def exceed_one(self, names: tuple[str, ...]) -> Any:
         """Tell where the product of those factors is more than 1: one bool, or one a design."""

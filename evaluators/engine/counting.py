@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from evaluators.describe.mapping import Mapping
 from evaluators.engine.columns import Factors, Mask
 from evaluators.engine.loopnest import LoopNest
+from evaluators.engine.masking import Visits
 
 
 class Counts(Protocol):
@@ -55,6 +56,7 @@ def count_choices(
     factors: Factors,
     *,
     wrapped: bool,
+    visits: Visits | None,
 ) -> tuple[Counts, Counts]:
     """Count an Einsum with every tensor streamed past the buffer, and with every one resident.
 
@@ -63,11 +65,12 @@ def count_choices(
     """
     if all(isinstance(mask, bool) for mask in kept.values()):
         names = frozenset(name for name, mask in kept.items() if mask)
-        nest = LoopNest(_choose(streamed, resident, names), factors, wrapped=wrapped)
+        mapping = _choose(streamed, resident, names)
+        nest = LoopNest(mapping, factors, wrapped=wrapped, visits=visits)
         return nest, nest
     return (
-        LoopNest(streamed, factors, wrapped=wrapped),
-        LoopNest(resident, factors, wrapped=wrapped),
+        LoopNest(streamed, factors, wrapped=wrapped, visits=visits),
+        LoopNest(resident, factors, wrapped=wrapped, visits=visits),
     )
 
 

@@ -12,20 +12,21 @@ from evaluators.accounting import CORRECTED, Accounting
 from evaluators.components.sram import live_failure
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.catalogue import described as accelerator_of
+from evaluators.describe.padding import fitted
 from evaluators.design import Designs
 from evaluators.engine.areas import areas_um2
 from evaluators.engine.choices import resolved
 from evaluators.engine.columns import Columns, all_shared, int64s
 from evaluators.engine.constraints import magnitudes
 from evaluators.engine.costs import Costs, Prices, sram_size
-from evaluators.engine.nests import Nests, check_countable
+from evaluators.engine.nests import Nests, check_countable, present
 from evaluators.engine.plan import plan
 from evaluators.engine.reasons import reason
 from evaluators.engine.rules import by_rule, exact, given_of
 from evaluators.engine.schedule import Times
 from evaluators.errors import EvaluationError
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 CHUNK = 1 << 15
 """Designs evaluated at a time: few enough that the columns in flight stay in the cache, and so many
@@ -35,9 +36,9 @@ Float64s = NDArray[np.float64]
 
 
 class Results:
-    """The results of a batch, filled chunk by chunk."""
+    """The results of a batch of n, with a breakdown of some Einsums, filled chunk by chunk."""
 
-    def __init__(self, described: Accelerator, n: int, *, breakdown: bool) -> None:
+    def __init__(self, described: Accelerator, n: int, einsums: tuple[str, ...]) -> None:
         arrays = list(described.machine.arrays)
         self.columns: dict[str, Any] = {}
         self.violations: dict[str, Any] = {}
@@ -55,8 +56,7 @@ class Results:
                 ),
                 *(np.full(n, np.nan) for _ in EINSUM_METRICS),
             )
-            for name in described.cascade.einsums
-            if breakdown
+            for name in einsums
         }
         self.size = n
 
@@ -188,10 +188,14 @@ class AnalyticalEvaluator:
         breakdown: bool = False,
     ) -> Evaluations:
         """Evaluate a batch, see `evaluators.protocol.Evaluator.evaluate`."""
-        described = accelerator_of(configuration)
+        plain = accelerator_of(configuration)
+        described = fitted(plain, workload)
         check_countable(plan(described, accounting), workload)
-        results = Results(described, len(designs), breakdown=breakdown)
-        self._evaluate(described, workload, given_of(described, designs), accounting, results)
+        there = present(described, workload)
+        results = Results(described, len(designs), there if breakdown else ())
+        given = given_of(described, designs)
+        bounded = exact(plain, workload, given)
+        self._evaluate(described, workload, given, bounded, accounting, results)
         return Evaluations(
             Designs(results.columns, len(designs)),
             results.metrics,
@@ -211,9 +215,10 @@ class AnalyticalEvaluator:
         designs: Designs,
     ) -> str:
         """Explain a violation, see `evaluators.protocol.Evaluator.reason`."""
-        described = accelerator_of(configuration)
-        columns = given_of(described, designs.take(slice(1)))
-        complete = resolved(described, workload, exact(described, workload, columns), CORRECTED, 1)
+        plain = accelerator_of(configuration)
+        described = fitted(plain, workload)
+        columns = exact(plain, workload, given_of(described, designs.take(slice(1))))
+        complete = resolved(described, workload, columns, CORRECTED, 1)
         nests = Nests(described, workload, all_shared(complete), CORRECTED)
         return reason(nests, constraint, magnitude)
 
@@ -221,23 +226,27 @@ class AnalyticalEvaluator:
         self,
         described: Accelerator,
         workload: Workload,
+        given: Columns,
         columns: Columns,
         accounting: Accounting,
         results: Results,
     ) -> None:
-        """Evaluate a batch, chunk by chunk."""
+        """Evaluate a batch, chunk by chunk.
+
+        `columns` are the given ones, as Python integers where a tile may pass 64 bits.
+        """
         n = results.size
         own_choices = any(
             name in columns for choice in described.choices for name in choice.parameters
         )
-        given, columns = columns, exact(described, workload, columns)
         narrow = columns is given
-        if described.choices and n:
+        searched = bool(described.choices) or workload.masked
+        if searched and n:
             columns = resolved(described, workload, columns, accounting, n)
         for start in range(0, n, self._chunk):
             place = slice(start, min(start + self._chunk, n))
             chunk = {name: column[place] for name, column in columns.items()}
-            if not described.choices:
+            if not searched:
                 chunk = resolved(described, workload, chunk, accounting, place.stop - start)
             nests = Nests(described, workload, all_shared(chunk), accounting)
             violations = magnitudes(nests, own_choices=own_choices)
@@ -290,14 +299,14 @@ def nests_of(
     configuration: str, workload: Workload, designs: Designs, accounting: Accounting
 ) -> Nests:
     """Return the loop nests of designs that leave no choice open, as evaluations have them."""
-    described = accelerator_of(configuration)
+    described = fitted(accelerator_of(configuration), workload)
     columns = by_rule(described, workload, given_of(described, designs), len(designs))
     return Nests(described, workload, all_shared(columns), accounting)
 
 
 def _told(described: Accelerator, columns: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters that results tell."""
-    return {name: columns[name] for name in described.all_parameters}
+    return {name: columns[name] for name in described.all_parameters if name in columns}
 
 
 def _live_failures(nests: Nests, rows: Any, known: Any) -> dict[int, EvaluationError]:

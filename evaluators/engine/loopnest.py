@@ -18,8 +18,8 @@ import numpy as np
 
 from evaluators.describe.mapping import Mapping
 from evaluators.engine.columns import Column, Factors, select
+from evaluators.engine.masking import MaskedCounts, Visits
 from evaluators.errors import TooLarge
-from evaluators.workload import Workload
 
 Names = tuple[str, ...]
 
@@ -150,6 +150,7 @@ class LoopNest:
         wrapped: compute partitions as Timeloop does, modulo 2^64 (quirk Q5), instead of exactly.
         at_rest: tensor -> words that the units below the innermost level read in a cycle in which
             the tensor rests (see `links`); where it is not named, as many as when it moves.
+        visits: of a mask, which leaves out what no query needs; None for none.
 
     Levels are named as in the mapping. Counts are per instance of a level, in words.
 
@@ -162,8 +163,11 @@ class LoopNest:
         *,
         wrapped: bool,
         at_rest: Table[str, int] | None = None,
+        visits: Visits | None = None,
     ) -> None:
         self.mapping = mapping
+        self._counts = factors.product if visits is None else MaskedCounts(mapping, factors, visits)
+        self._masked = visits is not None
         self._at_rest = at_rest or {}
         self._factors = factors
         self._wrapped = wrapped
@@ -174,7 +178,7 @@ class LoopNest:
     @property
     def cycles(self) -> Any:
         """Steps of the loop nest (1): the product of the temporal factors."""
-        return self._factors.product(self._plan.cycles)
+        return self._counts(self._plan.cycles)
 
     @property
     def instances(self) -> Any:
@@ -237,9 +241,22 @@ class LoopNest:
         """Words exchanged with the parent per instance of level i (6)."""
         known = self._shares.get((i, tensor))
         if known is None:
-            known = self._size(i, tensor) * self._refetch(i, tensor)
+            known = (
+                self._masked_share(i, tensor)
+                if self._masked
+                else self._size(i, tensor) * self._refetch(i, tensor)
+            )
             self._shares[i, tensor] = known
         return known
+
+    def _masked_share(self, i: int, tensor: str) -> Any:
+        """Words exchanged with the parent under a mask: the tile and its fetches are one count."""
+        size = self._plan.tensors[tensor].size[i]
+        share = self._counts(size)
+        for run in self._plan.tensors[tensor].runs[i]:
+            moves = run.prefix == run.factors or self._factors.exceed_one(run.factors)
+            share = select(moves, self._counts(_names({*size, *run.prefix})), share)
+        return share
 
     def _demand(self, i: int, tensor: str) -> Any:
         """Words that what lies below asks of one instance of level i, a level that keeps it (7)."""
@@ -266,7 +283,7 @@ class LoopNest:
         """The share of the tensor that one instance of level i owns (8)."""
         names = self._plan.tensors[tensor].partition
         if not self._wrapped:
-            return self._factors.product(names[i])
+            return self._counts(names[i])
         known = self._partitions.setdefault(tensor, [self._factors.product(names[0])])
         while len(known) <= i:
             known.append(self._wrapped_partition(len(known), tensor, known[-1]))
@@ -294,21 +311,6 @@ def _below_2_63(a: Any, b: Any) -> bool:
 
 def _most(column: Any) -> float:
     return float(column.max() if isinstance(column, np.ndarray) else column)
-
-
-def check_attention(workload: Workload) -> None:
-    """Raise `TooLarge` where QK or AV, the largest Einsums of attention, cannot be counted."""
-    shape = workload.transformer
-    check_mappable(
-        {
-            "B": shape.batch,
-            "H": shape.heads,
-            "M": workload.seq_len,
-            "P": workload.seq_len,
-            "E": max(shape.query_width, shape.value_width),
-        },
-        f"{shape.name} at {workload.seq_len} tokens",
-    )
 
 
 def check_mappable(extents: dict[str, int], where: str) -> None:

@@ -13,11 +13,12 @@ from evaluators.accounting import CORRECTED
 from evaluators.components import sram
 from evaluators.describe.catalogue import described
 from evaluators.describe.machine import REGISTERS
+from evaluators.describe.padding import fitted
 from evaluators.design import AUTOMATIC, Designs
 from evaluators.engine.costs import sram_size
-from evaluators.engine.nests import Nests, extents
+from evaluators.engine.nests import Nests
 from evaluators.engine.rules import by_rule, given_of
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 
 def register_words(nests: Nests) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def registers_short(name: str, workload: Workload, designs: Designs) -> dict[str
     matter: all ways to run an Einsum are alike in the register files. `InputError` names an unknown
     configuration.
     """
-    accelerator = described(name)
+    accelerator = fitted(described(name), workload)
     n = len(designs)
     columns = by_rule(accelerator, workload, given_of(accelerator, designs), n)
     for each, parameter in accelerator.all_parameters.items():
@@ -80,7 +81,7 @@ def next_larger_bytes(name: str, workload: Workload, designs: Designs) -> dict[s
     """
     accelerator = described(name)
     columns = by_rule(accelerator, workload, given_of(accelerator, designs), len(designs))
-    values = extents(workload) | columns
+    values = workload.extents | columns
     found = {}
     for store in accelerator.machine.stores[1:]:
         assert store.bytes is not None

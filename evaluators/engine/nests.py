@@ -9,35 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial, reduce
 from typing import Any
 
 import numpy as np
 
 from evaluators.accounting import Accounting, Correction
 from evaluators.describe.accelerator import Accelerator
+from evaluators.describe.cascade import Einsum
 from evaluators.describe.expressions import Expression
 from evaluators.describe.mapping import Row
 from evaluators.engine.columns import Factors, Mask, select
 from evaluators.engine.counting import Counts, count_choices
 from evaluators.engine.loopnest import LoopNest, check_mappable
+from evaluators.engine.masking import Visits, mask_of, query_loops
 from evaluators.engine.plan import Kept, Plan, RowPlan, TablePlan, plan
-from evaluators.workload import Workload
-
-
-def extents(workload: Workload) -> dict[str, int]:
-    """Return the extents that a workload gives, by `WORKLOAD_RANKS`."""
-    shape = workload.transformer
-    return {
-        "B": shape.batch,
-        "H": shape.heads,
-        "P": workload.seq_len,
-        "M": workload.seq_len,
-        "E": shape.query_width,
-        "F": shape.value_width,
-        "D": shape.model_width,
-        "S": shape.ffn_width,
-    }
+from evaluators.workloads.workload import Workload
 
 
 @dataclass(frozen=True)
@@ -100,7 +87,7 @@ class Nests:
         workload: what the designs run.
         columns: every parameter's values; one number where all designs share it.
         accounting: which slips are repaired.
-        einsums: those that are looked at, all by default.
+        einsums: those that are looked at, by default all that take place.
         real: divide without remainder, as if every extent were any real number.
 
     """
@@ -118,10 +105,12 @@ class Nests:
         self.accelerator = accelerator
         self.workload = workload
         self.accounting = accounting
-        self.plan: Plan = plan(accelerator, accounting, einsums)
-        self.wrapped = not accounting.repairs(Correction.Q5)
+        self.plan: Plan = plan(accelerator, accounting, einsums or present(accelerator, workload))
+        self._mask = mask_of(workload)
+        self.wrapped = self._mask is None and not accounting.repairs(Correction.Q5)
+        self._visits = None if self._mask is None or workload.padded else Visits(self._mask)
         self.real = real
-        self.values: dict[str, Any] = extents(workload) | dict(columns)
+        self.values: dict[str, Any] = workload.extents | dict(columns)
         for name, expression in accelerator.ranks.items():
             self.values[name] = expression(self.values, real=real)
 
@@ -148,11 +137,12 @@ class Nests:
     def runs(self) -> dict[str, list[Run]]:
         """Every Einsum's ways to run that some design takes."""
         found: dict[str, list[Run]] = {name: [] for name in self.einsums}
-        for table, factors in zip(self.plan.tables, self.factors, strict=True):
+        for place, (table, factors) in enumerate(zip(self.plan.tables, self.factors, strict=True)):
+            visits = self._visits_of(place)
             for each in table.rows:
                 mask = self.selects(each.row)
                 if mask is True or np.any(mask):
-                    found[each.row.einsum].append(self._run(each, mask, factors))
+                    found[each.row.einsum].append(self._run(each, mask, factors, visits))
         return {name: _placed(runs) for name, runs in found.items()}
 
     def with_values(self, values: Mapping[str, Any]) -> Nests:
@@ -189,29 +179,77 @@ class Nests:
                 names[name] = expression(names, real=self.real)
         return names
 
-    def _run(self, each: RowPlan, mask: Mask, factors: Factors) -> Run:
+    def _visits_of(self, place: int) -> Visits | None:
+        """Return what the loop nests of a table visit under the mask; None without one."""
+        if self._mask is None or self._visits is not None:
+            return self._visits
+        return Visits(self._mask, partial(self._rows_of, place))
+
+    def _rows_of(self, place: int, outer: tuple[str, ...]) -> Any:
+        """Return the rows in a step of query loops of a table, the fewest that nests pad it to."""
+        inside = rows_inside(self.plan)[loops_of(self.plan.tables[place], outer)]
+        return reduce(np.minimum, (self.factors[table].product(names) for table, names in inside))
+
+    def _run(self, each: RowPlan, mask: Mask, factors: Factors, visits: Visits | None) -> Run:
         if not each.choices:
-            nest = LoopNest(each.streamed, factors, wrapped=self.wrapped)
+            nest = LoopNest(each.streamed, factors, wrapped=self.wrapped, visits=visits)
             return Run(each, mask, nest, nest, {}, factors)
         kept = {tensor: self.values[name] != 0 for tensor, name in each.choices.items()}
-        off, on = count_choices(each.streamed, each.resident, kept, factors, wrapped=self.wrapped)
+        off, on = count_choices(
+            each.streamed, each.resident, kept, factors, wrapped=self.wrapped, visits=visits
+        )
         return Run(each, mask, off, on, kept, factors)
 
 
 @lru_cache(maxsize=256)
 def check_countable(of: Plan, workload: Workload) -> None:
     """Raise `TooLarge` for a workload whose counts pass what is exact, or can be enumerated."""
-    given = extents(workload)
     for name in of.einsums:
-        families: dict[str, int] = {}
-        for rank in of.written[name].ranks:
-            family = rank.rstrip("0123456789") if rank not in given else rank
-            if family not in given:
-                families[rank] = int(of.accelerator.ranks[rank](given))
-            else:
-                families[family] = given[family]
-        where = f"{name} of {workload.transformer.name} at {workload.seq_len} tokens"
-        check_mappable(families, where)
+        where = f"{name} of {workload.transformer.name} {workload.told}"
+        check_mappable(_families(of.accelerator, of.written[name], workload), where)
+
+
+@lru_cache(maxsize=256)
+def present(accelerator: Accelerator, workload: Workload) -> tuple[str, ...]:
+    """Return the Einsums that take place: those whose ranks are not empty on a workload."""
+    return tuple(
+        name
+        for name, einsum in accelerator.cascade.einsums.items()
+        if all(_families(accelerator, einsum, workload).values())
+    )
+
+
+def _families(accelerator: Accelerator, einsum: Einsum, workload: Workload) -> dict[str, int]:
+    """Return the extents of an Einsum's ranks, of those that are split as one."""
+    given = workload.extents
+    families: dict[str, int] = {}
+    for rank in einsum.ranks:
+        family = rank.rstrip("0123456789") if rank not in given else rank
+        if family not in given:
+            families[rank] = int(accelerator.ranks[rank](given))
+        else:
+            families[family] = given[family]
+    return families
+
+
+@lru_cache(maxsize=256)
+def rows_inside(of: Plan) -> dict[tuple[str, ...], list[tuple[int, tuple[str, ...]]]]:
+    """Return what lies inside query loops: those -> tables, each with the loops over P inside."""
+    found: dict[tuple[str, ...], list[tuple[int, tuple[str, ...]]]] = {}
+    for place, table in enumerate(of.tables):
+        for each in table.rows:
+            for mapping in (each.streamed, each.resident):
+                for outer, inner in query_loops(mapping):
+                    known = found.setdefault(loops_of(table, outer), [])
+                    if (place, inner) not in known:
+                        known.append((place, inner))
+    return found
+
+
+def loops_of(table: TablePlan, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return loops of a table by what they come to, so that those of other tables compare."""
+    factors = table.table.factors
+    return tuple(sorted(factors[name].text if name in factors else name for name in names))
 
 
 def chosen(runs: list[Run], quantities: list[Any]) -> Any:

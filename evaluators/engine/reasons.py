@@ -25,6 +25,8 @@ _RANKS = {
     "F": "positions of a value",
     "D": "positions of the model's width",
     "S": "positions of the feed-forward network's width",
+    "TQ": "tokens",
+    "TK": "tokens of keys and values",
 }
 
 

@@ -15,11 +15,10 @@ from evaluators.describe.expressions import Expression
 from evaluators.describe.machine import WORD_BITS
 from evaluators.design import AUTOMATIC, Designs
 from evaluators.engine.columns import Columns, int64s
-from evaluators.engine.nests import extents
 from evaluators.engine.shared_units import check_shares
 from evaluators.engine.widths import check_widths
 from evaluators.errors import InputError
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 _SAFE = 56.0
 """Bits of a tile that leave room for its bytes and for the sum of all tensors."""
@@ -55,7 +54,7 @@ def lacks(accelerator: Accelerator, name: str) -> str:
 
 def exact(accelerator: Accelerator, workload: Workload, columns: Columns) -> Columns:
     """Return columns as Python integers where a tile's size may pass 64 bits, else as given."""
-    bits = {name: log2(size) for name, size in extents(workload).items()}
+    bits = {name: log2(max(1, size)) for name, size in workload.extents.items()}
     for name, each in columns.items():
         if each.dtype.kind == "i" and each.size:
             bits[name] = log2(max(1, int(each.max())))
@@ -136,7 +135,7 @@ def by_rule(
     published: Any = np.ones(n, dtype=bool)
     for each in sizes:
         published &= complete[each.name] == parameters[each.name].default
-    names: dict[str, Any] = extents(workload) | complete
+    names: dict[str, Any] = workload.extents | complete
     for name, each in parameters.items():
         if isinstance(each.rule, Expression):
             value: Any = each.rule(names)

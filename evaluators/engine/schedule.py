@@ -7,6 +7,7 @@ itself (docs/model/accounting.md#times).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -27,7 +28,12 @@ class Times:
     """
 
     def __init__(self, nests: Nests, costs: Costs) -> None:
-        self._accelerator = nests.accelerator
+        self._overlapped = nests.accelerator.overlapped_memory
+        self._stages = [
+            replace(stage, einsums=there)
+            for stage in nests.accelerator.stages
+            if (there := tuple(name for name in stage.einsums if name in nests.einsums))
+        ]
         compute = {f"time({name})": each for name, each in costs.compute_s.items()}
         self._names = nests.values | compute
         self._busy = costs.busy_s
@@ -47,7 +53,7 @@ class Times:
         either, so that no utilization exceeds 1.
         """
         total: Any = 0.0
-        for stage in self._accelerator.stages:
+        for stage in self._stages:
             times = [
                 self._busy[each][name] * (1.0 if share is None else share[each])
                 for each in stage.einsums
@@ -68,12 +74,11 @@ class Times:
 
     def latency(self) -> Any:
         """Return the latency."""
-        stages = self._accelerator.stages
-        if self._accelerator.overlapped_memory:
-            return _longest(self.memory(), _sum(self.stage(stage) for stage in stages))
+        if self._overlapped:
+            return _longest(self.memory(), _sum(self.stage(stage) for stage in self._stages))
         return _sum(
             _longest(sum(self._traffic[name] for name in stage.einsums), self.stage(stage))
-            for stage in stages
+            for stage in self._stages
         )
 
 

@@ -27,7 +27,7 @@ from evaluators.timeloop.cache import Cache, default_folder
 from evaluators.timeloop.counts import TimeloopCounts
 from evaluators.timeloop.open_choices import Open, searches
 from evaluators.timeloop.run import TIME_LIMIT_S, run
-from evaluators.workload import Workload
+from evaluators.workloads.workload import Workload
 
 STATISTICS = "timeloop-model.stats.txt"
 INPUT = "input.yaml"

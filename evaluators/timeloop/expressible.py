@@ -1,4 +1,4 @@
-"""What of an accelerator Timeloop can express: its levels, and letters for its ranks."""
+"""What Timeloop can express: an accelerator's levels, letters for its ranks, no mask."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.machine import REGISTERS, WORD_BITS
 from evaluators.errors import InputError
 from evaluators.timeloop.chip import containers
+from evaluators.workloads.workload import Workload
 
 _TAKEN = ("mac", *containers(2))
 """What the arithmetic and the fan-outs are called."""
@@ -83,3 +84,12 @@ def check_expressible(accelerator: Accelerator) -> None:
                     f"{where}: Timeloop cannot call a level of array {array.name} '{name}'; name "
                     f"each once, in letters, digits and '_', and none {' or '.join(_TAKEN)}"
                 )
+
+
+def check_unmasked(workload: Workload) -> None:
+    """Raise `InputError` for a mask: Timeloop counts whole loop nests."""
+    if workload.masked:
+        raise InputError(
+            f"{workload.transformer.name} {workload.told}: Timeloop counts loop nests without a "
+            "mask; the evaluator 'analytical' takes one, mask 'none' leaves it out"
+        )

@@ -16,7 +16,7 @@ from evaluators.describe.mapping import Level, Loop, Mapping
 from evaluators.engine.nests import Nests, Run
 from evaluators.timeloop import chip as chips
 from evaluators.timeloop.chip import Chip
-from evaluators.timeloop.expressible import check_expressible, letters
+from evaluators.timeloop.expressible import check_expressible, check_unmasked, letters
 from evaluators.timeloop.nodes import TOP, VERSION
 from evaluators.timeloop.text import as_yaml
 
@@ -67,10 +67,11 @@ class Request:
 def request(nests: Nests, run: Run) -> Request:
     """Ask for the counts of a loop nest of a design, a batch of one.
 
-    `InputError` says what of its accelerator Timeloop cannot express.
+    `InputError` says what of its accelerator, or of the workload, Timeloop cannot express.
     """
     mapping = run.streamed.mapping
     check_expressible(nests.accelerator)
+    check_unmasked(nests.workload)
     return Request(
         mapping=mapping,
         factors={

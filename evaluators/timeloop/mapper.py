@@ -58,6 +58,8 @@ def searched(nests: Nests, search: Search) -> dict[str, int]:
     """
     chosen: dict[str, int] = {}
     for each in searches(nests.accelerator):
+        if each.einsum not in nests.runs:
+            continue
         (run,) = nests.runs[each.einsum]
         request = inputs.request(nests, run)
         found = parse_mapping(search(request, each))

@@ -6,7 +6,7 @@ from analysis.results import evaluate_points
 from analysis.verify import TABLES
 from evaluators.accounting import PUBLISHED
 from evaluators.protocol import evaluator
-from evaluators.workload import seq_len_label
+from evaluators.workloads.sizes import seq_len_label
 from studies.paper import points
 
 

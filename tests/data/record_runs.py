@@ -31,7 +31,9 @@ from evaluators.timeloop.evaluator import FOUND, INPUT, STATISTICS, TABLES, Time
 from evaluators.timeloop.open_choices import Open
 from evaluators.timeloop.run import run
 from evaluators.timeloop.text import as_yaml
-from evaluators.workload import TRANSFORMERS, Workload, parse_seq_len
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.sizes import parse_seq_len
+from evaluators.workloads.workload import Workload
 from search_spaces.domains import PAPERS as CONFIGURATIONS
 from studies.paper import paper_design
 

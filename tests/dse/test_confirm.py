@@ -22,7 +22,8 @@ from evaluators.engine.evaluator import AnalyticalEvaluator, Batch, nests_of
 from evaluators.engine.nests import Nests
 from evaluators.protocol import Evaluations
 from evaluators.timeloop import audit, versions
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 from studies.paper import paper_design
 
 INSTALLED = shutil.which("timeloop-model") and shutil.which("accelergy")
@@ -46,7 +47,7 @@ def test_one_word_of_difference_is_found_and_placed(metric: str) -> None:
     deviations = {each.metric: each for each in compare(JOBS, results, [results[0], other])}
     assert deviations[metric].relative == pytest.approx(1e-9, rel=1e-3)
     assert deviations[metric].relative > TOLERANCE
-    assert deviations[metric].where == "flat on BERT at 1K"
+    assert deviations[metric].where == "flat on BERT at 1K tokens"
     assert sum(each.relative > TOLERANCE for each in deviations.values()) == 1
 
 

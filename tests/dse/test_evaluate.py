@@ -75,7 +75,7 @@ def test_a_shape_of_ones_own_is_the_paper_model_of_the_same_shape(dse: Run) -> N
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--model", "GPT"], "unknown model 'GPT'; known are BERT, TrXL, T5, XLM"),
+        (["--model", "GPT"], "unknown model 'GPT'; did you mean gpt2? known are BERT"),
         (
             ["--configuration", "fused"],
             "unknown configuration 'fused'; did you mean unfused? known are",

@@ -33,7 +33,9 @@ from evaluators.accounting import CORRECTED, PUBLISHED
 from evaluators.design import Designs
 from evaluators.errors import EvaluationError, InputError
 from evaluators.protocol import EINSUM_METRICS, EinsumEvaluation, Evaluations, evaluator
-from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 from studies.specification import Specification
 
 WORKLOAD = Workload(TRANSFORMERS["BERT"], 1 << 18)
@@ -279,7 +281,7 @@ def test_another_exception_says_what_was_evaluated(each: Executor) -> None:
     short = {"array_cols": torn.designs.columns["array_cols"][:-1]}
     torn = replace(torn, designs=torn.designs.with_columns(short))
     with pytest.raises(
-        EvaluationError, match=r"^9 designs of binding on BERT at 256K: ValueError: "
+        EvaluationError, match=r"^9 designs of binding on BERT at 256K tokens: ValueError: "
     ) as caught:
         each.evaluate([torn])
     assert "\n" not in str(caught.value)
@@ -405,7 +407,8 @@ import signal
 import sys
 from dse.execution.executors import Job, executor
 from evaluators.accounting import PUBLISHED
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 from studies.paper import paper_design
 
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -155,7 +155,14 @@ def test_a_shell_completes_commands_options_and_names(dse: Run, tmp_path: Path) 
         "linear_fusemax",
     ]
     assert completions("dse evaluate --configuration m", tmp_path) == ["mine.toml"]
-    assert completions("dse evaluate --model ", tmp_path) == ["BERT", "T5", "TrXL", "XLM"]
+    assert completions("dse evaluate --model T", tmp_path) == ["T5", "TrXL"]
+    assert completions("dse evaluate --fit ", tmp_path) == ["pad", "strict"]
+    assert completions("dse workload show whisper-large-v3", tmp_path) == [
+        "whisper-large-v3",
+        "whisper-large-v3#cross",
+        "whisper-large-v3#decoder",
+    ]
+    assert completions("dse machine show tpu", tmp_path) == ["tpu_v4i"]
     assert completions("dse study run --sampler ns", tmp_path) == ["nsga2", "nsga3"]
     assert completions("dse study run pa", tmp_path) == ["pareto"]
     assert completions("dse study resume ", tmp_path)[-1] == NAME
@@ -211,16 +218,13 @@ def test_a_specification_is_shown_as_plain_json(dse: Run, tmp_path: Path) -> Non
     shown = json.loads(out)["specification"]
     assert shown["workloads"] == [
         {
+            "model": "BERT",
+            "shape": "64,768,64,64,12,3072",
             "seq_len": 1024,
-            "model": {
-                "name": "BERT",
-                "batch": 64,
-                "model_width": 768,
-                "query_width": 64,
-                "value_width": 64,
-                "heads": 12,
-                "ffn_width": 3072,
-            },
+            "queries": 1024,
+            "mask": "none",
+            "window": 0,
+            "fit": "strict",
         }
     ]
     assert shown["space"]["configuration"] == ["flat"]

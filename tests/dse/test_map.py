@@ -35,7 +35,7 @@ TINY = (*TINY, "--vector-lanes", 8, "--buffer-bytes", "4 KiB", "--cascade", "2-p
 def arguments(case: dict[str, Any]) -> list[object]:
     """A case of the data as options."""
     size = case["workload"]
-    given: list[object] = ["--seq-len", size["M"], "--queries", size["P"]]
+    given: list[object] = ["--keys", size["M"], "--queries", size["P"]]
     given += ["--shape", f"{size['B']},1,{size['E']},{size['F']},{size['H']},1"]
     given += ["--cascade", ",".join(case["cascades"])]
     if "1-pass" in case["cascades"]:
@@ -117,7 +117,7 @@ def test_the_paper_binding_stands_beside(dse: Run) -> None:
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
-        (("--queries", 4), "it has as many queries as keys"),
+        (("--queries", 4), "array_cols 8 leaves a remainder of 4 in the 4 "),
         (("--exp-cycles", 2), "its machine has no exponential unit"),
         (("--pe-registers", 2), "pe_registers 2 is 1 short"),
     ],
@@ -156,8 +156,9 @@ def test_a_cascade_of_ones_own(dse: Run, tmp_path: Path) -> None:
         (("--buffer-bytes", "5008"), "no SRAM of 313 rows of 128 bits; choose a buffer"),
         (("--array-rows", 0), "array_rows '0': give a positive integer"),
         (("--model", "BERT"), "--model and --shape both describe the transformer"),
-        (("--queries", 0), "queries 0: give 1 to 2^31 - 1"),
-        (("--queries", "many"), "queries: sequence length 'many': write tokens"),
+        (("--queries", 0), "queries 0: it must be a positive integer"),
+        (("--causal",), "give --mask none, --window 0 and --fit strict"),
+        (("--fit", "pad"), "give --mask none, --window 0 and --fit strict"),
         (("--exp-cycles", 0), "argument --exp-cycles: '0' is no integer"),
         (("--seq-len", "1M", "--shape", "1048576,1,1048576,1048576,1048576,1"), "exceed 2^63 - 1"),
         (("--word-bits", 8), "unknown argument '--word-bits'"),

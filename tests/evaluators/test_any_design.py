@@ -19,7 +19,10 @@ from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError
 from evaluators.protocol import METRICS, Evaluations
-from evaluators.workload import LARGEST, LONGEST, TRANSFORMERS, Transformer, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.sizes import LONGEST
+from evaluators.workloads.transformer import LARGEST, Transformer
+from evaluators.workloads.workload import Workload
 from search_spaces.domains import PAPERS
 
 CONFIGURATIONS = shipped()
@@ -49,11 +52,11 @@ def workloads(draw: st.DrawFn) -> Workload:
 @st.composite
 def designs(draw: st.DrawFn, workload: Workload) -> Designs:
     """A batch; most sides divide the sequence, most buffers are in the component table."""
-    dividing = [n for n in range(1, 257) if workload.seq_len % n == 0]
+    dividing = [n for n in range(1, 257) if workload.keys % n == 0]
     side = st.sampled_from(dividing) | st.integers(1, 256)
     columns: dict[str, list[int]] = {}
     for _ in range(draw(st.integers(1, 5))):
-        words = draw(st.sampled_from([n for n in WORDS if workload.seq_len % n == 0] or WORDS))
+        words = draw(st.sampled_from([n for n in WORDS if workload.keys % n == 0] or WORDS))
         shorter = draw(side)
         rows, cols = draw(st.permutations([words, min(words, shorter)]))
         depth = draw(st.integers(1, 64) | st.sampled_from([2**k for k in range(6, 18)]))

@@ -10,7 +10,9 @@ import pytest
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting, Correction
 from evaluators.errors import InputError
 from evaluators.protocol import evaluator
-from evaluators.workload import TRANSFORMERS, Workload, parse_seq_len
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.sizes import parse_seq_len
+from evaluators.workloads.workload import Workload
 from studies.paper import paper_design
 
 BERT_256K = Workload(TRANSFORMERS["BERT"], 2**18)

@@ -14,7 +14,9 @@ from evaluators.design import Designs
 from evaluators.engine.evaluator import CHUNK
 from evaluators.errors import InputError
 from evaluators.protocol import METRICS, Evaluations, evaluator
-from evaluators.workload import SEQ_LENS, TRANSFORMERS, Transformer, Workload
+from evaluators.workloads.paper import SEQ_LENS, TRANSFORMERS
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 from studies.paper import paper_design, pinned_binding
 
 CONFIGURATIONS = shipped()
@@ -210,7 +212,7 @@ def test_area_adds_up_from_its_parts() -> None:
 def test_the_value_width_may_differ_from_the_query_width() -> None:
     """V projection N = H*F, deprojection K = H*F (decision 10): macs of all six layers."""
     shape = SMALL.transformer
-    tokens = shape.batch * SMALL.seq_len
+    tokens = shape.batch * SMALL.keys
     heads = shape.heads * (2 * shape.query_width + 2 * shape.value_width)
     macs = tokens * shape.model_width * (heads + 2 * shape.ffn_width)
     seconds = metric("linear_fusemax", SMALL, "compute_2d_s", array_rows=32, array_cols=32)

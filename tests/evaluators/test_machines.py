@@ -18,7 +18,8 @@ from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.engine.needs import registers_short
 from evaluators.protocol import Evaluations
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 
 KIB = 2**10
 CHIPS = shipped(MACHINES)
@@ -60,7 +61,7 @@ def test_every_machine_runs_a_cascade_that_fits_it(tmp_path: Path, chip: str) ->
     metrics = {metric: float(column[0]) for metric, column in result.metrics.items()}
     assert all(np.isfinite(value) for value in metrics.values())
     # The matrix products alone take no less than the array's peak allows.
-    shape, seq_len = workload(chip).transformer, workload(chip).seq_len
+    shape, seq_len = workload(chip).transformer, workload(chip).keys
     macs = shape.batch * shape.heads * seq_len**2 * (shape.query_width + shape.value_width)
     own = sizes(machine(chip))
     busy_s = macs / (own["array_rows"] * own["array_cols"] * own["clock_hz"])

@@ -10,7 +10,9 @@ import pytest
 
 from evaluators.accounting import PUBLISHED
 from evaluators.protocol import Evaluations, evaluator
-from evaluators.workload import TRANSFORMERS, Workload, parse_seq_len
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.sizes import parse_seq_len
+from evaluators.workloads.workload import Workload
 from studies.paper import paper_design, pareto_designs
 
 SPOT_ROWS = Path(__file__).parents[1] / "published_rows"

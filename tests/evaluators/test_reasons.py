@@ -11,7 +11,9 @@ from evaluators.describe.catalogue import described
 from evaluators.describe.reading import shipped
 from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
-from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 
 CONFIGURATIONS = shipped()
 ENGINE = AnalyticalEvaluator()
@@ -39,7 +41,7 @@ def test_a_linear_layer_that_does_not_divide_is_named(name: str) -> None:
     # 24 rows divide Q, K and FFN1 and leave 8 of V's, Z's and FFN2's columns.
     uneven = reason(name, ODD, "array_rows_remainder", array_rows=24, array_cols=8)
     assert "24 leaves a remainder of 8 in VW = 80 of V" in uneven
-    assert "T = 65536 of Q" in reason(name, BERT, "array_cols_remainder", array_cols=7)
+    assert "the 65536 tokens of Q" in reason(name, BERT, "array_cols_remainder", array_cols=7)
 
 
 @pytest.mark.parametrize("name", ["linear_flat", "linear_fusemax"])

@@ -15,7 +15,8 @@ from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 
 BERT = Workload(TRANSFORMERS["BERT"], 4096)
 CLOCK_HZ = 940e6

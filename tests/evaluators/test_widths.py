@@ -22,7 +22,9 @@ from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError
 from evaluators.protocol import METRICS, Evaluations
-from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 
 BERT = Workload(TRANSFORMERS["BERT"], 2**16)
 PAIRS = 64 * 12

@@ -7,7 +7,8 @@ from evaluators.describe.catalogue import described
 from evaluators.design import Designs
 from evaluators.engine.needs import registers_short
 from evaluators.errors import InputError
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 from studies.paper import points
 
 BERT = Workload(TRANSFORMERS["BERT"], 1024)

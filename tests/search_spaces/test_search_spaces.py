@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from evaluators.accounting import PUBLISHED
 from evaluators.errors import InputError
 from evaluators.protocol import evaluator
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 from search_spaces.space import SearchSpace, joint_space, space
 from studies.paper import points
 
@@ -169,7 +170,7 @@ def test_the_papers_points_lie_inside(name: str) -> None:
     pins = [point for point in POINTS if point.configuration == name]
     assert len(pins) == (28 if name == "binding" else 24)
     for pin in pins:
-        lengths = [pin.workload.seq_len]
+        lengths = [pin.workload.keys]
         own = space(name, lengths)
         assert own.contains(own.columns(name, pin.designs)).all()
         if name in ATTENTION:
@@ -179,7 +180,7 @@ def test_the_papers_points_lie_inside(name: str) -> None:
 
 def test_a_pin_comes_back_as_it_was() -> None:
     pin = next(point for point in POINTS if point.configuration == "flat")
-    own = space("flat", [pin.workload.seq_len])
+    own = space("flat", [pin.workload.keys])
     back = own.split(own.columns("flat", pin.designs))["flat"][1]
     for name, column in back.columns.items():
         assert column.tolist() == pin.designs.columns.get(name, np.zeros(1)).tolist(), name

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evaluators.workload import SEQ_LENS, TRANSFORMERS, Workload
+from evaluators.workloads.paper import SEQ_LENS, TRANSFORMERS
+from evaluators.workloads.workload import Workload
 from studies.builtin import STUDIES
 from studies.pins import pins
 

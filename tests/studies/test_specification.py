@@ -9,7 +9,9 @@ import pytest
 
 from evaluators.accounting import Accounting
 from evaluators.errors import InputError
-from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 from studies import specification
 from studies.builtin import COLLECTIONS, STUDIES, builtin
 from studies.specification import Specification
@@ -43,7 +45,7 @@ def test_every_configuration_has_a_study_of_each_model_at_256k() -> None:
     for name, study in STUDIES.items():
         (workload,) = study.workloads
         assert study.name == name
-        assert workload.seq_len == 256 * 1024
+        assert workload.keys == 256 * 1024
         assert name.endswith(f"-{workload.transformer.name.lower()}")
         assert study.objectives == ("area", "latency")
         assert (study.sampler, study.trials, study.pinned) == ("tpe", 300, True)

@@ -22,7 +22,8 @@ from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 from search_spaces.domains import PAPERS as CONFIGURATIONS
 from studies import toml
 from studies.toml_text import to_toml

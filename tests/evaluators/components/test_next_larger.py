@@ -15,7 +15,8 @@ from evaluators.components.sram import missing, sram, taken
 from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.protocol import Evaluations
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 from studies import toml
 from studies.builtin import STUDIES
 

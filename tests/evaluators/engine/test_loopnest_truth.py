@@ -15,7 +15,9 @@ from evaluators.engine.columns import Factors
 from evaluators.engine.evaluator import AnalyticalEvaluator, nests_of
 from evaluators.engine.loopnest import LoopNest
 from evaluators.formats.cases import count_case, parse_case
-from evaluators.workload import TRANSFORMERS, Workload, parse_seq_len
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.sizes import parse_seq_len
+from evaluators.workloads.workload import Workload
 from studies.paper import paper_design
 
 CARRIED = (Path(__file__).parent / "cases.jsonl").read_text(encoding="utf-8").splitlines()

@@ -9,7 +9,8 @@ from evaluators.accounting import CORRECTED, PUBLISHED, Accounting, Correction
 from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.protocol import Evaluations
-from evaluators.workload import Transformer, Workload
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 
 KIB = 1024
 TIE = 1 + 1e-12
@@ -251,7 +252,7 @@ def fills_the_array(einsum: str, stationarity: int, extents: dict, sides: tuple,
 def flat_choices(workload: Workload, rows: int, cols: int) -> tuple[list[dict], list[bool]]:
     """Every binding, and whether it divides."""
     choices, valid = [], []
-    seq_len, each = workload.seq_len, workload.transformer
+    seq_len, each = workload.keys, workload.transformer
     for p_t, qk, av, *kept in product(
         range(1, seq_len + 1), range(3), range(3), *[(0, 1)] * len(FLAT_KEEPS)
     ):

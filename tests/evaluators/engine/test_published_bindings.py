@@ -9,7 +9,10 @@ from evaluators.design import Designs
 from evaluators.engine.costs import buffer_of
 from evaluators.engine.evaluator import nests_of
 from evaluators.engine.footprint import footprint_bytes
-from evaluators.workload import TRANSFORMERS, Transformer, Workload, parse_seq_len
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.sizes import parse_seq_len
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 from studies.paper import paper_design
 
 MIB = 2**20

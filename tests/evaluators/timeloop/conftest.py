@@ -17,7 +17,8 @@ from evaluators.timeloop.cache import Cache
 from evaluators.timeloop.evaluator import INPUT, STATISTICS, TABLES
 from evaluators.timeloop.inputs import Request
 from evaluators.timeloop.stats import Statistics, parse
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 from search_spaces.domains import PAPERS as CONFIGURATIONS
 from studies.paper import paper_design
 

@@ -12,7 +12,8 @@ from evaluators.protocol import METRICS
 from evaluators.timeloop.counts import TimeloopCounts
 from evaluators.timeloop.evaluator import TimeloopEvaluator
 from evaluators.timeloop.stats import Statistics, StatisticsError, parse
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 from search_spaces.domains import PAPERS as CONFIGURATIONS
 from studies.paper import paper_design
 

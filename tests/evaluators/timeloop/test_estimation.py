@@ -13,7 +13,8 @@ from evaluators.protocol import evaluator
 from evaluators.timeloop import audit, estimation
 from evaluators.timeloop.cache import Cache
 from evaluators.timeloop.evaluator import TimeloopEvaluator
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 from studies.paper import paper_design
 
 BERT_1K = Workload(TRANSFORMERS["BERT"], 1024)

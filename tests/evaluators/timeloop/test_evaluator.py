@@ -11,7 +11,9 @@ from evaluators.timeloop.cache import Cache
 from evaluators.timeloop.evaluator import TimeloopEvaluator
 from evaluators.timeloop.programs import TimeloopMissing
 from evaluators.timeloop.run import TimeloopFailure
-from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 from search_spaces.domains import PAPERS as CONFIGURATIONS
 from studies.paper import paper_design
 

@@ -13,10 +13,13 @@ from evaluators.accounting import PUBLISHED
 from evaluators.describe.cascade import Einsum, Tensor
 from evaluators.describe.catalogue import described
 from evaluators.describe.expressions import expression
+from evaluators.design import Designs
 from evaluators.engine.evaluator import nests_of
 from evaluators.errors import InputError
 from evaluators.timeloop import expressible, front_end, inputs
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 from studies.paper import paper_design
 
 WORKLOAD = Workload(TRANSFORMERS["BERT"], 1024)
@@ -171,3 +174,22 @@ def test_every_level_that_holds_tensors_has_words_of_the_machines_width(bits):
         assert sizes.pop("L3") == (bits, 256 * bits)
         assert set(sizes.values()) == {(bits, bits)}
         assert mac["attributes"]["adder_width"] == bits
+
+
+def of_a_workload(workload):
+    designs = Designs.of(array_rows=64, array_cols=64, vector_lanes=64, query_tiles=1)
+    return nests_of("binding", workload, designs, PUBLISHED)
+
+
+def test_a_mask_is_refused_in_one_sentence():
+    causal = of_a_workload(Workload(TRANSFORMERS["BERT"], 4096, causal=True))
+    with pytest.raises(InputError, match="causal: Timeloop counts loop nests without a mask"):
+        inputs.requests(causal)
+
+
+def test_queries_grouped_heads_and_padding_are_loop_nests_like_any():
+    """200 rows of 4 heads on 8 heads of 1000 keys each: 4 steps of 50 and 16 of 63."""
+    shape = Transformer("grouped", 2, 256, 64, 64, 32, 1024, kv_heads=8)
+    (qk, *_) = inputs.requests(of_a_workload(Workload(shape, 50, 1000, padded=True)))
+    extents = inputs.problem(qk)["instance"]
+    assert extents == {"B": 2, "H": 8, "P": 4 * 50, "M": 16, "N": 63, "E": 64}

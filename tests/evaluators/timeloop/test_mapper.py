@@ -21,7 +21,9 @@ from evaluators.timeloop import accelergy, mapper, programs, stats
 from evaluators.timeloop.cache import Cache
 from evaluators.timeloop.evaluator import TimeloopEvaluator
 from evaluators.timeloop.open_choices import searches
-from evaluators.workload import TRANSFORMERS, Transformer, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.transformer import Transformer
+from evaluators.workloads.workload import Workload
 from search_spaces.domains import PAPERS as CONFIGURATIONS
 from studies.paper import paper_design
 

@@ -12,7 +12,8 @@ from evaluators.engine.evaluator import AnalyticalEvaluator, nests_of
 from evaluators.timeloop import chip as chips
 from evaluators.timeloop import inputs
 from evaluators.timeloop.evaluator import TimeloopEvaluator
-from evaluators.workload import TRANSFORMERS, Workload
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.workload import Workload
 from search_spaces.domains import PAPERS as CONFIGURATIONS
 
 READABLE = 2**31

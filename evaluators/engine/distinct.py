@@ -1,0 +1,42 @@
+"""Rows of a batch that are alike: found once, without sorting where columns have few values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+_LARGEST_TABLE = 1 << 22
+"""Combinations of values that a table is made for."""
+
+
+def distinct(*columns: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the first row of every distinct combination of columns, and each row's place there."""
+    n = len(columns[0])
+    key, size = np.zeros(n, dtype=np.int64), 1
+    for column in columns:
+        values = np.unique(column)
+        if size * len(values) > _LARGEST_TABLE:
+            used, key = np.unique(key, return_inverse=True)
+            size = len(used)
+        key = key * len(values) + np.searchsorted(values, column)
+        size *= len(values)
+    if size > _LARGEST_TABLE:
+        _, first, place = np.unique(key, return_index=True, return_inverse=True)
+        return first, place
+    rows = np.full(size, n)
+    rows[key[::-1]] = np.arange(n - 1, -1, -1)
+    used = np.flatnonzero(rows < n)
+    rank = np.zeros(size, dtype=np.intp)
+    rank[used] = np.arange(len(used))
+    return rows[used], rank[key]
+
+
+def groups(*columns: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:
+    """Yield the indices of the rows that are equal in all columns, one array a group."""
+    _, key = distinct(*columns)
+    if not len(key):
+        return
+    order = np.argsort(key, kind="stable")
+    yield from np.split(order, np.flatnonzero(np.diff(key[order])) + 1)
