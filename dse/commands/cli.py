@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from dse.commands import completion, streams
 from dse.execution import interruption
@@ -26,6 +26,9 @@ from evaluators.errors import (
     shown,
 )
 from evaluators.foreign import integer
+
+if TYPE_CHECKING:
+    from evaluators.describe.parameters import Parameter
 
 CONFIGURATION = "binding"
 """What is evaluated where none is named."""
@@ -164,6 +167,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     _accelerator(commands)
     _machine(commands)
     _workload_command(commands)
+    _map(commands, arguments)
     _loopnest(commands)
     _model(commands)
     _study(commands)
@@ -360,8 +364,13 @@ def _parameters(parser: _Parser, arguments: Sequence[str]) -> None:
         if completion.typed():  # a name that is being typed
             return
         raise
-    group = parser.add_argument_group(f"parameters of {shown(name)}")
     parser.has = f"{shown(name)} has {', '.join(declared)}"
+    _options(parser, f"parameters of {shown(name)}", declared)
+
+
+def _options(parser: _Parser, title: str, declared: Mapping[str, Parameter]) -> None:
+    """Add an option for each parameter."""
+    group = parser.add_argument_group(title)
     parser.set_defaults(parameters={})
     for each in declared.values():
         group.add_argument(
@@ -457,6 +466,46 @@ def _machine(commands: argparse._SubParsersAction[_Parser]) -> None:
     _action(actions, "list", "list the machines that ship, with their sizes")
     show = _action(actions, "show", "print a machine's file")
     show.add_argument("name", metavar="NAME")
+
+
+def _map(commands: argparse._SubParsersAction[_Parser], arguments: Sequence[str]) -> None:
+    parser = _command(
+        commands,
+        "map",
+        "search all bindings of attention on a machine for the proven best; sequences that are "
+        "long for the arrays take tens of seconds, --chunks all and --front longer",
+        "dse map --cascade 2-pass --seq-len 1K --array-rows 64 --array-cols 64",
+    )
+    parser.add_argument(
+        "--cascade",
+        default="all",
+        metavar="NAME,...",
+        help="1-pass, 2-pass, 3-pass over the keys, or FILE.toml; the best of those given is found "
+        "(default: all)",
+    )
+    _workload(parser)
+    parser.add_argument(
+        "--chunks",
+        metavar="KEYS,...",
+        help="M0, keys in a chunk of 1-pass, as 64,128, or all (default: the rows of the array, or "
+        "what of them divides the keys)",
+    )
+    parser.add_argument(
+        "--exp-cycles",
+        type=_positive,
+        metavar="N",
+        help="cycles of an exponential unit in each lane (default: none, six multiply-adds)",
+    )
+    parser.add_argument(
+        "--front", action="store_true", help="the whole front of latency and energy, too"
+    )
+    _json(parser)
+    if arguments[:1] == ["map"]:
+        from dse.commands.map import PARAMETERS  # noqa: PLC0415
+        from evaluators.describe.machine_reading import machine  # noqa: PLC0415
+
+        declared = machine("fusemax").parameters
+        _options(parser, "the machine", {name: declared[name] for name in PARAMETERS})
 
 
 def _workload_command(commands: argparse._SubParsersAction[_Parser]) -> None:

@@ -82,6 +82,12 @@ def _studies_on_disk(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     return begun_in(parsed_args.out) + more.get(parsed_args.command, [])
 
 
+def _cascades(prefix: str, **_: Any) -> list[str]:
+    from evaluators.mapper.cascades import NAMES  # noqa: PLC0415
+
+    return [*NAMES, *_files(prefix)]
+
+
 def _models(prefix: str, **_: Any) -> list[str]:
     from evaluators.workloads.catalogue import names  # noqa: PLC0415
 
@@ -140,6 +146,7 @@ def _sram_sources(**_: Any) -> list[str]:
 _COMPLETERS: dict[str, Callable[..., Iterable[str]]] = {
     "configuration": _accelerators,
     "base": _accelerators,
+    "cascade": _cascades,
     "model": _models,
     "seq_len": _seq_lens,
     "queries": _seq_lens,

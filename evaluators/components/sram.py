@@ -26,6 +26,13 @@ _DEPTH_BITS = 31
 _LARGEST = 2**_DEPTH_BITS - 1
 
 
+TABLED = (
+    "choose a buffer of 2^k or 3*2^k bytes from 64 KiB to 128 MiB under an array side of 2^k up to "
+    "1024"
+)
+"""What to do where the table lacks a size."""
+
+
 @dataclass(frozen=True)
 class Sram:
     """SRAMs of the sizes asked for: pJ per row access, um^2; NaN where nothing knows the size."""
@@ -93,10 +100,7 @@ def live_failure(depth: int, width_bits: int) -> CactiError | None:
 def missing(depth: int, width_bits: int) -> str:
     """Say that nothing knows an SRAM of that size, and the ways out."""
     lacks = f"the component table has no SRAM of {depth} rows of {width_bits} bits"
-    ways = [
-        "choose a buffer of 2^k or 3*2^k bytes from 64 KiB to 128 MiB under an array side of 2^k "
-        "up to 1024"
-    ]
+    ways = [TABLED]
     larger = tuple(int(each) for each in taken(depth, width_bits))
     if larger == (depth, width_bits):
         lacks += ", nor a larger one"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 
 from evaluators.describe.accelerator import (
     Accelerator,
@@ -128,6 +129,11 @@ def _keeps(layers: Layers) -> dict[str, str]:
         name: file.section("keeps").get(name, str, "a parameter")
         for name, file in layers.names("keeps").items()
     }
+
+
+def cascade(path: Path) -> Cascade:
+    """Return the cascade of a file that holds one, of an accelerator's or alone."""
+    return _cascade(Layers(files_of(path, ACCELERATORS, "accelerator")))
 
 
 def _cascade(layers: Layers) -> Cascade:

@@ -37,7 +37,8 @@ def options() -> Iterator[tuple[str, argparse.Action]]:
             elif action.option_strings and action.nargs != 0 and not action.required:
                 yield parser.prog, action
 
-    return below(_parser(["evaluate"]))
+    yield from below(_parser(["evaluate"]))
+    yield from below(_parser(["map"]))
 
 
 def test_every_help_tells_the_default() -> None:

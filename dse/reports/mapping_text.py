@@ -1,0 +1,132 @@
+"""A readable account of a proven optimum: who runs where, what stays on chip, beside +Binding."""
+
+from __future__ import annotations
+
+from dse.reports import text
+from dse.results.mapped import LEVELS, EinsumRun, GroupRun, Mapped, groups
+from evaluators.mapper.resources import WORD_BYTES
+
+_GIB, _KIB = 2**30, 2**10
+_SATURATED = 0.999
+
+
+def report(mapped: Mapped, *, front: bool) -> str:
+    """Write the optimum, +Binding beside it, and the whole front where it is asked for."""
+    found = list(groups(mapped))
+    parts = ["\n".join([*_asked(mapped), "", *_optimum(mapped, found)])]
+    parts += [_group(number, each) for number, each in enumerate(found, start=1)]
+    if front:
+        parts.append(_front(mapped))
+    parts.append("\n".join([_beside(mapped), _proof(mapped)]))
+    return "\n\n".join(parts)
+
+
+def _asked(mapped: Mapped) -> list[str]:
+    machine, workload = mapped.resources, mapped.setting.workload
+    extents = " ".join(f"{rank}={extent}" for rank, extent in mapped.extents.items())
+    exponential = "" if machine.exp_cycles is None else f", exponentials in {machine.exp_cycles}"
+    return [
+        f"{workload.transformer.name} {workload.told}, {mapped.setting.accounting.name} accounting",
+        f"  workload  {extents}",
+        f"  machine   2D array {machine.rows} x {machine.columns}, 1D array {machine.lanes}"
+        f"{exponential}, buffer {machine.buffer_bytes / _KIB:,.10g} KiB, registers "
+        f"{machine.pe_registers} a PE and {machine.lane_registers} a lane, "
+        f"{machine.dram_bytes_per_s / _GIB:.4g} GiB/s, {machine.clock_hz / 1e6:.4g} MHz",
+    ]
+
+
+def _optimum(mapped: Mapped, found: list[GroupRun]) -> list[str]:
+    costs, machine = mapped.costs, mapped.resources
+    memory_s = costs.traffic_bytes / machine.dram_bytes_per_s
+    chunk = f" in chunks of {mapped.binding.chunk} keys" if mapped.binding.chunk else ""
+    count = "one group" if len(found) == 1 else f"{len(found)} groups"
+    words = machine.buffer_bytes // WORD_BYTES
+    return [
+        f"optimum: {mapped.binding.cascade}{chunk}, {count}",
+        f"  latency   {costs.latency_s:.6g} s",
+        f"  2D array  busy {costs.pe_busy_s:.6g} s{_bound(costs.pe_busy_s, costs.latency_s)}",
+        f"  1D array  busy {costs.lanes_busy_s:.6g} s{_bound(costs.lanes_busy_s, costs.latency_s)}",
+        f"  DRAM      {costs.traffic_bytes:,} bytes take {memory_s:.6g} s"
+        f"{_bound(memory_s, costs.latency_s)}",
+        f"  energy    {costs.energy_pj * 1e-12:.6g} J",
+        f"  buffer    {costs.buffer_words:,} of {words:,} words",
+        f"  registers {_reserved(found, '2d')} of {machine.pe_registers} words of a PE reserved, "
+        f"{_reserved(found, '1d')} of {machine.lane_registers} of a lane",
+    ]
+
+
+def _bound(busy_s: float, latency_s: float) -> str:
+    return ", all the time" if busy_s > _SATURATED * latency_s else ""
+
+
+def _reserved(found: list[GroupRun], array: str) -> int:
+    runs = [run for group in found for run in group.einsums if run.array == array]
+    return max((run.reserved_words or 0 for run in runs), default=0)
+
+
+def _group(number: int, group: GroupRun) -> str:
+    loops = " ".join(f"{rank}:{steps}" for rank, steps in group.loops) or "none"
+    tile = ", ".join(f"{size} of {rank}" for rank, size in group.tile.items())
+    header = ["Einsum", "array", "rows", "columns", "lanes", "loops", *LEVELS.values(), "registers"]
+    table = text.table(header, [_row(each) for each in group.einsums], left=len(header))
+    return "\n".join(
+        [
+            f"group {number}: loops at DRAM {loops}; tiles of {tile}",
+            *(f"  {line}" for line in table.split("\n")),
+            f"  stays on chip: {' '.join(group.on_chip) or 'nothing'}",
+        ]
+    )
+
+
+def _row(run: EinsumRun) -> list[str]:
+    sides = [":".join(map(str, run.sides.get(side, ()))) for side in ("rows", "columns", "lanes")]
+    loops = " ".join(f"{rank}:{steps}" for rank, steps in run.loops.items())
+    kept = [
+        " ".join(name for name, levels in run.keep.items() if level in levels)
+        for level in LEVELS.values()
+    ]
+    alone = " ".join(name for name, levels in run.keep.items() if not levels)
+    cells = [run.einsum, run.array.upper(), *sides, loops, *kept, alone]
+    return [each or "-" for each in cells]
+
+
+def _front(mapped: Mapped) -> str:
+    rows = [
+        [
+            f"{each.latency_s:.6g}",
+            f"{each.energy_pj * 1e-12:.6g}",
+            each.cascade,
+            str(each.chunk or "-"),
+            str(len(each.parts)),
+        ]
+        for each in mapped.front
+    ]
+    table = text.table(["latency s", "energy J", "cascade", "chunk", "groups"], rows, left=0)
+    return f"front of latency and energy\n{table}"
+
+
+def _beside(mapped: Mapped) -> str:
+    compared = mapped.compared
+    if isinstance(compared, str):
+        return f"+Binding does not run here: {compared}"
+    costs = mapped.costs
+    return (
+        f"+Binding on this machine: {compared['latency_s']:.6g} s, "
+        f"{compared['latency_s'] / costs.latency_s:.4g} of the optimum's; "
+        f"{compared['energy_pj'] * 1e-12:.6g} J, {compared['energy_pj'] / costs.energy_pj:.4g}; "
+        f"{compared['traffic_bytes']:,.0f} bytes, "
+        f"{compared['traffic_bytes'] / costs.traffic_bytes:.4g}"
+    )
+
+
+def _proof(mapped: Mapped) -> str:
+    chunked = any(each.cascade.along for each in mapped.cascades.values())
+    sizes = (
+        "every divisor of the keys" if mapped.chunks is None else ", ".join(map(str, mapped.chunks))
+    )
+    chunks = f" (chunks of {sizes})" if chunked else ""
+    return (
+        f"proven: every binding of {', '.join(mapped.cascades)}{chunks} is counted or bounded "
+        f"from below\n{mapped.configurations} configurations of shared loops and {mapped.labels} "
+        f"partial bindings counted in {mapped.cpu_s:.1f} s of CPU time"
+    )

@@ -1,0 +1,195 @@
+"""What the rest of a group costs at least, once a partial binding has been chosen.
+
+Beside the bounds of the Einsums to come, each for itself, it knows what the state has decided: who
+takes a promised transfer is placed so that it may, and the next reader of a tensor that is promised
+none reads it from a store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluators.mapper.bounds import WEIGHTS, Bound, Bounds
+from evaluators.mapper.loops import Integers
+from evaluators.mapper.moves import Moves, State
+from evaluators.mapper.placement import Placement
+from evaluators.mapper.resources import PE
+from evaluators.mapper.tails import Tails, best_tails
+from evaluators.mapper.transfers import Held, Transfer
+from evaluators.mapper.uses import BUFFER, EDGE, OFF_CHIP
+
+Reals = NDArray[np.float64]
+
+Known = tuple[tuple[str, tuple[tuple[str, ...], frozenset[Transfer]]], ...]
+"""Of the operands that a state has decided on: the stores that hold them, and transfers."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """At least, for every placement and configuration: words, energy, busy cycles by `WEIGHTS`.
+
+    Shapes (placements, configurations), the last with an axis for the weights between.
+    """
+
+    words: Integers
+    energy_pj: Reals
+    busy: Reals
+
+
+class Outlook:
+    """The bounds behind states of a group, for configurations of one shape.
+
+    Args:
+        bounds: of the Einsums.
+        moves: of the group.
+        kind: the number of the shape.
+        rows: the configurations.
+
+    """
+
+    def __init__(self, bounds: Bounds, moves: Moves, kind: int, rows: Integers) -> None:
+        self._bounds, self._moves, self._kind, self._rows = bounds, moves, kind, rows
+        self._known: dict[tuple[int, Known], Bound] = {}
+        self._extra: dict[tuple[int, Known], Reals] = {}
+        self._tails: dict[int, Tails] = {}
+        self._placements: dict[tuple[int, Known], Placed] = {}
+        n = len(rows)
+        self.nothing = Bound(np.zeros(n, np.int64), np.zeros(n), np.zeros((len(WEIGHTS), n)))
+        self._suffix: dict[int, Bound] = {}
+        group = moves.group
+        total = self.nothing
+        self._suffix[group.stop] = total
+        for place in reversed(list(group)):
+            total = self._least(place, ()) + total
+            self._suffix[place] = total
+
+    def behind(self, place: int, state: State) -> Bound:
+        """Return what a group costs at least from a place on, in a state."""
+        return self._changed(self._suffix[place], self._decided(place, state))
+
+    def here(self, place: int, state: State) -> tuple[Placed, Bound]:
+        """Return what every placement of an Einsum costs at least in a state, and all behind it."""
+        decided = self._decided(place, state)
+        own = decided.pop(place, ())
+        return self._placed(place, own), self._changed(self._suffix[place + 1], decided)
+
+    def more_pj(self, place: int, state: State) -> Reals:
+        """Return the energy by which a state is dearer than the tails behind a place, at least."""
+        return self._more(self._decided(place, state))
+
+    def more_here_pj(self, place: int, state: State) -> Reals:
+        """Return the same behind the Einsum at a place."""
+        decided = self._decided(place, state)
+        decided.pop(place, None)
+        return self._more(decided)
+
+    def _more(self, decided: Mapping[int, Known]) -> Reals:
+        total = np.zeros(len(self._rows))
+        for at, known in decided.items():
+            found = self._extra.get((at, known))
+            if found is None:
+                more = self._placed(at, known).energy_pj - self._placed(at, ()).energy_pj
+                found = self._extra[at, known] = more.min(axis=0)
+            total = total + found
+        return total
+
+    def tails(self, place: int) -> Tails:
+        """Return what is behind a place, in any state."""
+        known = self._tails.get(place)
+        if known is None:
+            if place == self._moves.group.stop:
+                known = Tails.none(len(self._rows))
+            else:
+                own = self._placed(place, ())
+                weights = np.array(WEIGHTS)
+                pe, lanes = weights == 1.0, weights == 0.0
+                mine = best_tails(np.stack([own.busy[:, pe][:, 0], own.busy[:, lanes][:, 0],
+                                        own.energy_pj]))  # fmt: skip
+                known = mine.behind(self.tails(place + 1))
+            self._tails[place] = known
+        return known
+
+    def _changed(self, total: Bound, decided: Mapping[int, Known]) -> Bound:
+        for at, known in decided.items():
+            mine, usual = self._least(at, known), self._least(at, ())
+            total = Bound(
+                total.words + (mine.words - usual.words),
+                total.energy_pj + (mine.energy_pj - usual.energy_pj),
+                total.busy + (mine.busy - usual.busy),
+            )
+        return total
+
+    def _decided(self, place: int, state: State) -> dict[int, Known]:
+        """Return what a state has decided of the next reader of every tensor."""
+        fixed: dict[int, list[tuple[str, tuple[tuple[str, ...], frozenset[Transfer]]]]] = {}
+        for tensor, reader in self._moves.alive(place):
+            offers = frozenset(
+                each
+                for each, _ in state.transfers
+                if each.target == reader and each.tensor == tensor
+            )
+            fixed.setdefault(reader, []).append((tensor, (self._stored(tensor, state), offers)))
+        return {at: tuple(known) for at, known in fixed.items()}
+
+    def _stored(self, tensor: str, state: State) -> tuple[str, ...]:
+        """Return the stores that hold a tensor; () where none does."""
+        own = self._moves.structure.cascade.previous.get(tensor, tensor)
+        levels = {level for name, level in state.stored if name == tensor}
+        if own != tensor:
+            levels |= {level for name, level in state.needed if name == own}
+        found = [BUFFER] if BUFFER in levels else []
+        if OFF_CHIP in levels:
+            found += [OFF_CHIP, OFF_CHIP + BUFFER]
+        return tuple(found)
+
+    def _least(self, place: int, known: Known) -> Bound:
+        found = self._known.get((place, known))
+        if found is None:
+            found = self._known[place, known] = self._computed(place, known)
+        return found
+
+    def _computed(self, place: int, known: Known) -> Bound:
+        placed = self._placed(place, known)
+        return Bound(
+            placed.words.min(axis=0), placed.energy_pj.min(axis=0), placed.busy.min(axis=0)
+        )
+
+    def _placed(self, place: int, known: Known) -> Placed:
+        found = self._placements.get((place, known))
+        if found is None:
+            found = self._placements[place, known] = self._each(place, known)
+        return found
+
+    def _each(self, place: int, known: Known) -> Placed:
+        n = len(self._rows)
+        default = self._bounds.keeps(place, self._moves.group)
+        names = [each.name for each in self._moves.structure.einsums[place].tensors]
+        fixed = dict(known)
+        energies, words, busy = [], [], []
+        for placement in self._bounds.placements(place, self._kind):
+            keeps = tuple(
+                self._options(*fixed[name], placement) if name in fixed else own
+                for name, own in zip(names, default, strict=True)
+            )
+            legal = all(keeps)
+            usual = keeps if legal else default
+            costs = self._bounds.placed(place, placement, usual)
+            words.append(costs[0][self._rows])
+            energies.append(costs[1][self._rows] if legal else np.full(n, np.inf))
+            share = np.array(WEIGHTS)[:, None]
+            share = share if placement.array == PE else 1 - share
+            busy.append(share * costs[2][self._rows])
+        return Placed(np.array(words), np.array(energies), np.array(busy))
+
+    def _options(
+        self, stored: tuple[str, ...], offers: frozenset[Transfer], placement: Placement
+    ) -> tuple[str, ...]:
+        """Return where a placement may read a tensor from."""
+        taken = [each for each in offers if self._moves.takes(each, placement)]
+        if any(isinstance(each, Held) or each.array != PE for each in taken):
+            return ("", *stored)
+        return (EDGE, *stored) if taken else stored

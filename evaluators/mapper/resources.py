@@ -1,0 +1,130 @@
+"""The machine that is mapped to, and what it charges (docs/model/open-bindings.md, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from evaluators.components import dram, sram
+from evaluators.components.arithmetic import charged
+from evaluators.components.register_file import register_file
+from evaluators.errors import InputError
+
+PE, LANES = "pe", "vector"
+"""The arrays: the 2D one and the 1D one."""
+
+ROWS, COLUMNS, SIDE = "rows", "columns", "lanes"
+"""The sides of the arrays."""
+
+SIDES = {PE: (ROWS, COLUMNS), LANES: (SIDE,)}
+
+WORD_BYTES = 2
+_WORD_BITS = 8 * WORD_BYTES
+_UNITS = charged(_WORD_BITS)
+_EXP_MACS = 6
+
+
+@dataclass(frozen=True)
+class Work:
+    """What an array does for a point: operations of each unit, and the cycles they take."""
+
+    units: Mapping[str, int]
+    cycles: int
+
+
+@dataclass(frozen=True)
+class Resources:
+    """A machine: DRAM, a global buffer, a 2D array, a 1D array.
+
+    Attributes:
+        rows, columns: of the 2D array.
+        lanes: of the 1D array.
+        buffer_bytes: the global buffer.
+        dram_bytes_per_s, clock_hz: as they say.
+        pe_registers, lane_registers: words of a PE's and of a lane's register file.
+        exp_cycles: of the exponential unit in a lane; None: lanes compute exponentials with macs,
+            as PEs do.
+
+    """
+
+    rows: int = 256
+    columns: int = 256
+    lanes: int = 256
+    buffer_bytes: int = 16 * 2**20
+    dram_bytes_per_s: float = 400.0 * 2**30
+    clock_hz: float = 940e6
+    pe_registers: int = 12
+    lane_registers: int = 32
+    exp_cycles: int | None = None
+
+    def side(self, name: str) -> int:
+        """Return the PEs or lanes along a side."""
+        return {ROWS: self.rows, COLUMNS: self.columns, SIDE: self.lanes}[name]
+
+    def registers(self, array: str) -> int:
+        """Return the words of a register file."""
+        return self.pe_registers if array == PE else self.lane_registers
+
+    def work(self, operations: Mapping[str, int], array: str) -> Work | None:
+        """Return what an array does for those operations; None where it lacks a unit for them."""
+        units: dict[str, int] = {}
+        cycles = 0
+        for operation, count in operations.items():
+            if operation == "divide" and array == PE:
+                return None
+            if operation == "exp" and array == LANES and self.exp_cycles is not None:
+                units["exponential"] = units.get("exponential", 0) + count
+                continue
+            name, each = {"multiply-add": ("mac", 1), "exp": ("mac", _EXP_MACS)}.get(
+                operation, (operation, 1)
+            )
+            if name not in _UNITS:
+                raise InputError(f"no array computes '{operation}'")
+            units[name] = units.get(name, 0) + each * count
+            cycles += each * count
+        if "exponential" in units and self.exp_cycles is not None:
+            cycles = self.exp_cycles * units["exponential"]
+        return Work(units, cycles)
+
+    @cached_property
+    def prices(self) -> Prices:
+        """What an access and an operation cost."""
+        row_words = max(self.rows, self.columns)
+        row_bytes = WORD_BYTES * row_words
+        if self.buffer_bytes % row_bytes:
+            raise InputError(
+                f"buffer_bytes {self.buffer_bytes} leaves a remainder of "
+                f"{self.buffer_bytes % row_bytes}; it must be a multiple of a row, "
+                f"{row_bytes} bytes"
+            )
+        depth, width = self.buffer_bytes // row_bytes, _WORD_BITS * row_words
+        buffer = sram.sram(depth, width)
+        if not float(buffer.area_um2) > 0:
+            raise InputError(
+                f"the component table has no SRAM of {depth} rows of {width} bits; {sram.TABLED}"
+            )
+        files = {array: register_file(self.registers(array), scaled=True) for array in (PE, LANES)}
+        return Prices(
+            dram.ENERGY_PJ * _WORD_BITS / dram.ACCESS_BITS,
+            float(buffer.read_pj) / row_words,
+            float(buffer.write_pj) / row_words,
+            {array: float(files[array].read_pj) for array in files},
+            {array: float(files[array].write_pj) for array in files},
+            {name: unit.energy_pj for name, unit in _UNITS.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Energies in pJ: of a word of DRAM and of the buffer, of a register access, of an operation.
+
+    The register file above the 2D array is priced like a lane's.
+    """
+
+    dram: float
+    buffer_read: float
+    buffer_write: float
+    register_read: Mapping[str, float]
+    register_write: Mapping[str, float]
+    units: Mapping[str, float]

@@ -1,0 +1,171 @@
+"""`dse map`: the proven optimum as it is printed, against an independent prototype's fronts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., tuple[int, str, str]]
+
+CASES: dict[int, dict[str, Any]] = {
+    case["case"]: case
+    for case in map(
+        json.loads, Path("tests/data/open_bindings.jsonl").read_text("utf-8").splitlines()
+    )
+}
+MACHINE = {
+    "R": "--array-rows",
+    "C": "--array-cols",
+    "V": "--vector-lanes",
+    "G": "--buffer-bytes",
+    "bandwidth": "--dram-bytes-per-s",
+    "clock": "--clock-hz",
+    "d2": "--pe-registers",
+    "d1": "--lane-registers",
+    "exp_unit": "--exp-cycles",
+}
+TINY = ("--shape", "1,8,2,2,1,8", "--seq-len", "8", "--array-rows", 8, "--array-cols", 8)
+TINY = (*TINY, "--vector-lanes", 8, "--buffer-bytes", "4 KiB", "--cascade", "2-pass")
+
+
+def arguments(case: dict[str, Any]) -> list[object]:
+    """A case of the data as options."""
+    size = case["workload"]
+    given: list[object] = ["--keys", size["M"], "--queries", size["P"]]
+    given += ["--shape", f"{size['B']},1,{size['E']},{size['F']},{size['H']},1"]
+    given += ["--cascade", ",".join(case["cascades"])]
+    if "1-pass" in case["cascades"]:
+        given += ["--chunks", ",".join(map(str, case["chunks_M0"]))]
+    for name, option in MACHINE.items():
+        if case["machine"][name] is not None:
+            given += [option, case["machine"][name]]
+    return given
+
+
+@pytest.mark.parametrize("number", [2007, 3018])
+def test_the_printed_optimum_and_front_are_the_true_ones(dse: Run, number: int) -> None:
+    case = CASES[number]
+    code, out, _ = dse("map", *arguments(case), "--front", "--json")
+    assert code == 0
+    found = json.loads(out)
+    optimum, true = found["optimum"], case["optimum"]
+    assert optimum["latency_s"] == pytest.approx(true["latency"], rel=1e-12)
+    assert optimum["energy_pj"] == pytest.approx(true["energy"], rel=1e-12)
+    assert optimum["traffic_bytes"] == true["traffic"]
+    assert optimum["cascade"] == case["cascade"]
+    front = [(each["latency_s"], each["energy_pj"]) for each in found["front"]]
+    assert len(front) > 1
+    for pair, (latency_s, energy_pj, *_) in zip(front, case["front"], strict=True):
+        assert pair == pytest.approx((latency_s, energy_pj), rel=1e-12)
+
+
+def test_the_optimum_alone_is_the_first_of_the_front(dse: Run) -> None:
+    case = CASES[1002]
+    _, out, _ = dse("map", *arguments(case), "--json")
+    found = json.loads(out)
+    assert "front" not in found
+    for name, value in zip(("latency_s", "energy_pj"), case["front"][0], strict=False):
+        assert found["optimum"][name] == pytest.approx(value, rel=1e-12)
+    assert found["machine"] == {
+        "rows": 16,
+        "columns": 16,
+        "lanes": 4,
+        "buffer_bytes": 8192,
+        "dram_bytes_per_s": 5368709120.0,
+        "clock_hz": 940e6,
+        "pe_registers": 6,
+        "lane_registers": 16,
+        "exp_cycles": None,
+    }
+    assert found["extents"] == {"B": 1, "H": 3, "E": 4, "F": 4, "P": 4, "M": 16}
+
+
+def test_every_rank_is_covered_and_every_tensor_of_the_workload_read(dse: Run) -> None:
+    """Loops at DRAM, on the sides and below the buffer multiply to the extents."""
+    _, out, _ = dse("map", *TINY, "--json")
+    found = json.loads(out)
+    extents, read = found["extents"], set()
+    for group in found["optimum"]["groups"]:
+        for run in group["einsums"]:
+            steps = dict.fromkeys(extents, 1)
+            for rank, count in group["loops"]:
+                steps[rank] *= count
+            for rank, count in [*run["sides"].values(), *run["loops"].items()]:
+                steps[rank] *= count
+            for rank in run["loops"].keys() | {rank for rank, _ in run["sides"].values()}:
+                assert steps[rank] == extents[rank], (run["einsum"], rank)
+            read |= {name for name, levels in run["keep"].items() if "DRAM" in levels}
+    assert {"Q", "K", "V", "AV"} <= read
+
+
+def test_the_paper_binding_stands_beside(dse: Run) -> None:
+    options = (*TINY, "--accounting", "corrected", "--sram", "exact", "--json")
+    plain = [each for each in options if each not in ("--cascade", "2-pass")]
+    expected = json.loads(dse("evaluate", *plain)[1])
+    found = json.loads(dse("map", *TINY, "--json")[1])["binding"]
+    assert found == {name: expected[name] for name in ("latency_s", "energy_pj", "traffic_bytes")}
+    report = dse("map", *TINY)[1]
+    assert "+Binding on this machine: " in report
+    assert "proven: every binding of 2-pass is counted or bounded from below\n" in report
+    assert "stays on chip: QK GM SN SD SNV\n" in report
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        (("--queries", 4), "array_cols 8 leaves a remainder of 4 in the 4 "),
+        (("--exp-cycles", 2), "its machine has no exponential unit"),
+        (("--pe-registers", 2), "pe_registers 2 is 1 short"),
+    ],
+)
+def test_where_the_papers_binding_does_not_run_a_reason_is_told(
+    dse: Run, more: tuple[object, ...], reason: str
+) -> None:
+    code, out, _ = dse("map", *TINY, *more, "--json")
+    assert code == 0
+    assert json.loads(out)["binding"]["reason"].startswith(reason)
+
+
+def test_a_cascade_of_ones_own(dse: Run, tmp_path: Path) -> None:
+    file = tmp_path / "two.toml"
+    products = "S[B,H,M,P] = Q[B,E,H,P] * K[B,E,H,M] :: sum(E)\n"
+    products += "Z[B,F,H,P] = S[B,H,M,P] * V[B,F,H,M] :: sum(M)"
+    file.write_text(f'[cascade]\neinsums = """\n{products}\n"""\n')
+    code, out, _ = dse("map", *TINY, "--cascade", file, "--json")
+    assert code == 0
+    groups = json.loads(out)["optimum"]["groups"]
+    assert [run["einsum"] for each in groups for run in each["einsums"]] == ["S", "Z"]
+    file.write_text('[cascade]\neinsums = "Z[B,X,P] = Q[B,X,P] * K[B,P]"\n')
+    code, _, errors = dse("map", *TINY, "--cascade", file)
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "rank X is none of it; the workload has B, H, E, F, P, M" in errors
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (("--cascade", "four"), "no cascade 'four'; known are 1-pass, 2-pass, 3-pass"),
+        (("--cascade", "1-pass", "--chunks", 3), "a chunk of 3 keys does not divide 8"),
+        (("--cascade", "1-pass", "--chunks", 0), "chunks '0': give keys in a chunk"),
+        (("--chunks", 8), "--chunks is of cascades with one pass"),
+        (("--buffer-bytes", "5000"), "5000 leaves a remainder of 8"),
+        (("--buffer-bytes", "5008"), "no SRAM of 313 rows of 128 bits; choose a buffer"),
+        (("--array-rows", 0), "array_rows '0': give a positive integer"),
+        (("--model", "BERT"), "--model and --shape both describe the transformer"),
+        (("--queries", 0), "queries 0: it must be a positive integer"),
+        (("--causal",), "give --mask none, --window 0 and --fit strict"),
+        (("--fit", "pad"), "give --mask none, --window 0 and --fit strict"),
+        (("--exp-cycles", 0), "argument --exp-cycles: '0' is no integer"),
+        (("--seq-len", "1M", "--shape", "1048576,1,1048576,1048576,1048576,1"), "exceed 2^63 - 1"),
+        (("--word-bits", 8), "unknown argument '--word-bits'"),
+        (("--pe-registers", 2, "--lane-registers", 1), "no binding fits this machine"),
+    ],
+)
+def test_bad_input_is_one_line(dse: Run, wrong: tuple[object, ...], message: str) -> None:
+    code, out, errors = dse("map", *TINY, *wrong)
+    assert (code, out, errors.count("\n")) == (2, "", 1)
+    assert message in errors
