@@ -20,7 +20,7 @@ from evaluators.components import arithmetic, dram
 from evaluators.components.register_file import register_file
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.catalogue import described
-from evaluators.describe.reading import is_path
+from evaluators.describe.layers import is_path
 from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.protocol import evaluator

@@ -11,9 +11,9 @@ from math import gcd
 
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.catalogue import described
+from evaluators.describe.layers import is_path, shipped
 from evaluators.describe.parameters import BEST, Domain
 from evaluators.describe.parameters import Parameter as Declared
-from evaluators.describe.reading import is_path, shipped
 from evaluators.design import AUTOMATIC
 from evaluators.errors import InputError
 from evaluators.workloads.workload import Workload

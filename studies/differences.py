@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evaluators.behaviour import content_of
-from evaluators.describe.reading import is_path
+from evaluators.describe.layers import is_path
 from evaluators.errors import shown
 
 _ABSENT = "absent"

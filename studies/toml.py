@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import canonical, described
-from evaluators.describe.reading import is_path
+from evaluators.describe.layers import is_path
 from evaluators.errors import InputError, shown
 from evaluators.foreign import read_text
 from evaluators.foreign_toml import Lines, Table, check_sizes

@@ -12,15 +12,9 @@ from dse.reports.accelerator_text import description
 from evaluators.accounting import Accounting
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.checks import problems
+from evaluators.describe.layers import ACCELERATORS, Misread, is_path, shipped, text_of
 from evaluators.describe.padding import fitted
-from evaluators.describe.reading import (
-    ACCELERATORS,
-    Misread,
-    accelerator,
-    is_path,
-    shipped,
-    text_of,
-)
+from evaluators.describe.reading import accelerator
 from evaluators.engine.choices import resolved
 from evaluators.engine.columns import all_shared
 from evaluators.engine.costs import Costs

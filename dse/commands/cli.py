@@ -502,7 +502,7 @@ def _map(commands: argparse._SubParsersAction[_Parser], arguments: Sequence[str]
     _json(parser)
     if arguments[:1] == ["map"]:
         from dse.commands.map import PARAMETERS  # noqa: PLC0415
-        from evaluators.describe.reading import machine  # noqa: PLC0415
+        from evaluators.describe.machine_reading import machine  # noqa: PLC0415
 
         declared = machine("fusemax").parameters
         _options(parser, "the machine", {name: declared[name] for name in PARAMETERS})

@@ -57,13 +57,13 @@ def _files(prefix: str, suffix: str = "toml") -> list[str]:
 
 
 def _accelerators(prefix: str, **_: Any) -> list[str]:
-    from evaluators.describe.reading import shipped  # noqa: PLC0415
+    from evaluators.describe.layers import shipped  # noqa: PLC0415
 
     return [*shipped(), *_files(prefix)]
 
 
 def _machines(**_: Any) -> list[str]:
-    from evaluators.describe.reading import MACHINES, shipped  # noqa: PLC0415
+    from evaluators.describe.layers import MACHINES, shipped  # noqa: PLC0415
 
     return list(shipped(MACHINES))
 

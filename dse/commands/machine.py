@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from dse.reports import text
+from evaluators.describe.layers import MACHINES, is_path, shipped, text_of
 from evaluators.describe.machine import CLOCK_HZ, WORD_BITS, Array, Machine
-from evaluators.describe.reading import MACHINES, is_path, machine, shipped, text_of
+from evaluators.describe.machine_reading import machine
 
 KIB = 2**10
 

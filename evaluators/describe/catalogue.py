@@ -9,7 +9,8 @@ from pathlib import Path
 
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.checks import problems
-from evaluators.describe.reading import Misread, accelerator, is_path
+from evaluators.describe.layers import Misread, is_path
+from evaluators.describe.reading import accelerator
 from evaluators.errors import InputError, shown
 
 _Stamp = tuple[tuple[int, int], ...]

@@ -33,7 +33,8 @@ _LARGEST_READ = 2**63 - 1
 
 RESERVED = frozenset(
     (
-        *("study", "configuration", "model", "shape", "seq_len", "accounting", "sram"),
+        *("study", "configuration", "model", "shape", "accounting", "sram"),
+        *("seq_len", "queries", "keys", "batch", "mask", "causal", "window", "fit"),
         *("evaluator", *METRICS, "energy_delay_pj_s", "next_larger_bytes"),
         *("feasible", "failed", "reason", "violations", "breakdown"),
         *("trial", "pin", "design", "repeated", "on_front"),

@@ -1,18 +1,14 @@
-"""Accelerators and machines read from their files, TOML.
+"""Accelerators read from their files, TOML.
 
-A file can build on another (`base`): what it does not say is the base's. Nothing in a file is
-executed, and no other file is read than the shipped ones and those that it names.
+A file can build on another (`base`): what it does not say is the base's.
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
 
 from evaluators.describe.accelerator import (
     Accelerator,
@@ -25,54 +21,29 @@ from evaluators.describe.accelerator import (
 )
 from evaluators.describe.cascade import Cascade, LineError, parse_einsums
 from evaluators.describe.expressions import Expression, expression
-from evaluators.describe.machine import UNITS, WORD_BITS, Array, Edge, Machine, Store
-from evaluators.describe.mapping import einsums_of, parse_table
-from evaluators.describe.parameters import (
-    LARGEST,
-    LARGEST_REAL,
-    LargestThatFits,
-    Parameter,
-    parse_automatic,
-    parse_domain,
-    parse_value,
+from evaluators.describe.layers import (
+    ACCELERATORS,
+    MACHINES,
+    File,
+    Layers,
+    Misread,
+    entries_of,
+    expression_at,
+    expressions_at,
+    files_of,
+    located,
+    words_at,
 )
-from evaluators.errors import InputError, known_are, shown
-from evaluators.foreign import read_text
-from evaluators.foreign_toml import Lines
+from evaluators.describe.machine import Machine
+from evaluators.describe.machine_reading import machine_of
+from evaluators.describe.mapping import einsums_of, parse_table
+from evaluators.describe.parameter_reading import parameters_at
+from evaluators.errors import InputError
 from evaluators.foreign_toml import Table as Section
-from evaluators.quantities import unit_of
-
-_FOLDER = Path(__file__).parents[1]
-ACCELERATORS = _FOLDER / "accelerators"
-MACHINES = _FOLDER / "machines"
-_LARGEST_BYTES = 2**18
-_DEEPEST = 8
-"""How many files may build on one another."""
 
 _MOST_COPIES = 1024
 
 ORDERS = ("latency", "traffic", "energy", "footprint")
-
-
-T = TypeVar("T")
-
-
-class Misread(InputError):
-    """A file that cannot be read: what is wrong in its form, a sentence each."""
-
-    def __init__(self, *problems: str) -> None:
-        super().__init__(problems[0])
-        self.problems = problems
-
-
-def shipped(folder: Path = ACCELERATORS) -> tuple[str, ...]:
-    """Return the names of the accelerators (or machines) that ship."""
-    return tuple(sorted(path.stem for path in folder.glob("*.toml")))
-
-
-def is_path(name: str) -> bool:
-    """Tell whether a name means a user's file."""
-    return name.lower().endswith(".toml") or "/" in name
 
 
 def accelerator(name: str) -> Accelerator:
@@ -83,116 +54,18 @@ def accelerator(name: str) -> Accelerator:
         InputError: where there is none, or where it is no TOML.
 
     """
-    files = _files(_located(name, ACCELERATORS, "accelerator"), ACCELERATORS, "accelerator")
+    files = files_of(located(name, ACCELERATORS, "accelerator"), ACCELERATORS, "accelerator")
     return _read(files)
-
-
-def machine(name: str) -> Machine:
-    """Return a shipped machine by name, or that of a user's file by path; as `accelerator`."""
-    return _machine(_files(_located(name, MACHINES, "machine"), MACHINES, "machine"))
-
-
-def _located(name: str, folder: Path, what: str, beside: Path | None = None) -> Path:
-    if is_path(name):
-        return beside / name if beside is not None else Path(name)
-    if name not in shipped(folder):
-        called = "configuration" if folder is ACCELERATORS else what
-        raise InputError(
-            f"unknown {called} '{shown(name)}'; {known_are(name, shipped(folder))}, "
-            f"and FILE.toml describes one of your own"
-        )
-    return folder / f"{name}.toml"
-
-
-def text_of(path: Path, what: str) -> str:
-    """Return the text of an accelerator's or machine's file."""
-    return read_text(path, f"a file of {what}, TOML", largest_bytes=_LARGEST_BYTES)
-
-
-@dataclass(frozen=True)
-class _File:
-    """A file and its text."""
-
-    path: Path
-    text: str
-    top: Section
-
-    def section(self, *path: str) -> Section:
-        table = self.top
-        for key in path:
-            table = table.table(key, "a table")
-        return table
-
-    def text_error(self, path: tuple[str, ...], error: LineError) -> InputError:
-        """Return the error of a line of a text that is the value of a key."""
-        return self.top.lines.error_within(path, error.line, str(error))
-
-
-def _files(path: Path, folder: Path, what: str) -> tuple[_File, ...]:
-    """Read a file and those that it builds on, the nearest first."""
-    files: list[_File] = []
-    while True:
-        text = text_of(path, f"an {what}" if what[0] in "aeiou" else f"a {what}")
-        try:
-            values = tomllib.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{shown(path, 200)}: no TOML: {error}") from None
-        file = _File(path, text, Section(values, (), Lines(text, str(path))))
-        files.append(file)
-        base = file.top.get("base", str, f"the name or the file of an {what}")
-        if base is None:
-            return tuple(files)
-        if len(files) == _DEEPEST:
-            raise file.top.error("base", f"more than {_DEEPEST} files build on one another")
-        beside = path.parent
-        path = file.top.checked("base", partial(_located, base, folder, what, beside))
-
-
-class _Layers:
-    """The files of one description as one: what a nearer file says stands before its base's."""
-
-    def __init__(self, files: tuple[_File, ...]) -> None:
-        self.files = files
-        self.problems: list[str] = []
-
-    def tried(self, read: Callable[[], T], otherwise: T) -> T:
-        """Return what `read` returns; where it cannot, keep the problem and go on."""
-        try:
-            return read()
-        except InputError as error:
-            self.problems.append(str(error))
-            return otherwise
-
-    def holding(self, *path: str) -> _File:
-        """Return the nearest file that has a key, the nearest of all where none has."""
-        for file in self.files:
-            values: Any = file.top.values
-            for key in path:
-                values = values.get(key) if isinstance(values, Mapping) else None
-            if values is not None:
-                return file
-        return self.files[0]
-
-    def get(self, path: tuple[str, ...], kind: type, wanted: str, **how: Any) -> Any:
-        return self.holding(*path).section(*path[:-1]).get(path[-1], kind, wanted, **how)
-
-    def names(self, *path: str) -> dict[str, _File]:
-        """Return the keys of a table over all files, the base's first, each with its file."""
-        found: dict[str, _File] = {}
-        for file in reversed(self.files):
-            found |= dict.fromkeys(file.section(*path).values, file)
-        return found
 
 
 _TOP = (
     "name", "title", "source", "base", "machine", "cascade", "ranks", "parameters", "mapping",
     "keeps", "bits", "schedule", "requires", "footprint", "spill", "choose", "slips",
 )  # fmt: skip
-_MACHINE = ("name", "title", "source", "base", "parameters", "stores", "arrays", "paper_names")
 
 
-def _read(files: tuple[_File, ...]) -> Accelerator:
-    layers = _Layers(files)
+def _read(files: tuple[File, ...]) -> Accelerator:
+    layers = Layers(files)
     for file in files:
         layers.tried(partial(file.top.only, _TOP, "an accelerator"), None)
     try:
@@ -212,8 +85,8 @@ def _read(files: tuple[_File, ...]) -> Accelerator:
         or files[0].path.stem,
         machine=chip,
         cascade=cascade,
-        ranks=layers.tried(lambda: _expressions(layers, "ranks"), {}),
-        parameters=layers.tried(lambda: _parameters(layers), {}),
+        ranks=layers.tried(lambda: expressions_at(layers, "ranks"), {}),
+        parameters=layers.tried(lambda: parameters_at(layers), {}),
         tables=() if cascade is no_cascade else _tables(layers, chip, cascade),
         keeps=layers.tried(lambda: _keeps(layers), {}),
         stages=stages,
@@ -231,7 +104,7 @@ def _read(files: tuple[_File, ...]) -> Accelerator:
         slips=layers.tried(lambda: _slips(layers), {}),
         files=tuple(file.path for file in every),
         texts=tuple(file.text for file in every),
-        bits=layers.tried(lambda: _expressions(layers, "bits"), {}),
+        bits=layers.tried(lambda: expressions_at(layers, "bits"), {}),
         digest=sha256("\0".join(file.text for file in every).encode()).hexdigest()[:8],
     )
     if layers.problems:
@@ -239,19 +112,19 @@ def _read(files: tuple[_File, ...]) -> Accelerator:
     return read
 
 
-def _chip(layers: _Layers) -> tuple[Machine, tuple[_File, ...]]:
+def _chip(layers: Layers) -> tuple[Machine, tuple[File, ...]]:
     """Read the machine, and return its files too."""
     on = layers.holding("machine")
     named = on.top.get("machine", str, "the name or the file of a machine", required=True)
     beside = on.path.parent
     parts = on.top.checked(
         "machine",
-        lambda: _files(_located(named, MACHINES, "machine", beside), MACHINES, "machine"),
+        lambda: files_of(located(named, MACHINES, "machine", beside), MACHINES, "machine"),
     )
-    return on.top.checked("machine", lambda: _machine(parts)), parts
+    return on.top.checked("machine", lambda: machine_of(parts)), parts
 
 
-def _keeps(layers: _Layers) -> dict[str, str]:
+def _keeps(layers: Layers) -> dict[str, str]:
     return {
         name: file.section("keeps").get(name, str, "a parameter")
         for name, file in layers.names("keeps").items()
@@ -260,21 +133,10 @@ def _keeps(layers: _Layers) -> dict[str, str]:
 
 def cascade(path: Path) -> Cascade:
     """Return the cascade of a file that holds one, of an accelerator's or alone."""
-    return _cascade(_Layers(_files(path, ACCELERATORS, "accelerator")))
+    return _cascade(Layers(files_of(path, ACCELERATORS, "accelerator")))
 
 
-def _expression(section: Section, key: str, *, real: bool = False) -> Expression:
-    given = section.get(key, (str, int, float), "an expression, as 'M / M0'", required=True)
-    return section.checked(key, lambda: expression(str(given), real=real))
-
-
-def _expressions(layers: _Layers, *path: str) -> dict[str, Expression]:
-    return {
-        name: _expression(file.section(*path), name) for name, file in layers.names(*path).items()
-    }
-
-
-def _cascade(layers: _Layers) -> Cascade:
+def _cascade(layers: Layers) -> Cascade:
     path = ("cascade", "einsums")
     file = layers.holding("cascade")  # whole: a base's Einsums with other inputs would be neither's
     section = file.section("cascade")
@@ -295,75 +157,14 @@ def _cascade(layers: _Layers) -> Cascade:
     return Cascade(einsums, names("previous"), along, names("inputs"), computes)
 
 
-_PARAMETER = ("default", "domain", "most", "real", "labels", "rule", "automatic", "help")
-
-
-def _parameters(layers: _Layers) -> dict[str, Parameter]:
-    return {
-        name: _parameter(file.section("parameters"), name)
-        for name, file in layers.names("parameters").items()
-    }
-
-
-def _parameter(section: Section, name: str) -> Parameter:
-    if not name.isidentifier():
-        raise section.error(name, "a parameter's name has letters, digits and '_' alone")
-    table = section.table(name, "a table { default = ..., domain = ..., help = ... }")
-    table.only(_PARAMETER, f"parameter {name}")
-    real = table.get("real", bool, "true or false", default=False)
-    labels = (
-        tuple(table.list("labels", str, "labels", default=[])) if "labels" in table.values else ()
-    )
-    default = table.get("default", (int, float, str), "a number, or as '16 MiB'")
-    unit = unit_of(name)
-    if labels and isinstance(default, str):
-        if default not in labels:
-            raise table.error("default", f"'{shown(default)}' is none of its labels")
-        default = labels.index(default)
-    elif default is not None:
-        default = table.checked("default", partial(parse_value, default, unit, real=real))
-    domain = None
-    if labels:
-        domain = parse_domain(list(range(len(labels))), labels)
-    if "domain" in table.values:
-        given = table.values["domain"]
-        domain = table.checked("domain", lambda: parse_domain(given, labels, unit, real=real))
-    most = _most(table, unit, real=real)
-    rule: Expression | LargestThatFits | str | None = None
-    if "rule" in table.values:
-        rule = _expression(table, "rule")
-    elif "automatic" in table.values:
-        text = table.get("automatic", str, "'best' or 'largest of DOMAIN that fits'")
-        rule = table.checked("automatic", lambda: parse_automatic(text))
-    if default is None and rule is None:
-        raise section.error(name, "it has neither a default nor a rule nor 'automatic'; give one")
-    return Parameter(
-        name=name,
-        help=table.get("help", str, "a sentence", default=""),
-        default=default,
-        domain=domain,
-        most=most,
-        real=real,
-        labels=labels,
-        rule=rule,
-    )
-
-
-def _most(table: Section, unit: str, *, real: bool) -> int | float:
-    given = table.get("most", (int, float, str), "a number, or as '16 MiB'")
-    if given is None:
-        return LARGEST_REAL if real else LARGEST
-    return table.checked("most", lambda: parse_value(given, unit, real=real))
-
-
-def _tables(layers: _Layers, chip: Machine, cascade: Cascade) -> tuple[Table, ...]:
+def _tables(layers: Layers, chip: Machine, cascade: Cascade) -> tuple[Table, ...]:
     """Read the tables of mappings; the rows of an Einsum in a nearer file replace the base's."""
     tables: list[Table] = []
     placed: set[str] = set()
     for file in layers.files:
         own: set[str] = set()
         none: list[Section] = []
-        entries = layers.tried(partial(_entries, file, "mapping"), none)
+        entries = layers.tried(partial(entries_of, file, "mapping"), none)
         for place, section in enumerate(entries):
             table = layers.tried(
                 partial(_table, file, place, section, frozenset(placed), chip, cascade), None
@@ -376,7 +177,7 @@ def _tables(layers: _Layers, chip: Machine, cascade: Cascade) -> tuple[Table, ..
 
 
 def _table(
-    file: _File,
+    file: File,
     place: int,
     section: Section,
     placed: frozenset[str],
@@ -400,25 +201,12 @@ def _table(
         ) from None
     return Table(
         array,
-        {name: _expression(factors, name) for name in factors.values},
+        {name: expression_at(factors, name) for name in factors.values},
         tuple(row for row in rows if row.einsum not in placed),
     )
 
 
-def _entries(file: _File, key: str) -> list[Section]:
-    """Return the tables of an array of tables, [[key]]."""
-    entries = file.top.get(key, list, f"tables [[{key}]]", default=[])
-    if not all(isinstance(each, dict) for each in entries):
-        raise file.top.error(key, f"write it as tables [[{key}]]")
-    return [Section(each, (key,), file.top.lines) for each in entries]
-
-
-def _words(section: Section, key: str, default: str | None = None) -> tuple[str, ...]:
-    text = section.get(key, str, "names, as 'QK AV'", default=default, required=default is None)
-    return tuple(text.split())
-
-
-def _schedule(layers: _Layers) -> tuple[tuple[Stage, ...], bool]:
+def _schedule(layers: Layers) -> tuple[tuple[Stage, ...], bool]:
     section = layers.holding("schedule").section("schedule")
     section.only(("stages", "stalls", "memory", "counts_idle_pes"), "a schedule")
     stages = section.list("stages", str, "stages, as 'QK LM RD'")
@@ -441,7 +229,7 @@ def _schedule(layers: _Layers) -> tuple[tuple[Stage, ...], bool]:
     )
 
 
-def _requires(layers: _Layers) -> tuple[Expression, ...]:
+def _requires(layers: Layers) -> tuple[Expression, ...]:
     section = layers.holding("requires").top
     if "requires" not in section.values:
         return ()
@@ -449,7 +237,7 @@ def _requires(layers: _Layers) -> tuple[Expression, ...]:
     return tuple(section.checked("requires", partial(expression, text)) for text in each)
 
 
-def _footprint(layers: _Layers) -> Footprint:
+def _footprint(layers: Layers) -> Footprint:
     section = layers.holding("footprint").section("footprint")
     section.only(
         ("capacity", "einsums", "copies", "shared", "staging", "staged_whole"), "a footprint"
@@ -460,39 +248,41 @@ def _footprint(layers: _Layers) -> Footprint:
     shared = section.list("shared", str, "tensors, as 'QK A'") if "shared" in section.values else []
     return Footprint(
         spills=capacity == "spill",
-        einsums=_words(section, "einsums", ""),
+        einsums=words_at(section, "einsums", ""),
         copies={name: copies.count(name, least=1, most=_MOST_COPIES) for name in copies.values},
         shared=tuple(frozenset(group.split()) for group in shared),
         staging=section.count("staging", least=0, most=_MOST_COPIES, default=0),
-        staged_whole=frozenset(_words(section, "staged_whole", "")),
+        staged_whole=frozenset(words_at(section, "staged_whole", "")),
     )
 
 
-def _spills(layers: _Layers) -> Iterator[Spill]:
-    for section in _entries(layers.holding("spill"), "spill"):
+def _spills(layers: Layers) -> Iterator[Spill]:
+    for section in entries_of(layers.holding("spill"), "spill"):
         section.only(("einsums", "tensors", "share", "when"), "a spill")
         when = section.table("when", "a table")
         yield Spill(
-            _words(section, "einsums"),
-            frozenset(_words(section, "tensors")),
-            _expression(section, "share", real=True),
+            words_at(section, "einsums"),
+            frozenset(words_at(section, "tensors")),
+            expression_at(section, "share", real=True),
             {name: str(when.values[name]) for name in when.values},
         )
 
 
-def _choices(layers: _Layers) -> Iterator[Choice]:
-    for section in _entries(layers.holding("choose"), "choose"):
+def _choices(layers: Layers) -> Iterator[Choice]:
+    for section in entries_of(layers.holding("choose"), "choose"):
         section.only(("parameters", "einsums", "order"), "a choice")
         order = section.list("order", str, f"of {', '.join(ORDERS)}")
         for each in order:
             section.one_of("order", each, ORDERS)
-        yield Choice(_words(section, "parameters"), _words(section, "einsums", ""), tuple(order))
+        yield Choice(
+            words_at(section, "parameters"), words_at(section, "einsums", ""), tuple(order)
+        )
 
 
 _SLIP = ("einsums", "free_units", "free_edge", "buffer_for_tiles_bytes", "keeps_choices")
 
 
-def _slips(layers: _Layers) -> dict[str, Slip]:
+def _slips(layers: Layers) -> dict[str, Slip]:
     slips = {}
     for name, file in layers.names("slips").items():
         section = file.section("slips").table(name, "a table")
@@ -510,102 +300,3 @@ def _slips(layers: _Layers) -> dict[str, Slip]:
             section.get("keeps_choices", bool, "true or false", default=False),
         )
     return slips
-
-
-_WORD = Parameter(WORD_BITS, "bits of a word", default=16)
-
-
-def _machine(files: tuple[_File, ...]) -> Machine:
-    for file in files:
-        file.top.only(_MACHINE, "a machine")
-    layers = _Layers(files)
-    arrays = {
-        name: _array(file.section("arrays"), name) for name, file in layers.names("arrays").items()
-    }
-    for array in arrays.values():
-        if array.edge is not None and array.edge.like not in arrays:
-            file = layers.holding("arrays", array.name)
-            raise file.section("arrays").error(
-                array.name, f"its edge is like '{shown(array.edge.like)}', which is no array"
-            )
-    stores = tuple(
-        _store(file.section("stores"), name) for name, file in layers.names("stores").items()
-    )
-    kinds = [store.kind for store in stores]
-    if kinds[:2] != ["DRAM", "SRAM"] or "DRAM" in kinds[2:]:
-        raise layers.holding("stores").top.error(
-            "stores", "write DRAM first, then one or more of kind SRAM, the buffer first"
-        )
-    names = layers.holding("paper_names").section("paper_names")
-    return Machine(
-        name=layers.get(("name",), str, "a name", required=True),
-        title=layers.get(("title",), str, "what people call it", default=""),
-        source=layers.get(("source",), str, "where it is published", default=""),
-        parameters={**(own := _parameters(layers)), WORD_BITS: own.get(WORD_BITS, _WORD)},
-        stores=stores,
-        arrays=arrays,
-        paper_names={name: names.get(name, str, "an array") for name in names.values},
-    )
-
-
-def _array(section: Section, name: str) -> Array:
-    table = section.table(name, "a table")
-    table.only(("sides", "registers", "units", "edge"), f"array {name}")
-    sides = table.list("sides", str, "parameters or expressions")
-    units, shared = _units(table)
-    if len(sides) > 2:
-        raise table.error("sides", "an array has one or two")
-    edge = table.table("edge", "a table { name = ..., like = ... }")
-    edge.only(("name", "like"), "an edge")
-    return Array(
-        name=name,
-        sides=tuple(table.checked("sides", partial(expression, text)) for text in sides),
-        registers=_expression(table, "registers"),
-        units=units,
-        shared=shared,
-        edge=Edge(
-            edge.get("name", str, "a level's name", required=True),
-            edge.get("like", str, "an array", required=True),
-        )
-        if edge.values
-        else None,
-    )
-
-
-def _units(table: Section) -> tuple[tuple[str, ...], dict[str, Expression]]:
-    """Read units, each a name or, where several PEs share one, a table with 'shared_by'."""
-    given = table.get("units", list, "a list of functional units", required=True)
-    shared: dict[str, Expression] = {}
-    names: list[str] = []
-    for each in given:
-        if isinstance(each, dict):
-            entry = Section(each, (*table.path, "units"), table.lines)
-            entry.only(("unit", "shared_by"), "a unit")
-            names.append(entry.get("unit", str, "a functional unit", required=True))
-            shared[names[-1]] = _expression(entry, "shared_by")
-        else:
-            names.append(str(each))
-        table.one_of("units", names[-1], UNITS)
-    if not names or len(set(names)) < len(names):
-        raise table.error("units", "give one or more, each once")
-    return tuple(names), shared
-
-
-def _store(section: Section, name: str) -> Store:
-    table = section.table(name, "a table")
-    table.only(("kind", "bytes", "row_words", "bytes_per_s"), f"store {name}")
-    kind = table.get("kind", str, "DRAM or SRAM", required=True)
-    table.one_of("kind", kind, ("DRAM", "SRAM"))
-    for key in ("bytes_per_s",) if kind == "DRAM" else ("bytes", "row_words"):
-        _expression(table, key)
-
-    def optional(key: str) -> Expression | None:
-        return _expression(table, key, real=True) if key in table.values else None
-
-    return Store(
-        name,
-        kind,
-        bytes=optional("bytes"),
-        row_words=optional("row_words"),
-        bytes_per_s=optional("bytes_per_s"),
-    )

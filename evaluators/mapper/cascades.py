@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evaluators.describe.reading import cascade, is_path, shipped
+from evaluators.describe.layers import is_path, shipped
+from evaluators.describe.reading import cascade
 from evaluators.errors import InputError, shown
 from evaluators.mapper.structure import Structure
 

@@ -14,8 +14,8 @@ from evaluators.accounting import CORRECTED, PUBLISHED
 from evaluators.contract import AcceleratorContract
 from evaluators.describe.accelerator import WORKLOAD_RANKS
 from evaluators.describe.catalogue import described
+from evaluators.describe.layers import ACCELERATORS, shipped
 from evaluators.describe.parameters import RESERVED
-from evaluators.describe.reading import ACCELERATORS, shipped
 from evaluators.protocol import evaluator
 from studies.objectives import UNITS
 
@@ -37,8 +37,12 @@ FOUND = {
     "mapped twice": (RM, RM * 2, "RM is mapped 2 times"),
     "mapped nowhere": (RM, "", "RM is in no table of mappings"),
     "a unit that is not there": ("| RM0 RM  | max", "| RM0 RM  | exponential", "needs the unit"),
-    "a parameter that is not there": ('"M / M0"', '"M / chunk"', "reads chunk"),
-    "a factor that reads nothing": ('P2 = "P / array_cols /', 'P2 = "P / cols /', "reads cols"),
+    "a parameter that is not there": ('"steps(M, array_rows)"', '"M / chunk"', "reads chunk"),
+    "a factor that reads nothing": (
+        'P2 = "steps(P, array_cols,',
+        'P2 = "steps(P, cols,',
+        "reads cols",
+    ),
     "an input that is not off chip": ("| Q BK      | Q", "| BK        | Q", "not kept in DRAM"),
     "kept nowhere": ("|         | LM        |", "|         |           |", "kept nowhere between"),
     "never written": ('Q = "Q", ', "", "reads Q, which nothing writes"),
@@ -102,7 +106,7 @@ def test_a_broken_file_has_its_problem_with_its_line(dse: Run, tmp_path: Path, w
 def test_what_cannot_be_read_is_told_in_one_run_too(dse: Run, tmp_path: Path) -> None:
     wrong = [READ["a tensor that is not there"], READ["an edge that is not there"]]
     changes = [(old, new) for old, new, _ in wrong]
-    changes += [(STAGES, "stages = 4"), ('"M / M0"', '"M / / M0"')]
+    changes += [(STAGES, "stages = 4"), ('"steps(M, array_rows)"', '"M / / M0"')]
     file = broken(tmp_path, *changes)
     text = file.read_text(encoding="utf-8")
     code, out, _ = dse("accelerator", "check", file)
@@ -118,7 +122,7 @@ def test_the_line_is_that_of_the_problem(dse: Run, tmp_path: Path) -> None:
         ("| Q BK      | Q BK    |", "| BK        | Q BK    |"),
         ('RD0 = "RD"', 'RD0 = "RQ"'),
         ("| RM0 RM  | max", "| RM0 RM  | exponential"),
-        ('M1 = "M / M0"', 'M1 = "M / chunk"'),
+        ('M1 = "steps(M, array_rows)"', 'M1 = "M / chunk"'),
     ]
     file = broken(tmp_path, *changes)
     text = file.read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 from analysis.results import parameter_columns
 from dse.results.design_tables import DesignTable
 from evaluators.contract import AcceleratorContract
-from evaluators.describe.reading import shipped
+from evaluators.describe.layers import shipped
 from evaluators.protocol import evaluator
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -29,7 +29,7 @@ def test_columns_of_designs_come_back(tmp_path: Path, name: str, suffix: str) ->
     frame = pd.DataFrame(
         {
             "configuration": name,
-            "seq_len": Drawn.workload.seq_len,
+            "seq_len": Drawn.workload.keys,
             **parameter_columns(name, designs),
         }
     )

@@ -131,7 +131,7 @@ def test_a_design_that_comes_again_is_not_evaluated_again(
     assert len(evaluated) == 2 * different
     assert f"{200 - different} repeated" in out
     assert (~table["repeated"]).sum() == 2 * different
-    measured = table.drop(columns=["trial", "pin", "repeated", "binding", "violations"])
+    measured = table.drop(columns=["trial", "pin", "repeated", "violations", "breakdown"])
     again = measured.astype(str).drop_duplicates()
     assert len(again) == 2 * different
 

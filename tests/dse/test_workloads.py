@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evaluators.describe.reading import shipped
+from evaluators.describe.layers import shipped
 from evaluators.errors import InputError
 from evaluators.workloads.catalogue import transformer
 from evaluators.workloads.reading import workload_of

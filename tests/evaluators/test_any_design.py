@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting, Correction
 from evaluators.describe.catalogue import described
-from evaluators.describe.reading import shipped
+from evaluators.describe.layers import shipped
 from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError

@@ -11,7 +11,7 @@ from evaluators.behaviour import COMPONENTS, behaviour, digest, golden, golden_v
 from evaluators.components import arithmetic
 from evaluators.describe import catalogue
 from evaluators.describe.catalogue import described
-from evaluators.describe.reading import shipped
+from evaluators.describe.layers import shipped
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError
 

@@ -9,7 +9,8 @@ import pytest
 
 from evaluators.contract import AcceleratorContract
 from evaluators.describe import catalogue
-from evaluators.describe.reading import ACCELERATORS, accelerator, shipped
+from evaluators.describe.layers import ACCELERATORS, shipped
+from evaluators.describe.reading import accelerator
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

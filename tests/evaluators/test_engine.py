@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
 from evaluators.describe.catalogue import described
-from evaluators.describe.reading import shipped
+from evaluators.describe.layers import shipped
 from evaluators.design import Designs
 from evaluators.engine.evaluator import CHUNK
 from evaluators.errors import InputError
@@ -241,7 +241,7 @@ def test_a_workload_beyond_exact_counts_is_refused() -> None:
 
 def test_an_unknown_configuration_is_named() -> None:
     with pytest.raises(
-        InputError, match="unknown configuration 'fusemax'; known are architecture, binding"
+        InputError, match="unknown configuration 'fusemax'; did you mean linear_fusemax"
     ):
         evaluate("fusemax", BERT_256K)
 
@@ -255,7 +255,10 @@ def test_an_unknown_evaluator_is_named() -> None:
     ("parameters", "message"),
     [
         ({"array_rows": -1}, "array_rows -1: it must be a positive integer, 65536 at most"),
-        ({"array_row": 8}, "array_row: binding has no array row to set; it has array_rows"),
+        (
+            {"array_row": 8},
+            "array_row: binding has no array row to set; it has array_rows",
+        ),
         ({"clock_hz": -1.0}, "clock_hz -1.0: it must be a positive number"),
         ({"query_tiles": -1}, "query_tiles -1: it must be a positive integer, or 0 for automatic"),
         ({"buffer_bytes": 1.5}, "buffer_bytes: integers are wanted, not float64"),

@@ -12,8 +12,9 @@ import pytest
 
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
 from evaluators.describe.catalogue import described
+from evaluators.describe.layers import MACHINES, shipped
 from evaluators.describe.machine import Machine
-from evaluators.describe.reading import MACHINES, machine, shipped
+from evaluators.describe.machine_reading import machine
 from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.engine.needs import registers_short

@@ -8,7 +8,7 @@ import pytest
 
 from evaluators.accounting import PUBLISHED
 from evaluators.describe.catalogue import described
-from evaluators.describe.reading import shipped
+from evaluators.describe.layers import shipped
 from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.workloads.paper import TRANSFORMERS

@@ -126,7 +126,7 @@ DEPTH_TEXT = "a positive integer, or 0 for automatic, 16777216 at most"
             1,
             "unknown parameter 'keeps_q'; known are configuration, array_rows, array_cols, "
             "vector_lanes, buffer_bytes, pe_registers, lane_registers, dram_bytes_per_s, clock_hz, "
-            "query_tiles",
+            "word_bits, query_tiles",
         ),
         (FLAT, "query_rows", 3, "query_rows 3: it must be one of 1, 2, 4, 8, 16, 32, 64"),
         (

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from evaluators.describe.checks import problems
-from evaluators.describe.reading import ACCELERATORS, accelerator, shipped
+from evaluators.describe.layers import ACCELERATORS, shipped
+from evaluators.describe.reading import accelerator
 from evaluators.errors import InputError
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluators.describe.reading import ACCELERATORS, accelerator, machine, shipped
+from evaluators.describe.layers import ACCELERATORS, shipped
+from evaluators.describe.machine_reading import machine
+from evaluators.describe.reading import accelerator
 from evaluators.errors import InputError
 
 

@@ -85,9 +85,9 @@ def test_ranks_have_the_letters_of_their_names():
         "M0": "N",
     }
     assert expressible.letters(described("linear_flat")) == {
-        **{rank: rank for rank in "TDS"},
-        "QW": "Q",
-        "VW": "V",
+        **{rank: rank for rank in "DS"},
+        **{f"{letter}W": letter for letter in "KVG"},
+        **{"TQ": "T", "TK": "U", "QR": "Q", "QW": "R", "QC": "W", "VC": "X", "ZC": "Z"},
     }
 
 

@@ -201,18 +201,18 @@ def test_what_the_mapper_can_search_is_left_to_it():
         "linear_fusemax",
     }
     assert searched["unfused"] == ["QK", "AV"]
-    assert searched["linear_flat"] == ["Q", "K", "V", "Z", "FFN1", "FFN2"]
+    assert searched["linear_flat"] == ["QA", "Q", "K", "V", "Z", "GATE", "FFN1", "FFN2"]
 
 
 def test_a_tile_that_two_loops_have_is_no_search_of_the_mapper(tmp_path):
     """The mapper would give the two loops different trip counts."""
     text = (ACCELERATORS / "linear_flat.toml").read_text(encoding="utf-8")
-    assert text.count('QW1 = "Q_n1", QW2 = "QW / array_rows / Q_n1"') == 1
+    assert text.count('QW1 = "Q_n1", QW2 = "steps(QW, array_rows) / Q_n1"') == 1
     file = tmp_path / "twice.toml"
     file.write_text(
         text.replace(
-            'QW1 = "Q_n1", QW2 = "QW / array_rows / Q_n1"',
-            'QW1 = "Q_m1", QW2 = "QW / array_rows / Q_m1"',
+            'QW1 = "Q_n1", QW2 = "steps(QW, array_rows) / Q_n1"',
+            'QW1 = "Q_m1", QW2 = "steps(QW, array_rows) / Q_m1"',
         ),
         encoding="utf-8",
     )
