@@ -112,10 +112,10 @@ def _beside(mapped: Mapped) -> str:
     costs = mapped.costs
     return (
         f"+Binding on this machine: {compared['latency_s']:.6g} s, "
-        f"{compared['latency_s'] / costs.latency_s:.4g} of the optimum's; "
-        f"{compared['energy_pj'] * 1e-12:.6g} J, {compared['energy_pj'] / costs.energy_pj:.4g}; "
+        f"{compared['latency_s'] / costs.latency_s:.4f} of the optimum's; "
+        f"{compared['energy_pj'] * 1e-12:.6g} J, {compared['energy_pj'] / costs.energy_pj:.4f}; "
         f"{compared['traffic_bytes']:,.0f} bytes, "
-        f"{compared['traffic_bytes'] / costs.traffic_bytes:.4g}"
+        f"{compared['traffic_bytes'] / costs.traffic_bytes:.4f}"
     )
 
 

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.mapper.loops import Integers, Shared
-from evaluators.mapper.moves import Freedom, arrays_of
 from evaluators.mapper.placement import Placement, placements
 from evaluators.mapper.resources import PE, WORD_BYTES
+from evaluators.mapper.states import Freedom, arrays_of
 from evaluators.mapper.structure import Group
 from evaluators.mapper.uses import BUFFER, LAST, OFF_CHIP, Uses
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.mapper.loops import Flags, Integers
-from evaluators.mapper.moves import Move
 from evaluators.mapper.reservations import Load
 from evaluators.mapper.resources import PE, Resources
+from evaluators.mapper.states import Move
 from evaluators.mapper.transfers import Factor
 from evaluators.mapper.uses import Uses
 

@@ -8,91 +8,23 @@ be continued in the same ways; that is why only the best of each state are kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.mapper.placement import ARRAYS, Placement
+from evaluators.mapper.placement import Placement
 from evaluators.mapper.reservations import Load, reservations
 from evaluators.mapper.resources import LANES, PE, Resources
+from evaluators.mapper.states import Freedom, Move, State, arrays_of
 from evaluators.mapper.structure import Group, Structure
 from evaluators.mapper.transfers import Held, Sent, Transfer, Transfers
 from evaluators.mapper.uses import BUFFER, EDGE, LAST, OFF_CHIP
 
 Fits = Callable[[str, Load], "NDArray[np.bool_]"]
 """Tells for every configuration whether a load fits the registers of an array."""
-
-
-@dataclass(frozen=True)
-class State:
-    """What a partial binding leaves for the Einsums that follow in its group.
-
-    Attributes:
-        stored: (tensor, level) for those in the buffer (L) or, of the group's own, off chip (D).
-        needed: (state, level): where its previous value was read, so that it must go there.
-        transfers: promised ones, with the place of the Einsum that promised them.
-
-    """
-
-    stored: frozenset[tuple[str, str]] = frozenset()
-    needed: frozenset[tuple[str, str]] = frozenset()
-    transfers: frozenset[tuple[Transfer, int]] = frozenset()
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    @cached_property
-    def _hash(self) -> int:
-        return hash((self.stored, self.needed, self.transfers))
-
-
-@dataclass(frozen=True)
-class Move:
-    """One way to run an Einsum in a state.
-
-    Attributes:
-        placement: of the Einsum.
-        keep: tensor -> the levels that keep it.
-        tiles: tensors whose tile the buffer holds from here on.
-        load: pairs of register needs: the larger of each pair, added up, must fit the registers.
-        unless: loads of moves that hold more; where one of them fits, this move is not needed.
-        after: the state behind it.
-
-    """
-
-    placement: Placement
-    keep: Mapping[str, str]
-    tiles: tuple[str, ...]
-    load: Load
-    unless: tuple[Load, ...]
-    after: State
-
-
-@dataclass(frozen=True)
-class Freedom:
-    """What a binding may choose.
-
-    Attributes:
-        arrays: Einsum -> the arrays it may run on; all for those not named.
-        bypass: whether tensors may go from Einsum to Einsum past the buffer.
-
-    """
-
-    arrays: Mapping[str, tuple[str, ...]]
-    transfers: bool = True
-
-
-def arrays_of(
-    structure: Structure, resources: Resources, freedom: Freedom, place: int
-) -> tuple[str, ...]:
-    """Return the arrays that an Einsum may run on."""
-    operations = structure.operations(place)
-    allowed = freedom.arrays.get(structure.einsums[place].name, ARRAYS)
-    return tuple(array for array in allowed if resources.work(operations, array) is not None)
 
 
 class Moves:
@@ -165,19 +97,18 @@ class Moves:
 
     def at(self, place: int, state: State, placement: Placement) -> Iterator[Move]:
         """Yield the moves of an Einsum so placed."""
-        if True:
-            offers: dict[str, list[Transfer]] = {}
-            kept: list[tuple[Transfer, int]] = []
-            for transfer, source in state.transfers:
-                if transfer.target == place:
-                    if self.takes(transfer, placement):
-                        offers.setdefault(transfer.tensor, []).append(transfer)
-                    continue
-                left = self._passed(transfer, place, placement, source)
-                if left is not None:
-                    kept.append((left, source))
-            for edge in (False, True):
-                yield from self._placed(place, placement, state, offers, kept, edge=edge)
+        offers: dict[str, list[Transfer]] = {}
+        kept: list[tuple[Transfer, int]] = []
+        for transfer, source in state.transfers:
+            if transfer.target == place:
+                if self.takes(transfer, placement):
+                    offers.setdefault(transfer.tensor, []).append(transfer)
+                continue
+            left = self._passed(transfer, place, placement, source)
+            if left is not None:
+                kept.append((left, source))
+        for edge in (False, True):
+            yield from self._placed(place, placement, state, offers, kept, edge=edge)
 
     def _placed(
         self,

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from evaluators.mapper.bounds import WEIGHTS, Bound, Bounds
 from evaluators.mapper.loops import Integers
-from evaluators.mapper.moves import Moves, State
+from evaluators.mapper.moves import Moves
 from evaluators.mapper.placement import Placement
 from evaluators.mapper.resources import PE
+from evaluators.mapper.states import State
 from evaluators.mapper.tails import Tails, best_tails
 from evaluators.mapper.transfers import Held, Transfer
 from evaluators.mapper.uses import BUFFER, EDGE, OFF_CHIP

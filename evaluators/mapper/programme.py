@@ -7,68 +7,28 @@ the labels of one state and one configuration of the shared loops only the best 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evaluators.mapper.bounds import WEIGHTS, Bound, Bounds
+from evaluators.mapper.labels import (
+    LEANINGS,
+    Beaten,
+    Labels,
+    Least,
+    Reals,
+    promising,
+    rounded,
+)
 from evaluators.mapper.loops import Flags, Integers, Shared
 from evaluators.mapper.move_costs import Costs
-from evaluators.mapper.moves import Freedom, Move, Moves, State
+from evaluators.mapper.moves import Moves
 from evaluators.mapper.outlook import Outlook
-from evaluators.mapper.pareto import SLACK, best
+from evaluators.mapper.pareto import best
 from evaluators.mapper.resources import PE, WORD_BYTES, Resources
+from evaluators.mapper.states import Freedom, Move, State
 from evaluators.mapper.structure import Group
-
-Reals = NDArray[np.float64]
-
-Least = Callable[[Integers, Integers, Reals, Reals], tuple[Reals, Reals]]
-"""Latency and energy of whole cascades at least, from configurations, and words, busy cycles and
-energy of a group."""
-
-
-class Beaten(Protocol):
-    """Tells which pairs of latency and energy are no use."""
-
-    def beats(self, latency_s: Reals, energy_pj: Reals) -> Flags:
-        """Return one flag a pair."""
-        ...
-
-
-@dataclass(frozen=True)
-class Labels:
-    """Partial bindings, a row each.
-
-    Attributes:
-        row: of the configurations of the shared loops.
-        state: its number.
-        pe, lanes: busy cycles of the arrays.
-        words: off chip.
-        energy_pj: spent.
-        tiles: words in the buffer.
-        parent, move: the label before, and the move from it.
-
-    """
-
-    row: Integers
-    state: Integers
-    pe: Integers
-    lanes: Integers
-    words: Integers
-    energy_pj: Reals
-    tiles: Integers
-    parent: Integers
-    move: Integers
-
-    def __len__(self) -> int:
-        return len(self.row)
-
-    def take(self, rows: Any) -> Labels:
-        """Return some of the labels."""
-        return Labels(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 
 class Programme:
@@ -130,7 +90,7 @@ class Programme:
                 left = self._left(place + 1, labels)
                 more = self._more(place + 1, labels)
                 scores = self._scores(place + 1, labels, left.words, more, least)
-                labels = labels.take(_promising(labels.row, scores, beam))
+                labels = labels.take(promising(labels.row, scores, beam))
             self.history.append(labels)
             self.counted += len(labels)
         return labels
@@ -196,7 +156,7 @@ class Programme:
         kept = best(
             keys,
             [
-                _rounded(labelled.energy_pj),
+                rounded(labelled.energy_pj),
                 labelled.pe.astype(float),
                 labelled.lanes.astype(float),
                 labelled.words.astype(float),
@@ -264,7 +224,7 @@ class Programme:
         more = np.array([self._outlook.more_here_pj(place, state) for state in states])
         count = len(self.moves.placements[place])
         good = np.zeros((len(labels), count), bool)
-        rated = np.full((len(_LEANINGS), len(labels), count), np.inf)
+        rated = np.full((len(LEANINGS), len(labels), count), np.inf)
         for which, placement in enumerate(self.moves.placements[place]):
             own_words = np.array([own.words[which] for own, _ in here])[at, labels.row]
             own_energy = np.array([own.energy_pj[which] for own, _ in here])[at, labels.row]
@@ -292,7 +252,7 @@ class Programme:
             if beam:
                 rated[:, open_, which] = self._scores(place + 1, some, words, extra, least)
         if beam:
-            pairs = _promising(np.repeat(labels.row, count), rated.reshape(len(rated), -1), beam)
+            pairs = promising(np.repeat(labels.row, count), rated.reshape(len(rated), -1), beam)
             chosen = np.zeros(good.size, bool)
             chosen[pairs] = True
             good &= chosen.reshape(good.shape)
@@ -303,8 +263,8 @@ class Programme:
     ) -> Reals:
         """Return how promising labels are under each leaning, less is better."""
         tails = self._outlook.tails(place)
-        scores = np.full((len(_LEANINGS), len(labels)), np.inf)
-        leanings = np.array(_LEANINGS)[:, None]
+        scores = np.full((len(LEANINGS), len(labels)), np.inf)
+        leanings = np.array(LEANINGS)[:, None]
         row = labels.row
         for pe, lanes, energy in zip(tails.pe, tails.lanes, tails.energy_pj, strict=True):
             busy = np.maximum(labels.pe + pe[row], labels.lanes + lanes[row])
@@ -331,26 +291,3 @@ class Programme:
             number = self._states[state] = len(self._state_list)
             self._state_list.append(state)
         return number
-
-
-def _rounded(energy_pj: Reals) -> Reals:
-    """Drop the digits that the order of a sum decides, so that they do not keep twins apart."""
-    with np.errstate(divide="ignore"):
-        scale = 2.0 ** np.floor(np.log2(np.maximum(energy_pj, 1e-300)))
-    return np.round(energy_pj / scale / SLACK) * scale * SLACK
-
-
-_LEANINGS = (0.03, 0.2, 0.5, 0.8, 0.97)
-"""Shares of the latency, against the energy, in what a greedy run prefers."""
-
-
-def _promising(row: Integers, scores: Reals, beam: int) -> Integers:
-    """Return the labels of each row that are among the first under some leaning."""
-    chosen = []
-    for score in scores:
-        order = np.lexsort((score, row))
-        starts = np.flatnonzero(np.diff(row[order], prepend=-1))
-        sizes = np.diff(np.append(starts, len(order)))
-        rank = np.arange(len(order)) - np.repeat(starts, sizes)
-        chosen.append(order[(rank < beam) & np.isfinite(score[order])])
-    return np.unique(np.concatenate(chosen))

@@ -16,10 +16,10 @@ from evaluators.engine.loopnest import check_mappable
 from evaluators.mapper.binding import Binding, BoundGroup, Step
 from evaluators.mapper.bounds import Bounds
 from evaluators.mapper.loops import Flags, Integers, Shared
-from evaluators.mapper.moves import Freedom
 from evaluators.mapper.pareto import Front, front
 from evaluators.mapper.programme import Programme
 from evaluators.mapper.resources import WORD_BYTES, Resources
+from evaluators.mapper.states import Freedom
 from evaluators.mapper.structure import Group, Structure
 from evaluators.mapper.uses import Uses
 

@@ -1,0 +1,81 @@
+"""What partial bindings leave behind, the moves between them, and what moves may choose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from evaluators.mapper.placement import ARRAYS, Placement
+from evaluators.mapper.reservations import Load
+from evaluators.mapper.resources import Resources
+from evaluators.mapper.structure import Structure
+from evaluators.mapper.transfers import Transfer
+
+
+@dataclass(frozen=True)
+class State:
+    """What a partial binding leaves for the Einsums that follow in its group.
+
+    Attributes:
+        stored: (tensor, level) for those in the buffer (L) or, of the group's own, off chip (D).
+        needed: (state, level): where its previous value was read, so that it must go there.
+        transfers: promised ones, with the place of the Einsum that promised them.
+
+    """
+
+    stored: frozenset[tuple[str, str]] = frozenset()
+    needed: frozenset[tuple[str, str]] = frozenset()
+    transfers: frozenset[tuple[Transfer, int]] = frozenset()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.stored, self.needed, self.transfers))
+
+
+@dataclass(frozen=True)
+class Move:
+    """One way to run an Einsum in a state.
+
+    Attributes:
+        placement: of the Einsum.
+        keep: tensor -> the levels that keep it.
+        tiles: tensors whose tile the buffer holds from here on.
+        load: pairs of register needs: the larger of each pair, added up, must fit the registers.
+        unless: loads of moves that hold more; where one of them fits, this move is not needed.
+        after: the state behind it.
+
+    """
+
+    placement: Placement
+    keep: Mapping[str, str]
+    tiles: tuple[str, ...]
+    load: Load
+    unless: tuple[Load, ...]
+    after: State
+
+
+@dataclass(frozen=True)
+class Freedom:
+    """What a binding may choose.
+
+    Attributes:
+        arrays: Einsum -> the arrays it may run on; all for those not named.
+        transfers: whether tensors may go from Einsum to Einsum past the buffer.
+
+    """
+
+    arrays: Mapping[str, tuple[str, ...]]
+    transfers: bool = True
+
+
+def arrays_of(
+    structure: Structure, resources: Resources, freedom: Freedom, place: int
+) -> tuple[str, ...]:
+    """Return the arrays that an Einsum may run on."""
+    operations = structure.operations(place)
+    allowed = freedom.arrays.get(structure.einsums[place].name, ARRAYS)
+    return tuple(array for array in allowed if resources.work(operations, array) is not None)
