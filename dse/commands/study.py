@@ -11,7 +11,7 @@ from pathlib import Path
 import optuna
 
 from dse.commands import study_tables
-from dse.commands.cli import INTERRUPTED
+from dse.commands.options import INTERRUPTED
 from dse.execution import interruption
 from dse.execution.executors import executor
 from dse.reports.bar import Bar

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from analysis.fronts import pareto_front
 from analysis.results import declared_in
-from dse.commands.cli import BAD_INPUT
+from dse.commands.options import BAD_INPUT
 from dse.reports import text
 from dse.results.parts import Parts
 from dse.results.table_writing import content

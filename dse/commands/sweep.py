@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from analysis.fronts import pareto_front_of_chunks
-from dse.commands.cli import INTERRUPTED
+from dse.commands.options import INTERRUPTED
 from dse.commands.study_tables import objective_columns
 from dse.execution import interruption
 from dse.execution.executors import Executor, executor

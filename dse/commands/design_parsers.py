@@ -1,0 +1,296 @@
+"""Parsers of the commands on designs, accelerators, machines, workloads and loop nests."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dse.commands import completion
+from evaluators.errors import (
+    InputError,
+    shown,
+)
+
+if TYPE_CHECKING:
+    pass
+from dse.commands.options import (
+    CONFIGURATION,
+    Parser,
+    action,
+    add_accounting,
+    add_evaluator,
+    add_exact,
+    add_json,
+    add_parameters,
+    add_tokens,
+    add_workload,
+    command,
+    positive,
+    tolerance,
+)
+
+
+def reproduce(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the parser of `dse reproduce`."""
+    parser = command(
+        commands,
+        "reproduce",
+        "evaluate every published point of FuseMax, draw figures 6-12, check every number",
+        "dse reproduce --out runs/paper",
+    )
+    add_accounting(parser)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/paper"),
+        metavar="DIR",
+        help="where results and figures go (default: runs/paper)",
+    )
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="DIR",
+        help="also compare with the published tables in this folder, as dse verify does "
+        "(default: no)",
+    )
+    add_evaluator(parser)
+    add_json(parser)
+
+
+def verify(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the parser of `dse verify`."""
+    parser = command(
+        commands,
+        "verify",
+        "compare every point with the published tables, row by row and column by column",
+        "dse verify --reference artifact/outputs",
+    )
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the published tables, attn-*.csv, end2end-*.csv and pareto.csv",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=tolerance,
+        default=1e-12,
+        metavar="X",
+        help="relative error up to which a value agrees (default: 1e-12)",
+    )
+    add_json(parser)
+
+
+def _parameters(parser: Parser, arguments: Sequence[str]) -> None:
+    """Add an option for each parameter that the accelerator declares, its machine's among them."""
+    from evaluators.describe.catalogue import described  # noqa: PLC0415
+
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    finder.add_argument("--configuration", default=CONFIGURATION)
+    try:
+        name = finder.parse_known_args(arguments)[0].configuration
+    except argparse.ArgumentError:  # it has no value: the parser will say so
+        return
+    try:
+        declared = described(name).all_parameters
+    except InputError:
+        if completion.typed():  # a name that is being typed
+            return
+        raise
+    parser.has = f"{shown(name)} has {', '.join(declared)}"
+    add_parameters(parser, f"parameters of {shown(name)}", declared)
+
+
+def evaluate(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str]) -> None:
+    """Add the parser of `dse evaluate`."""
+    parser = command(
+        commands,
+        "evaluate",
+        "evaluate one design on one workload, or a table of designs",
+        "dse evaluate --configuration binding --model BERT --seq-len 256K --array-rows 128",
+    )
+    parser.add_argument(
+        "--configuration",
+        metavar="NAME",
+        help="dse accelerator list names them; or FILE.toml (default: binding)",
+    )
+    add_workload(parser)
+    parser.add_argument(
+        "--sram",
+        metavar="SOURCE",
+        help="of the costs of a buffer that the table lacks: exact refuses it, 'next larger' "
+        "takes the table's next larger, cacti has live CACTI compute it (default: exact under the "
+        "published accounting, else next larger)",
+    )
+    parser.add_argument(
+        "--accounting",
+        metavar="NAME",
+        help="published, corrected, or corrections joined by +, as Q1+Q2 (default: published)",
+    )
+    parser.add_argument(
+        "--designs",
+        type=Path,
+        metavar="FILE",
+        help="a table of designs (.parquet, .csv or .jsonl) with columns named as the options "
+        "(default: one design)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="with --designs, which needs it: where the results go (no default)",
+    )
+    add_evaluator(parser)
+    add_json(parser)
+    if arguments[:1] == ["evaluate"]:
+        _parameters(parser, arguments)
+
+
+def accelerator(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the parser of `dse accelerator`."""
+    parser = command(
+        commands,
+        "accelerator",
+        "check, describe, list, show and begin accelerators as files",
+        "dse accelerator check mine.toml",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    check = action(actions, "check", "check an accelerator, and describe it if nothing is wrong")
+    check.add_argument("file", metavar="FILE", help="FILE.toml, or the name of a shipped one")
+    add_workload(check)
+    check.add_argument(
+        "--design",
+        default="",
+        metavar="NAME=VALUE,...",
+        help="parameters that are not the file's (default: all the file's)",
+    )
+    action(actions, "list", "list the accelerators that ship")
+    show = action(actions, "show", "print an accelerator's file")
+    show.add_argument("name", metavar="NAME", help="of a shipped one, or FILE.toml")
+    new = action(actions, "new", "write a file that builds on another, to start from")
+    new.add_argument("name", metavar="NAME", help="what the accelerator is called")
+    new.add_argument(
+        "--base", default="binding", metavar="NAME", help="what it builds on (default: binding)"
+    )
+    new.add_argument("--file", metavar="FILE", help="where to (default: NAME.toml)")
+
+
+def machine(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the parser of `dse machine`."""
+    parser = command(
+        commands,
+        "machine",
+        "list and show machines as files: published chips to build on",
+        "dse machine show tpu_v4i",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    action(actions, "list", "list the machines that ship, with their sizes")
+    show = action(actions, "show", "print a machine's file")
+    show.add_argument("name", metavar="NAME")
+
+
+def map_(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str]) -> None:
+    """Add the parser of `dse map`."""
+    parser = command(
+        commands,
+        "map",
+        "search all bindings of attention on a machine for the proven best; sequences that are "
+        "long for the arrays take tens of seconds, --chunks all and --front longer",
+        "dse map --cascade 2-pass --seq-len 1K --array-rows 64 --array-cols 64",
+    )
+    parser.add_argument(
+        "--cascade",
+        default="all",
+        metavar="NAME,...",
+        help="1-pass, 2-pass, 3-pass over the keys, or FILE.toml; the best of those given is found "
+        "(default: all)",
+    )
+    add_workload(parser)
+    parser.add_argument(
+        "--chunks",
+        metavar="KEYS,...",
+        help="M0, keys in a chunk of 1-pass, as 64,128, or all (default: the rows of the array, or "
+        "what of them divides the keys)",
+    )
+    parser.add_argument(
+        "--exp-cycles",
+        type=positive,
+        metavar="N",
+        help="cycles of an exponential unit in each lane (default: none, six multiply-adds)",
+    )
+    parser.add_argument(
+        "--front", action="store_true", help="the whole front of latency and energy, too"
+    )
+    add_json(parser)
+    if arguments[:1] == ["map"]:
+        from dse.commands.map import PARAMETERS  # noqa: PLC0415
+        from evaluators.describe.machine_reading import machine  # noqa: PLC0415
+
+        declared = machine("fusemax").parameters
+        add_parameters(parser, "the machine", {name: declared[name] for name in PARAMETERS})
+
+
+def workload(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the parser of `dse workload`."""
+    parser = command(
+        commands,
+        "workload",
+        "list transformers, show what a workload asks of any machine and which roof binds",
+        "dse workload show llama-3-8b --queries 1 --keys 8K --batch 64",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    add_json(action(actions, "list", "list the transformers that ship, with their sources"))
+    show = action(actions, "show", "show shapes, multiply-accumulates, compulsory traffic")
+    show.add_argument("name", metavar="NAME", help="a model, or the path of a config.json")
+    add_tokens(show)
+    show.add_argument(
+        "--configuration", default="binding", metavar="NAME", help="whose roofs (default: binding)"
+    )
+    add_json(show)
+
+
+def loopnest(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the parser of `dse loopnest`."""
+    parser = command(
+        commands,
+        "loopnest",
+        "count the accesses of loop nests, as Timeloop does",
+        "dse loopnest cases.jsonl --json",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="JSON lines, one case a line")
+    add_exact(parser)
+    add_json(parser)
+
+
+def model(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the parser of `dse model`."""
+    parser = command(
+        commands,
+        "model",
+        "print the statistics of timeloop-model for Timeloop v4 input, from our engine",
+        "dse model problem.yaml architecture.yaml mapping.yaml",
+    )
+    parser.add_argument(
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="YAML with problem, architecture and mapping",
+    )
+    add_exact(parser)
+    add_json(parser)
+
+
+def doctor(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the parser of `dse doctor`."""
+    parser = command(
+        commands,
+        "doctor",
+        "show what is installed, test each part, and say what a missing part would give",
+        "dse doctor",
+        room="checks",
+    )
+    add_json(parser)

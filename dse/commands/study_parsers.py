@@ -1,0 +1,169 @@
+"""Parsers of the commands on studies."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+from dse.commands.options import (
+    Parser,
+    action,
+    add_driving,
+    add_json,
+    add_mapping,
+    add_out,
+    add_workers,
+    batch,
+    command,
+    port,
+    positive,
+    seconds,
+    seed,
+)
+
+
+def study(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the parser of `dse study`."""
+    parser = command(
+        commands,
+        "study",
+        "run, resume, list, show and export studies",
+        "dse study run binding-bert --trials 300 --seed 1",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    run = action(actions, "run", "run a built-in study or that of a TOML file, or continue it")
+    run.add_argument(
+        "study", metavar="STUDY", help="a name, as binding-bert or pareto, or FILE.toml"
+    )
+    run.add_argument(
+        "--name", metavar="NAME", help="what the study is called (default: its own name)"
+    )
+    for name, kind, text in (
+        ("trials", positive, "designs to try (default: the study's; built-in ones have 300)"),
+        ("time-limit-s", seconds, "start no batch after so many seconds (default: the study's)"),
+        ("seed", seed, "of the sampler (default: the study's; built-in ones have 0)"),
+        ("batch", batch, "designs asked for at a time (default: the study's; else 16)"),
+    ):
+        run.add_argument(f"--{name}", type=kind, metavar="N", help=text)
+    run.add_argument(
+        "--sampler",
+        metavar="NAME",
+        help="tpe, nsga2, nsga3, random, qmc, grid or gp (default: the study's; else tpe)",
+    )
+    run.add_argument(
+        "--evaluator",
+        metavar="NAME",
+        help="analytical or timeloop (default: the study's; else analytical)",
+    )
+    add_mapping(run)
+    run.add_argument(
+        "--accounting",
+        metavar="NAME",
+        help="published, corrected, or corrections joined by + (default: the study's; else "
+        "published)",
+    )
+    add_driving(run)
+
+    resume = action(actions, "resume", "continue a study from its database")
+    resume.add_argument("study", metavar="NAME", help="of a study that was run")
+    resume.add_argument(
+        "--trials", type=positive, metavar="N", help="designs to try in all (default: as before)"
+    )
+    add_driving(resume)
+
+    add_out(action(actions, "list", "list the studies that were run"))
+    show = action(actions, "show", "show where a study stands")
+    show.add_argument("study", metavar="NAME", help="of a study that was run")
+    add_out(show)
+    add_json(show)
+    export = action(actions, "export", "write a study's trials as one table")
+    export.add_argument("study", metavar="NAME", help="of a study that was run")
+    export.add_argument("file", type=Path, metavar="FILE", help=".parquet, .csv or .jsonl")
+    add_out(export)
+
+
+def sweep(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the parser of `dse sweep`."""
+    parser = command(
+        commands,
+        "sweep",
+        "evaluate the whole space of a study and find its true front",
+        "dse sweep binding-bert",
+    )
+    parser.add_argument("study", metavar="STUDY", help="a name, as binding-bert, or FILE.toml")
+    add_workers(parser)
+    add_out(parser)
+
+
+def front(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the parser of `dse front`."""
+    parser = command(
+        commands,
+        "front",
+        "show studies' fronts, how good they are, and how the paper's points stand",
+        "dse front binding-bert",
+    )
+    parser.add_argument(
+        "study", metavar="NAME", nargs="+", help="a study that was run, or a collection"
+    )
+    parser.add_argument(
+        "--figure",
+        type=Path,
+        metavar="FILE",
+        help="draw the fronts beside figure 12: FILE.pdf, .png or .svg (default: a collection's "
+        "alone, in its folder)",
+    )
+    add_out(parser)
+    add_json(parser)
+
+
+def confirm(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the parser of `dse confirm`."""
+    parser = command(
+        commands,
+        "confirm",
+        "evaluate the paper's points, a study's front or a table of designs with Timeloop, and "
+        "compare",
+        "dse confirm paper --limit 3",
+    )
+    parser.add_argument("study", metavar="NAME", nargs="?", help="a study that was run, or paper")
+    parser.add_argument(
+        "--designs",
+        type=Path,
+        metavar="FILE",
+        help="instead of NAME: a table as of `dse evaluate --designs` (default: none)",
+    )
+    parser.add_argument(
+        "--limit", type=positive, metavar="N", help="the first N designs alone (default: all)"
+    )
+    parser.set_defaults(evaluator="timeloop")
+    add_mapping(parser)
+    add_workers(parser)
+    add_out(parser)
+    add_json(parser)
+
+
+def dashboard(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the parser of `dse dashboard`."""
+    parser = command(
+        commands,
+        "dashboard",
+        "show Optuna's dashboard on a snapshot of a study",
+        "dse dashboard binding-bert --port 8080",
+    )
+    parser.add_argument("study", metavar="NAME", help="of a study that was run")
+    add_out(parser)
+    parser.add_argument("--storage", metavar="URL", help="Optuna's database (default: SQLite)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="where to listen (default: 127.0.0.1, this machine alone)",
+    )
+    parser.add_argument(
+        "--port", type=port, default=8080, metavar="N", help="of that address (default: 8080)"
+    )
