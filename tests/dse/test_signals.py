@@ -104,7 +104,7 @@ def test_what_the_parent_has_it_ignore_it_ignores() -> None:
     code = (
         "import os, signal\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-        "from dse import interruption\n"
+        "from dse.execution import interruption\n"
         "interruption.take()\n"
         "os.kill(os.getpid(), signal.SIGINT); print('at work')\n"
     )
