@@ -56,7 +56,7 @@ _PLUG_INS_FROM = "into Accelergy's own Python, 'pip install .' in clones of " + 
 
 
 @dataclass(frozen=True)
-class Part:
+class Dependency:
     """Something that the project uses.
 
     Attributes:
@@ -93,7 +93,7 @@ class Finding:
 
     """
 
-    part: Part
+    part: Dependency
     version: str | None
     works: bool | None
     note: str
@@ -104,16 +104,20 @@ class Finding:
         return self.part.required and (self.version is None or self.works is False)
 
 
-def _package(name: str, test: str, gives: str, module: str = "", **options: Any) -> Part:
-    return Part(
+def _package(name: str, test: str, gives: str, module: str = "", **options: Any) -> Dependency:
+    return Dependency(
         name, test, gives, modules=(module or name.lower(),), distributions=(name,), **options
     )
 
 
-PLUG_INS = Part("Accelergy plug-ins", "", "estimates for Accelergy's components", _PLUG_INS_FROM)
+PLUG_INS = Dependency(
+    "Accelergy plug-ins", "", "estimates for Accelergy's components", _PLUG_INS_FROM
+)
 
 PARTS = (
-    Part("attention-dse", "engine", "the models", required=True, distributions=("attention-dse",)),
+    Dependency(
+        "attention-dse", "engine", "the models", required=True, distributions=("attention-dse",)
+    ),
     _package("ray", "ray", "studies on many cores and machines", required=True),
     _package("optuna", "optuna", "the samplers and the store of studies", required=True),
     _package("matplotlib", "matplotlib", "the figures", required=True),
@@ -136,7 +140,7 @@ PARTS = (
         instructions="pip install 'attention-dse[dashboard]'",
     ),
     _package("torch", "torch", "the sampler gp", instructions="https://pytorch.org"),
-    Part(
+    Dependency(
         "CACTI",
         "cacti",
         "energy and area of buffers that the shipped table lacks",
@@ -144,21 +148,21 @@ PARTS = (
         modules=("hwcomponents_cacti",),
         distributions=("hwcomponents-cacti",),
     ),
-    Part(
+    Dependency(
         "timeloop-model",
         "timeloop_model",
         "Timeloop's own counts: the evaluator timeloop, dse confirm",
         _TIMELOOP,
         program="timeloop-model",
     ),
-    Part(
+    Dependency(
         "timeloop-mapper",
         "timeloop_mapper",
         "Timeloop's own search for mappings",
         _TIMELOOP,
         program="timeloop-mapper",
     ),
-    Part(
+    Dependency(
         "Timeloop front end",
         "timeloop_front_end",
         "a check of the input that we print for Timeloop",
@@ -166,7 +170,7 @@ PARTS = (
         modules=("pytimeloop", "timeloopfe"),
         distributions=("pytimeloop", "timeloopfe"),
     ),
-    Part(
+    Dependency(
         "Accelergy",
         "accelergy",
         "Accelergy's own tables of energy and area for the evaluator timeloop",
@@ -189,7 +193,7 @@ def run(options: argparse.Namespace) -> int:
     return int(any(each.wanting for each in findings))
 
 
-def examine(part: Part) -> Finding:
+def examine(part: Dependency) -> Finding:
     """Find a part and run its self-test."""
     if part == PLUG_INS:
         return _plug_ins()
@@ -290,12 +294,12 @@ def _verdict(finding: Finding) -> str:
 
 
 def _python() -> Finding:
-    part = Part("Python", "", "runs all of this", required=True)
+    part = Dependency("Python", "", "runs all of this", required=True)
     version = ".".join(str(number) for number in sys.version_info[:3])
     return Finding(part, version, True, "runs this")
 
 
-def _version(part: Part) -> str | None:
+def _version(part: Dependency) -> str | None:
     """Return a part's version, its build, or where it is; None if it is missing."""
     path = shutil.which(part.program) if part.program else None
     if part.program and path is None:

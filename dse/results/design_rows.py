@@ -39,13 +39,13 @@ class Wrong(InputError):
         self.row = row
 
 
-Part = tuple[NDArray[np.intp], dict[str, Any]]
+Outcome = tuple[NDArray[np.intp], dict[str, Any]]
 """Some of the rows that are evaluated together, and columns of their results."""
 
 
 def evaluated(
     name: str, given: Mapping[str, str], designs: Designs, engine: Evaluator
-) -> Iterator[Part]:
+) -> Iterator[Outcome]:
     """Evaluate designs of one accelerator that share their other labels, as they are given.
 
     A whole number beyond 64 bits is `LARGEST`. What is too large fails alone; `Wrong` names the row

@@ -58,7 +58,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Part:
+class Pair:
     """A best pair of one group: its latency and energy, and its configuration."""
 
     latency_s: float
@@ -75,7 +75,7 @@ class Point:
     energy_pj: float
     cascade: str
     chunk: int
-    parts: tuple[Part, ...]
+    parts: tuple[Pair, ...]
 
 
 class _Target:
@@ -111,7 +111,7 @@ class Search:
         self.groups = structure.groups if limits.cuts else (structure.whole,)
         self.counted = 0
         self.searched = 0
-        self._parts: dict[tuple[Group, int], list[Part]] = {}
+        self._parts: dict[tuple[Group, int], list[Pair]] = {}
         self._after = {group: self.bounds.after(group) for group in self.groups}
         self._rows = {group: np.flatnonzero(self.legal(group)) for group in self.groups}
         self._chunks = np.unique(self.shared.chunk)
@@ -254,7 +254,7 @@ class Search:
             own = np.flatnonzero(chunk == each)
             known = self._parts.setdefault((group, each), [])
             known += [
-                Part(float(found_s[k]), float(labels.energy_pj[k]), group, int(source[k]))
+                Pair(float(found_s[k]), float(labels.energy_pj[k]), group, int(source[k]))
                 for k in own[front(found_s[own], labels.energy_pj[own])].tolist()
             ]
             rows = front(
@@ -301,7 +301,7 @@ class Search:
             tuple(self._bound(part) for part in point.parts),
         )
 
-    def _bound(self, part: Part) -> BoundGroup:
+    def _bound(self, part: Pair) -> BoundGroup:
         """Find the binding of a part again: the programme of its configuration alone."""
         kind = int(self.bounds.kind[part.row])
         programme = Programme(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dse.checks import doctor, self_tests
-from dse.checks.doctor import PARTS, Finding, Part
+from dse.checks.doctor import PARTS, Dependency, Finding
 from dse.commands.cli import main
 from evaluators.timeloop import programs, versions
 
@@ -35,7 +35,7 @@ def python(code: str) -> tuple[str, ...]:
 def found(monkeypatch: pytest.MonkeyPatch):
     """Make the doctor find these parts alone, some with a command for a self-test."""
 
-    def install(parts: tuple[Part, ...]) -> None:
+    def install(parts: tuple[Dependency, ...]) -> None:
         monkeypatch.setattr(doctor, "PARTS", parts)
 
     return install
@@ -57,7 +57,9 @@ def test_everything_required_works_here(capsys: pytest.CaptureFixture[str]):
 
 
 def test_a_table_of_100_columns_then_what_is_missing(found, capsys: pytest.CaptureFixture[str]):
-    absent = Part("speed", "numpy", "gives " + "much " * 30, "https://x.org", modules=("absent_",))
+    absent = Dependency(
+        "speed", "numpy", "gives " + "much " * 30, "https://x.org", modules=("absent_",)
+    )
     found((PARTS[0], absent))
     assert main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -74,14 +76,17 @@ def test_a_table_of_100_columns_then_what_is_missing(found, capsys: pytest.Captu
     ("part", "said"),
     [
         (
-            Part("gone", "numpy", "much", "get it", required=True, modules=("absent_",)),
+            Dependency("gone", "numpy", "much", "get it", required=True, modules=("absent_",)),
             "gone: much",
         ),
-        (Part("broken", "absent", "much", "get it", required=True, modules=("json",)), "broken: "),
+        (
+            Dependency("broken", "absent", "much", "get it", required=True, modules=("json",)),
+            "broken: ",
+        ),
     ],
 )
 def test_a_required_part_that_is_wanting_is_exit_code_1(
-    found, capsys: pytest.CaptureFixture[str], part: Part, said: str
+    found, capsys: pytest.CaptureFixture[str], part: Dependency, said: str
 ):
     found((part,))
     assert main(["doctor"]) == 1
@@ -92,7 +97,7 @@ def test_a_required_part_that_is_wanting_is_exit_code_1(
 
 
 def test_an_optional_part_that_fails_is_exit_code_0(found, capsys: pytest.CaptureFixture[str]):
-    found((Part("broken", "absent", "much", "get it", modules=("json",)),))
+    found((Dependency("broken", "absent", "much", "get it", modules=("json",)),))
     assert main(["doctor"]) == 0
     assert "Failed:\n  broken: " in capsys.readouterr().out
 
