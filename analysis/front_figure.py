@@ -147,8 +147,10 @@ def _legend(points: pd.DataFrame) -> list[Line2D]:
     handles = [Line2D([], [], color="0.3", label="front of the study")]
     if (points["series"] == TRUE).any():
         handles.append(Line2D([], [], color="0.3", alpha=0.25, linewidth=3, label="true front"))
-    return [
-        *handles,
-        Line2D([], [], marker="o", color="0.6", label="point of the paper, on the front", **_EDGE),
-        Line2D([], [], marker="o", color="white", label="point of the paper, dominated", **_EDGE),
-    ]
+    for series, colour, label in (
+        (PAPER, "0.6", "point of the paper, on the front"),
+        (DOMINATED, "white", "point of the paper, dominated"),
+    ):
+        if (points["series"] == series).any():
+            handles.append(Line2D([], [], marker="o", color=colour, label=label, **_EDGE))
+    return handles

@@ -65,7 +65,10 @@ def parameters(
         raise InputError(f"sequence lengths {list(seq_lens)}: give one or more positive integers")
     declared: dict[str, Declared] = {}
     for name in configurations:
-        declared |= _declared(described(name)) | declared
+        for parameter, each in _declared(described(name)).items():
+            known = declared.get(parameter)
+            if known is None or (known.rule is None and each.rule is not None):
+                declared[parameter] = each
     labels = (*CONFIGURATIONS, *(name for name in configurations if is_path(name)))
     codes = tuple(sorted(labels.index(name) for name in configurations))
     tokens = {name: gcd(*(each[name] for each in each_has)) for name in _READ}

@@ -75,6 +75,8 @@ def _between(parameter: Parameter, change: Mapping[object, object]) -> tuple[int
 
 def _number(parameter: Parameter, entry: object) -> int | float | None:
     """Return an entry as a number of the parameter's kind; None for what is none."""
+    if isinstance(entry, str) and parameter.declared.unit:
+        return parameter.declared.read(entry)
     if isinstance(entry, bool) or not isinstance(entry, (int, float)):
         return None
     if parameter.declared.real:

@@ -110,6 +110,8 @@ def _configurations(table: Table, folder: Path | None) -> tuple[str, ...]:
     ]
     if len(set(names)) < len(names):
         raise table.error(key, "give each one once")
+    if len({described(name).cascade.computes for name in names}) > 1:
+        raise table.error(key, "they compute different things; give those that can be compared")
     return tuple(names)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from evaluators.workloads.reading import workload_of
 from evaluators.workloads.transformer import parse_shape
 
 FOUND_WANTING = 1
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -94,6 +96,8 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _new(options: argparse.Namespace) -> int:
+    if not _NAME.fullmatch(options.name):
+        raise InputError(f"'{shown(options.name)}' is no name; use letters, digits, '.', '_', '-'")
     target = Path(options.file or f"{options.name}.toml")
     base = accelerator(options.base)
     if target.exists():

@@ -179,7 +179,8 @@ def add_tokens(parser: Parser) -> None:
         ("window", "keys of a sliding window, 0 for none (default: the model's)"),
     ):
         parser.add_argument(f"--{name}", metavar="TOKENS" if name != "batch" else "N", help=text)
-    parser.add_argument(
+    masks = parser.add_mutually_exclusive_group()
+    masks.add_argument(
         "--mask", metavar="NAME", help="none or causal (default: causal in a window, else none)"
     )
     parser.add_argument(
@@ -188,7 +189,7 @@ def add_tokens(parser: Parser) -> None:
         help="strict or pad: what a side of an array leaves over is infeasible, or padded "
         "(default: strict)",
     )
-    parser.add_argument(
+    masks.add_argument(
         "--causal", dest="mask", action="store_const", const="causal", help="as --mask causal"
     )
 

@@ -169,7 +169,7 @@ def _csv(file: BinaryIO, where: str, wanted: Collection[str], check: Check) -> I
     text = pa.dictionary(pa.int32(), pa.string())
     first = 1
     try:
-        for batch in pa_csv.open_csv(
+        with pa_csv.open_csv(
             file,
             pa_csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=names),
             pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse),
@@ -179,10 +179,11 @@ def _csv(file: BinaryIO, where: str, wanted: Collection[str], check: Check) -> I
                 strings_can_be_null=False,
                 null_values=[],
             ),
-        ):
-            columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-            yield from _slices(Place(where, first), columns, batch.num_rows)
-            first += batch.num_rows
+        ) as batches:
+            for batch in batches:
+                columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+                yield from _slices(Place(where, first), columns, batch.num_rows)
+                first += batch.num_rows
     except pa.ArrowInvalid as error:
         if _TOO_LONG in str(error):
             raise Place(where, first).error(

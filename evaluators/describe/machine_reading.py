@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
+from evaluators.components.arithmetic import WIDTHS
 from evaluators.describe.expressions import Expression, expression
 from evaluators.describe.layers import (
     MACHINES,
@@ -56,7 +58,10 @@ def machine_of(files: tuple[File, ...]) -> Machine:
         name=layers.get(("name",), str, "a name", required=True),
         title=layers.get(("title",), str, "what people call it", default=""),
         source=layers.get(("source",), str, "where it is published", default=""),
-        parameters={**(own := parameters_at(layers)), WORD_BITS: own.get(WORD_BITS, _WORD)},
+        parameters={
+            **(own := parameters_at(layers)),
+            WORD_BITS: replace(own.get(WORD_BITS, _WORD), only=WIDTHS),
+        },
         stores=stores,
         arrays=arrays,
         paper_names={name: names.get(name, str, "an array") for name in names.values},

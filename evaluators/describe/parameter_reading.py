@@ -18,6 +18,7 @@ from evaluators.describe.parameters import (
     parse_domain,
     parse_value,
 )
+from evaluators.design import AUTOMATIC
 from evaluators.errors import shown
 from evaluators.foreign_toml import Table as Section
 from evaluators.quantities import unit_of
@@ -65,7 +66,7 @@ def _parameter(section: Section, name: str) -> Parameter:
         rule = table.checked("automatic", lambda: parse_automatic(text))
     if default is None and rule is None:
         raise section.error(name, "it has neither a default nor a rule nor 'automatic'; give one")
-    return Parameter(
+    parameter = Parameter(
         name=name,
         help=table.get("help", str, "a sentence", default=""),
         default=default,
@@ -75,6 +76,18 @@ def _parameter(section: Section, name: str) -> Parameter:
         labels=labels,
         rule=rule,
     )
+    _check_values(parameter, table)
+    return parameter
+
+
+def _check_values(parameter: Parameter, table: Section) -> None:
+    """Refuse a default or a value of the domain that no design may have."""
+    default = () if parameter.default is None else (parameter.default,)
+    domain = () if parameter.domain is None else parameter.domain.values
+    for key, values in (("default", default), ("domain", domain)):
+        for value in values:
+            if not parameter.allows(value) or (value == AUTOMATIC and not parameter.switch):
+                raise table.error(key, f"{parameter.written(value)} is not {parameter}")
 
 
 def _most(table: Section, unit: str, *, real: bool) -> int | float:

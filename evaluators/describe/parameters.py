@@ -87,6 +87,7 @@ class Parameter:
         default: its value in the paper's design; None for what the paper leaves open.
         domain: what a search may choose from; None for any value in range.
         most: the largest value that it may have.
+        only: the values that it may have; empty for all above 0.
         real: its values are reals.
         labels: what its values 0, 1, ... are called; empty for numbers.
         rule: what it is where a design leaves it open: an expression (away from the default
@@ -99,6 +100,7 @@ class Parameter:
     default: int | float | None = None
     domain: Domain | None = None
     most: int | float = LARGEST
+    only: tuple[int, ...] = ()
     real: bool = False
     labels: tuple[str, ...] = ()
     rule: Expression | LargestThatFits | str | None = None
@@ -111,14 +113,14 @@ class Parameter:
     @property
     def switch(self) -> bool:
         """Whether it is one of labels, or off and on: 0 is then a value of its own."""
-        return bool(self.labels) or (self.domain is not None and 0 in self.domain.values)
+        if self.labels or self.domain is None:
+            return bool(self.labels)
+        return 0 in self.domain.values and set(self.domain.values) <= {0, 1}
 
     @property
     def automatic(self) -> bool:
-        """Whether a user may ask for `AUTOMATIC`: of what has a rule, or is not searched anyway."""
-        if self.switch or self.rule == BEST:
-            return False
-        return self.rule is not None or self.domain is None
+        """Whether a user may ask for `AUTOMATIC`: of what has a rule."""
+        return self.rule not in (None, BEST) and not self.switch
 
     @property
     def left_open(self) -> str:
@@ -140,6 +142,8 @@ class Parameter:
             return f"one of {', '.join(self.labels)}"
         if self.switch and self.domain is not None:
             return f"one of {', '.join(map(str, self.domain.values))}"
+        if self.only:
+            return f"one of {', '.join(map(str, self.only))}"
         kind = "a positive number" if self.real else "a positive integer"
         most = f"{self.most:g}" if self.real else str(self.most)
         return f"{kind}{', or 0 for automatic' * self.automatic}, {most} at most"
@@ -172,6 +176,8 @@ class Parameter:
             return 0 <= value < len(self.labels)
         if self.switch and self.domain is not None:
             return value in self.domain.values
+        if self.only:
+            return value in self.only
         return 0 < value <= self.most or (self.automatic and value == AUTOMATIC)
 
     def written(self, value: float) -> str:
