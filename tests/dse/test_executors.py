@@ -544,7 +544,8 @@ def test_bindings_and_breakdowns_are_cut_and_joined_too() -> None:
 
 def test_a_job_names_itself_with_any_workload() -> None:
     own = Workload(Transformer("custom", 1, 8, 8, 8, 1, 8), 1000)
-    assert str(replace(job("flat", 3), workload=own)) == "3 designs of flat on custom at 1000 tokens"
+    named = replace(job("flat", 3), workload=own)
+    assert str(named) == "3 designs of flat on custom at 1000 tokens"
 
 
 @pytest.mark.parametrize(
