@@ -41,7 +41,7 @@ from evaluators.workloads.sizes import seq_len_label
 from evaluators.workloads.transformer import shape_label
 from evaluators.workloads.workload import Workload
 from search_spaces.domains import parameters_of
-from studies.builtin import COLLECTIONS, STUDIES
+from studies.builtin import COLLECTIONS
 from studies.pins import Pin, pins
 from studies.reference import reference
 from studies.specification import Specification
@@ -317,19 +317,14 @@ def _figure_12(paper_points: list[dict[str, Any]], on_front: bool) -> pd.DataFra
 def _points(searched: list[Searched], reports: list[dict[str, Any]]) -> pd.DataFrame:
     """Return fronts of area and latency as lines of a figure.
 
-    A line is called by its model where it is figure 12's, else by the study and its workloads.
+    Lines are called by their models where they are figure 12's alone, else by studies.
     """
+    figure_12 = [each.study.name for each in searched] == list(COLLECTIONS["pareto"])
     points = []
     for each, told in zip(searched, reports, strict=True):
         study = each.study
-        figure_12 = STUDIES.get(study.name)
-        if figure_12 is not None and figure_12.workloads == study.workloads and len(searched) > 1:
-            line = study.workloads[0].transformer.name
-        else:
-            on = ", ".join(
-                f"{each.transformer.name} {seq_len_label(each.keys)}" for each in study.workloads
-            )
-            line = f"{study.name} ({on})"
+        on = ", ".join(f"{on.transformer.name} {seq_len_label(on.keys)}" for on in study.workloads)
+        line = study.workloads[0].transformer.name if figure_12 else f"{study.name} ({on})"
         for series, kept in ((PAPER, True), (DOMINATED, False)):
             points.append(figure_points(line, series, _figure_12(told["paper_points"], kept)))
         points.append(figure_points(line, SEARCHED, each.front))
