@@ -26,7 +26,7 @@ from matplotlib.ticker import MaxNLocator
 from evaluators.files import write_atomically
 from evaluators.workloads.sizes import seq_len_label
 
-PNG_DPI = 300
+PNG_DPI = 200
 STYLE: dict[Any, Any] = {
     "font.family": "STIXGeneral",
     "font.size": 7,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -187,13 +188,13 @@ class Results:
     table: pa.Table
     runs: Runs
 
-    @property
+    @cached_property
     def evaluations(self) -> pd.DataFrame:
         """The rows, without their breakdown."""
         frame: pd.DataFrame = self.table.drop_columns(["breakdown", "violations"]).to_pandas()
         return frame
 
-    @property
+    @cached_property
     def breakdown(self) -> pd.DataFrame:
         """A row an Einsum of a design: study, configuration, model, seq_len, array_rows, `EINSUM`.
 

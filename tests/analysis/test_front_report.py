@@ -136,4 +136,4 @@ def test_both_files_are_written_the_same_each_time(tmp_path: Path) -> None:
         draw_fronts(_points(swept=True), files)
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     height, width, _ = matplotlib.image.imread(first[1]).shape
-    assert (width, height) == (2100, 870)
+    assert (width, height) == (1400, 580)
