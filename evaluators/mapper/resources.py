@@ -19,6 +19,21 @@ ROWS, COLUMNS, SIDE = "rows", "columns", "lanes"
 
 SIDES = {PE: (ROWS, COLUMNS), LANES: (SIDE,)}
 
+MACHINE = "fusemax"
+"""The machine whose stores and arrays these are."""
+
+PARAMETERS = {
+    "array_rows": "rows",
+    "array_cols": "columns",
+    "vector_lanes": "lanes",
+    "buffer_bytes": "buffer_bytes",
+    "pe_registers": "pe_registers",
+    "lane_registers": "lane_registers",
+    "dram_bytes_per_s": "dram_bytes_per_s",
+    "clock_hz": "clock_hz",
+}
+"""Its parameters -> the attribute of `Resources` that each sets."""
+
 WORD_BYTES = 2
 _WORD_BITS = 8 * WORD_BYTES
 _UNITS = charged(_WORD_BITS)
@@ -27,7 +42,10 @@ _EXP_MACS = 6
 
 @dataclass(frozen=True)
 class Work:
-    """What an array does for a point: operations of each unit, and the cycles they take."""
+    """What an array does for a point: operations of each unit, and the cycles they take.
+
+    Units take turns, but those beside an exponential unit are chained with it.
+    """
 
     units: Mapping[str, int]
     cycles: int
@@ -84,7 +102,7 @@ class Resources:
             units[name] = units.get(name, 0) + each * count
             cycles += each * count
         if "exponential" in units and self.exp_cycles is not None:
-            cycles = self.exp_cycles * units["exponential"]
+            cycles = max(self.exp_cycles * units["exponential"], *units.values())
         return Work(units, cycles)
 
     @cached_property
