@@ -17,7 +17,6 @@ from dse.results.mapped import Mapped, groups
 from evaluators.describe.catalogue import described
 from evaluators.describe.layers import is_path
 from evaluators.design import Designs
-from evaluators.engine.columns import divisors
 from evaluators.engine.rules import one_chip
 from evaluators.errors import InputError, shown
 from evaluators.files import write_atomically
@@ -25,18 +24,14 @@ from evaluators.foreign import integer
 from evaluators.mapper.accelerator_file import accelerator_file
 from evaluators.mapper.binding import evaluate
 from evaluators.mapper.cascades import NAMES, structure
-from evaluators.mapper.resources import PARAMETERS, Resources
-from evaluators.mapper.search import Found, Limits, Point, search
+from evaluators.mapper.resources import PARAMETERS, RANKS, Resources
+from evaluators.mapper.search import Limits, search
 from evaluators.mapper.structure import Structure
 from evaluators.protocol import evaluator
 from evaluators.workloads.sizes import LONGEST
 
-RANKS = ("B", "H", "E", "F", "P", "M")
-"""The ranks of attention that a cascade may have, beside chunks."""
-
 _COMPARED = "binding"
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
-_SAME = 1e-12
 
 
 def run(options: argparse.Namespace) -> int:
@@ -98,7 +93,7 @@ def _mapped(options: argparse.Namespace) -> Mapped:
             "no binding fits this machine: give it more buffer_bytes, pe_registers or "
             "lane_registers"
         )
-    binding = found.binding(_optimum(found))
+    binding = found.binding(found.optimum)
     cpu_s = time.process_time() - started_s
     return Mapped(
         setting,
@@ -113,14 +108,6 @@ def _mapped(options: argparse.Namespace) -> Mapped:
         sum(each.counted for each in found.searches.values()),
         sum(each.searched for each in found.searches.values()),
         cpu_s,
-    )
-
-
-def _optimum(found: Found) -> Point:
-    """Return the point of least energy among those of least latency; rounding makes no other."""
-    least_s = found.front[0].latency_s * (1 + _SAME)
-    return min(
-        (each for each in found.front if each.latency_s <= least_s), key=lambda p: p.energy_pj
     )
 
 
@@ -168,8 +155,7 @@ def _chunks(
 ) -> tuple[int, ...] | None:
     """Return keys in a chunk: those given, or as many as the array has rows or what divides."""
     if text is None:
-        dividing = divisors(keys)
-        return (int(dividing[dividing <= resources.rows].max()),)
+        return (resources.chunk(keys),)
     if not any(each.cascade.along for each in cascades.values()):
         raise InputError("--chunks is of cascades with one pass; none of these has chunks")
     if text == "all":

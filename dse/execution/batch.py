@@ -88,7 +88,7 @@ def jobs(
 def constrained(study: Specification, job: Job, evaluations: Evaluations) -> Evaluations:
     """Add the study's own constraints to the violations: its bounds, and registers short."""
     own: dict[str, NDArray[Any]] = dict(excess(study.bounds, evaluations.metrics))
-    if study.enforce_registers:
+    if study.enforce_registers and evaluator(study.evaluator).own_binding:
         own |= registers_short(job.configuration, job.workload, evaluations.designs)
     return replace(evaluations, violations={**evaluations.violations, **own})
 

@@ -106,7 +106,7 @@ def evaluate_pinned(
             setting.accounting,
             breakdown=breakdown,
         )
-        if setting.accounting.is_corrected:
+        if setting.accounting.is_corrected and engine.own_binding:
             short = registers_short(setting.configuration, setting.workload, evaluations.designs)
             evaluations = replace(evaluations, violations={**evaluations.violations, **short})
         yield rows, evaluations
@@ -117,7 +117,9 @@ def warnings(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> l
 
     Register files that are short, and buffers that are priced as the next larger of the table.
     """
-    short = registers_short(setting.configuration, setting.workload, evaluations.designs)
+    short = {}
+    if engine.own_binding:
+        short = registers_short(setting.configuration, setting.workload, evaluations.designs)
     return [
         f"{name} is in no table of SRAMs; energy and area are those of the next larger, "
         f"{int(size[0])} bytes (sram = exact refuses it)"

@@ -355,6 +355,13 @@ class Found:
     front: tuple[Point, ...]
     searches: Mapping[str, Search]
 
+    @property
+    def optimum(self) -> Point:
+        """The point of least energy among those of least latency; rounding makes no other."""
+        least_s = self.front[0].latency_s * (1 + _SAME)
+        fastest = [each for each in self.front if each.latency_s <= least_s]
+        return min(fastest, key=lambda each: each.energy_pj)
+
     def binding(self, point: Point) -> Binding:
         """Return a binding that a point stands for."""
         return self.searches[point.cascade].binding(point)
