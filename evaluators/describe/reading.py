@@ -117,8 +117,11 @@ def _chip(layers: Layers) -> tuple[Machine, tuple[File, ...]]:
     on = layers.holding("machine")
     wanted = "the name or the file of a machine, or a table that describes one"
     given = on.top.get("machine", (str, dict), wanted, required=True)
-    own = () if isinstance(given, str) else (File(on.path, on.text, on.section("machine")),)
-    named = given if isinstance(given, str) else own[0].top.get("base", str, "a machine")
+    own: tuple[File, ...] = ()
+    named = given
+    if not isinstance(given, str):
+        own = (File(on.path, on.text, on.section("machine")),)
+        named = on.section("machine").get("base", str, "a machine")
     parts: tuple[File, ...] = ()
     if named is not None:
         place = located(named, MACHINES, "machine", on.path.parent)

@@ -137,7 +137,7 @@ def stored_as(cascade: Cascade, einsum: str, tensor: str) -> str:
 
 
 def held_across(cascade: Cascade, nest: Mapping, store: str, name: str) -> tuple[str, ...]:
-    """Return the loops above a store, inside that over the chunks, that a state has a tile for each.
+    """Return the loops above a store, inside that over the chunks, with a tile of a state each.
 
     For what is no state there are none: its tile makes way for the next.
     """

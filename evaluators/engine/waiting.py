@@ -151,9 +151,9 @@ def _words(nests: Nests, tensor: str, source: int, target: int) -> Any:
         together = list(takewhile(lambda rank: rank in ranks, order))
         for place in Dependences(tuple(written)).on_path(source, target):
             (each,) = nests.runs[written[place].name]
-            reduced = written[place].reduced
+            kept = set(ranks) - set(written[place].reduced)
             common = _common(together, [loop.rank for loop in _inner(each)])
-            together = list(takewhile(lambda rank, lost=reduced: rank not in lost, common))
+            together = list(takewhile(kept.__contains__, common))
         together = _common(together, [loop.rank for loop in _inner(reader)])
     apart = tuple(
         sorted(each.factor for each in loops if each.rank in ranks and each.rank not in together)

@@ -40,9 +40,12 @@ def accelerator_file(
     """Return the text of the file.
 
     Args:
-        name, title: what it is called.
-        binding: of the cascade of `structure`.
-        structure, resources, extents: what it was found for.
+        name: what it is called in files.
+        title: what people call it.
+        binding: of the cascade.
+        structure: of the cascade.
+        resources: the machine; the file's parameters have its sizes as defaults.
+        extents: what the binding was found for.
 
     """
     cascade = structure.cascade
@@ -94,13 +97,19 @@ def _machine(resources: Resources) -> Iterator[str]:
     yield "[machine.parameters]"
     declared = machine(MACHINE).parameters
     for name, attribute in PARAMETERS.items():
-        value, real = getattr(resources, attribute), ""
-        if declared[name].real:
-            value, real = float(value), ", real = true"
-        yield f'{name} = {{ default = {value!r}{real}, help = "{declared[name].help}" }}'
+        said, value = declared[name], getattr(resources, attribute)
+        more = [f"most = {said.most}"]
+        if said.real:
+            value, more = float(value), ["real = true"]
+        if said.domain is not None:
+            more.append(f"domain = {list(said.domain.values)}")
+        more.append(f'help = "{said.help}"')
+        yield f"{name} = {{ default = {value!r}, {', '.join(more)} }}"
     if resources.exp_cycles is not None:
         shared = resources.exp_cycles
-        unit = f'{{ unit = "exponential", shared_by = {shared} }}' if shared > 1 else '"exponential"'
+        unit = (
+            f'{{ unit = "exponential", shared_by = {shared} }}' if shared > 1 else '"exponential"'
+        )
         yield ""
         yield "[machine.arrays.vector]"
         yield 'sides = ["vector_lanes"]'
@@ -217,9 +226,7 @@ def _kept(einsum: Einsum, step: Step, level: str) -> Iterator[str]:
             yield f"{tensor.name}!" if level == OFF_CHIP and LAST in keep else tensor.name
 
 
-def _operations(
-    structure: Structure, einsum: Einsum, step: Step, resources: Resources
-) -> str:
+def _operations(structure: Structure, einsum: Einsum, step: Step, resources: Resources) -> str:
     work = resources.work(structure.operations(structure.place[einsum.name]), step.placement.array)
     assert work is not None
     joint = " & " if "exponential" in work.units else ", "

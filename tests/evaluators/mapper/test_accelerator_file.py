@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from dse.results.designs import Setting
 from evaluators.accounting import CORRECTED
@@ -80,6 +82,32 @@ def test_the_file_of_the_optimum_is_evaluated_to_what_the_data_say(case, tmp_pat
     assert (words["pe"], words["vector"]) == (optimum["pe"], optimum["lane"])
 
 
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(
+    sizes=st.tuples(*(st.sampled_from(each) for each in ((8, 16), (8, 16), (4, 8)))),
+    kib=st.sampled_from((4, 8, 64)),
+    exp_cycles=st.sampled_from((None, 1, 2)),
+    registers=st.sampled_from((6, 8, 12)),
+    extents=st.tuples(*(st.sampled_from(each) for each in ((1, 8, 12), (8, 16, 24), (1, 4)))),
+    name=st.sampled_from(("1-pass", "2-pass", "3-pass")),
+    which=st.floats(0, 1),
+)
+def test_files_of_drawn_machines_and_points_evaluate_to_the_same(
+    tmp_path_factory, sizes, kib, exp_cycles, registers, extents, name, which
+):
+    rows, columns, lanes = sizes
+    machine = Resources(
+        rows, columns, lanes, kib * 1024, pe_registers=registers, exp_cycles=exp_cycles
+    )
+    ranks = dict(zip("PME", extents, strict=True)) | {"B": 2, "H": 1, "F": 4}
+    found = search({name: structure(name)}, machine, ranks, Limits())
+    assume(found.front)
+    point = found.front[round(which * (len(found.front) - 1))]
+    binding = found.binding(point)
+    file = written(tmp_path_factory.mktemp("drawn"), binding, machine, ranks)
+    assert_the_same(binding, machine, ranks, file)
+
+
 def chunked_binding(inner):
     """One pass on 8 lanes and 8 x 8 PEs, all through the buffer, RNV past it after the last."""
     one = structure("1-pass")
@@ -151,7 +179,9 @@ def test_a_partial_sum_in_a_group_and_a_wrong_mark_are_found(tmp_path):
     text = Path(name).read_text()
     cut = re.sub(r"^(?!AV)(.* \| B H P2) ", r"\1 M2 ", text, flags=re.M)
     Path(name).write_text(cut.replace('M1 = "M / 8"', 'M2 = 2, M1 = "M / 16"'))
-    with pytest.raises(InputError, match="inside the loop M2, over which GM is still being reduced"):
+    with pytest.raises(
+        InputError, match="inside the loop M2, over which GM is still being reduced"
+    ):
         described(name)
     Path(name).write_text(text.replace(" AV        |", " AV!       |"))
     with pytest.raises(InputError, match="'!' marks a state"):
