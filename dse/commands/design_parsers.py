@@ -224,6 +224,11 @@ def map_(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str])
     parser.add_argument(
         "--front", action="store_true", help="the whole front of latency and energy, too"
     )
+    parser.add_argument(
+        "--out",
+        metavar="FILE.toml",
+        help="write the optimum as an accelerator file, to be evaluated as any other",
+    )
     add_json(parser)
     if arguments[:1] == ["map"]:
         from evaluators.describe.machine_reading import machine  # noqa: PLC0415

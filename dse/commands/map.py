@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from dse.reports import mapping_text
 from dse.results.designs import LABEL_DEFAULTS, Setting, evaluate_pinned, reasons
 from dse.results.mapped import Mapped, groups
 from evaluators.describe.catalogue import described
+from evaluators.describe.layers import is_path
 from evaluators.design import Designs
 from evaluators.engine.rules import one_chip
 from evaluators.errors import InputError, shown
+from evaluators.files import write_atomically
 from evaluators.foreign import integer
+from evaluators.mapper.accelerator_file import accelerator_file
 from evaluators.mapper.binding import evaluate
 from evaluators.mapper.cascades import NAMES, structure
 from evaluators.mapper.resources import PARAMETERS, RANKS, Resources
@@ -26,16 +31,48 @@ from evaluators.protocol import evaluator
 from evaluators.workloads.sizes import LONGEST
 
 _COMPARED = "binding"
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Search, then print."""
+    """Search, write the optimum where it is asked for, then print."""
+    target = None if options.out is None else _target(options.out)
     mapped = _mapped(options)
+    if target is not None:
+        write_atomically(target, _file(target, mapped).encode())
     if options.json:
         print(json.dumps(as_json(mapped, front=options.front), indent=1))
     else:
         print(mapping_text.report(mapped, front=options.front))
+        if target is not None:
+            print(f"\n{target}; dse accelerator check {target} checks and describes it")
     return 0
+
+
+def _target(given: str) -> Path:
+    """Return the file to write, which is not there yet."""
+    target = Path(given)
+    if not is_path(given) or not _NAME.fullmatch(target.stem):
+        raise InputError(
+            f"--out '{shown(given)}': an accelerator's file is a name of letters, digits, '.', "
+            "'_', '-', and ends in .toml"
+        )
+    if target.exists():
+        raise InputError(f"{target} is there already; name another file with --out")
+    return target
+
+
+def _file(target: Path, mapped: Mapped) -> str:
+    """Return the optimum as an accelerator file."""
+    binding, machine = mapped.binding, mapped.resources
+    return accelerator_file(
+        target.stem,
+        f"{binding.cascade} on {machine.rows} x {machine.columns}",
+        binding,
+        mapped.cascades[binding.cascade],
+        machine,
+        mapped.extents,
+    )
 
 
 def _mapped(options: argparse.Namespace) -> Mapped:

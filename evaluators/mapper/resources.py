@@ -46,7 +46,10 @@ _EXP_MACS = 6
 
 @dataclass(frozen=True)
 class Work:
-    """What an array does for a point: operations of each unit, and the cycles they take."""
+    """What an array does for a point: operations of each unit, and the cycles they take.
+
+    Units take turns, but those beside an exponential unit are chained with it.
+    """
 
     units: Mapping[str, int]
     cycles: int
@@ -109,7 +112,7 @@ class Resources:
             units[name] = units.get(name, 0) + each * count
             cycles += each * count
         if "exponential" in units and self.exp_cycles is not None:
-            cycles = self.exp_cycles * units["exponential"]
+            cycles = max(self.exp_cycles * units["exponential"], *units.values())
         return Work(units, cycles)
 
     @cached_property
