@@ -21,13 +21,12 @@ def best_over_pinned(
 
     The best is by latency, then traffic, then energy, on the paper's machine.
 
-    Parameters
-    ----------
-    evaluations
-        The paper's points under the same accounting (`analysis.results.Results.evaluations`).
+    Args:
+        evaluations: the paper's points (`analysis.results.Results.evaluations`).
+        accounting: the one that they are under.
+        engine: evaluates the best bindings.
 
-    Returns
-    -------
+    Returns:
         24 rows with the columns model, seq_len, latency, traffic, energy (ratios).
 
     """

@@ -52,6 +52,7 @@ STYLE: dict[Any, Any] = {
     "legend.borderaxespad": 0,
     "legend.borderpad": 0,
     "patch.linewidth": 0.5,
+    "hatch.linewidth": 0.4,
     "lines.linewidth": 1,
     "lines.markersize": 4,
     "lines.markeredgewidth": 0,

@@ -42,7 +42,9 @@ def register_words(nests: Nests) -> dict[str, Any]:
         found = list(taken(nests, group))
         for place in group:
             (run,) = nests.runs[names[place]]
-            words = held_words(run, place, [each for each in found if _on(nests, each) == run.row.array])
+            words = held_words(
+                run, place, [each for each in found if _on(nests, each) == run.row.array]
+            )
             need[run.row.array] = np.maximum(need.get(run.row.array, 0), words)
     return need
 

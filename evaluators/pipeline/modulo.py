@@ -111,14 +111,12 @@ class Schedule:
         return ceil(time / self.interval - _ROUNDING)
 
 
-def shortest(
-    tasks: Sequence[Task], interval: float, fits: Callable[[Schedule], bool]
-) -> Schedule:
+def shortest(tasks: Sequence[Task], interval: float, fits: Callable[[Schedule], bool]) -> Schedule:
     """Return a schedule of the shortest interval found that fits.
 
     Intervals are tried from the given one, a per cent longer each time, to that in which every step
     is over before the next begins. Of the schedules of one interval the one is taken whose steps
-    are over first. Where none fits, it is the first of the shortest interval that recurrences allow.
+    are over first. Where none fits, it is one of the shortest interval that recurrences allow.
 
     Args:
         tasks: in an order in which each follows those of its own step that it needs.
@@ -182,7 +180,8 @@ def _closed_up(
 ) -> dict[str, float]:
     """Move tasks later by whole intervals, which disturbs no other, as far as their users allow.
 
-    A task that neither needs nor serves another goes to the first interval of the rest.
+    Those alone that more tasks wait for than they wait for, so that less is held on the whole. A
+    task that neither needs nor serves another goes to the first interval of the rest.
     """
     served = {name for task in tasks for name, _ in task.after}
     alone = [task.name for task in tasks if task.name not in served and not task.after]
@@ -193,7 +192,7 @@ def _closed_up(
             for name, steps in other.after
             if name == task.name and other.name != task.name
         ]
-        if slack:
+        if len(slack) > len(task.after):
             starts[task.name] += max(0, floor(min(slack) / interval + _ROUNDING)) * interval
     first = min([start for name, start in starts.items() if name not in alone], default=0.0)
     return {

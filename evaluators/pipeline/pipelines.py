@@ -34,17 +34,21 @@ from evaluators.pipeline.modulo import Held, Schedule, Task, shortest
 
 @dataclass(frozen=True)
 class Need:
-    """What a store, or the register files of an array, must hold, and how much there is."""
+    """What a store, or the register files of an array, must hold, and how much there is.
+
+    What does not fit a store that `spills` goes off chip, which its costs have.
+    """
 
     where: str
     unit: str
     needed: int
     there: int
+    spills: bool = False
 
     @property
     def fits(self) -> bool:
         """Whether there is room."""
-        return self.needed <= self.there
+        return self.spills or self.needed <= self.there
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,11 @@ def pipelines(nests: Nests, costs: Costs) -> list[Pipeline]:
         )
     if nests.workload.masked:
         raise InputError("a schedule has steps of one length; take a workload without a mask")
-    return [_Stage(nests, costs, stage).pipeline() for stage in nests.accelerator.stages]
+    return [
+        _Stage(nests, costs, stage).pipeline()
+        for stage in accelerator.stages
+        if set(stage.einsums) & set(nests.einsums)
+    ]
 
 
 class _Stage:
@@ -135,9 +143,7 @@ class _Stage:
             if not self._inside(name)
         )
         loops = (*self._shared, *self._together)
-        return Pipeline(
-            ideal, loops, self._clock_hz, schedule, tuple(self._needs(schedule)), tail
-        )
+        return Pipeline(ideal, loops, self._clock_hz, schedule, tuple(self._needs(schedule)), tail)
 
     def _outer(self, name: str) -> list[tuple[str, int]]:
         """Return the loops at DRAM of more than one turn."""
@@ -339,7 +345,8 @@ class _Stage:
         for store in machine.stores[1:]:
             assert store.bytes is not None
             there = int(_number(store.bytes(values)))
-            yield Need(store.name, "bytes", self._bytes(schedule, store), there)
+            spills = self._nests.accelerator.footprint.spills
+            yield Need(store.name, "bytes", self._bytes(schedule, store), there, spills)
         for name, array in machine.arrays.items():
             words = max(
                 (self._register_words(each, schedule, name) for each in self._on(name)), default=0
@@ -445,8 +452,7 @@ def _ordered(after: Mapping[str, set[tuple[str, int]]]) -> list[str] | None:
         free = [
             block
             for block, needed in after.items()
-            if block not in ordered
-            and all(steps or other in ordered for other, steps in needed)
+            if block not in ordered and all(steps or other in ordered for other, steps in needed)
         ]
         if not free:
             return None

@@ -25,7 +25,8 @@ def tasks(draw: st.DrawFn, *, recurrences: bool = False) -> list[Task]:
     drawn = []
     for k in range(count):
         after = [
-            (f"t{other}", 0) for other in draw(st.sets(st.integers(0, k - 1) if k else st.nothing()))
+            (f"t{other}", 0)
+            for other in draw(st.sets(st.integers(0, k - 1) if k else st.nothing()))
         ]
         if recurrences:
             later = draw(st.sets(st.integers(k, count - 1), max_size=2))
