@@ -25,7 +25,7 @@ from dse.study.home import stored
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
 from evaluators.workloads.reading import labels_of
-from studies.objectives import UNITS
+from studies.objectives import UNITS, maximised
 from studies.pins import pins
 from studies.specification import Specification
 
@@ -44,7 +44,7 @@ def trials(study: Specification, folder: Path) -> pd.DataFrame:
     wanted = list(dict.fromkeys([*columns(study), *own]))
     batches = [part.table for part in Parts(study, folder).all(wanted)]
     came_to = Trials.joined(study, [Trials.of(study, batch) for batch in batches])
-    count = len(study.workloads)
+    count = len(study.rows)
     labels = {
         name: pd.Series(
             [each for batch in batches for each in batch[name].to_pylist()[::count]], dtype=object
@@ -78,7 +78,9 @@ def front(study: Specification, table: pd.DataFrame) -> pd.DataFrame:
         return table
     feasible = table[table["feasible"]].drop_duplicates("design")
     unsorted = ["violations", "failed", "failure"]
-    return pareto_front(feasible.drop(columns=unsorted), objective_columns(study))
+    return pareto_front(
+        feasible.drop(columns=unsorted), objective_columns(study), maximised(study.objectives)
+    )
 
 
 def show_list(options: argparse.Namespace) -> int:

@@ -401,8 +401,8 @@ def test_a_value_that_is_not_finite_is_taken(
         take(values)
 
 
-@pytest.mark.parametrize("shape", [(4,), (4, 0), (4, 4), (4, 2, 2)])
-def test_values_that_are_not_points_of_one_to_three_objectives_are_taken(
+@pytest.mark.parametrize("shape", [(4,), (4, 0), (4, 6), (4, 2, 2)])
+def test_values_that_are_not_points_of_one_to_five_objectives_are_taken(
     shape: tuple[int, ...],
 ) -> None:
     with pytest.raises(ValueError, match="shape"):
