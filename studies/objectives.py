@@ -169,7 +169,7 @@ def broken_bound(
 def relative_excess(
     constraint: str,
     magnitude: float,
-    bound: tuple[str, float] | None,
+    bound: float | None,
     design: Mapping[str, float],
 ) -> float:
     """Return a violation without a unit, as samplers may add it to others.
@@ -179,8 +179,8 @@ def relative_excess(
     Args:
         constraint: its name.
         magnitude: above 0, in its natural unit.
-        bound: see `broken_bound`.
+        bound: the study's that it breaks, see `broken_bound`; None for a design's own constraint.
         design: parameter -> value, automatic ones resolved.
 
     """
-    return magnitude / (bound[1] if bound else max(1, design.get(capacity(constraint), 1)))
+    return magnitude / (bound or max(1, design.get(capacity(constraint), 1)))

@@ -150,8 +150,8 @@ def _violations(
         }
         natural, relative = violations[row // count], excess[row // count]
         for name, magnitude in items:
-            broken = broken_bound(name, study.bounds, study.floors)
-            share = relative_excess(name, magnitude, broken, design)
+            _, bound = broken_bound(name, study.bounds, study.floors) or ("", None)
+            share = relative_excess(name, magnitude, bound, design)
             natural[name] = max(magnitude, natural.get(name, 0.0))
             relative[name] = max(share, relative.get(name, 0.0))
     return violations, excess
