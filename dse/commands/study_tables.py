@@ -20,7 +20,7 @@ from dse.commands.options import BAD_INPUT
 from dse.reports import text
 from dse.results.parts import Parts
 from dse.results.table_writing import content
-from dse.results.trials import Trials, columns
+from dse.results.trials import Trials, columns, row_labels
 from dse.study.home import stored
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
@@ -173,6 +173,8 @@ def export(options: argparse.Namespace) -> int:
     ]
     place = table.schema.get_field_index("violations")
     table = table.set_column(place, "violations", pa.array(violations, pa.string()))
+    for name, labels in row_labels(study).items():
+        table = table.append_column(name, pa.array(labels * (len(table) // len(labels))))
     table = table.append_column("on_front", on_front)
     write_atomically(options.file, content(_without_nan(table), options.file))
     print(f"{len(table)} evaluations of {study.name} are in {options.file}")
