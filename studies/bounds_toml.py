@@ -7,6 +7,7 @@ from typing import Any
 from evaluators.errors import shown
 from evaluators.foreign_toml import Table
 from studies.objectives import BOUNDABLE, RISING
+from studies.scenes import SHARES
 from studies.specification import Specification
 
 _ENDS = ("min", "max")
@@ -33,6 +34,8 @@ def read_bounds(constraints: Table) -> tuple[dict[str, float], dict[str, float]]
                 raise constraints.error(name, "give min, max or both")
             if least is not None and most is not None and least > most:
                 raise constraints.error(name, f"min {least:g} is above max {most:g}")
+            if least is not None and least > 1 and name in SHARES:
+                raise constraints.error(name, f"min {least:g} is above 1, the whole of the time")
             bounds |= {} if most is None else {name: most}
             floors |= {} if least is None else {name: least}
             continue

@@ -19,6 +19,7 @@ from search_spaces.space import space
 from studies import toml
 from studies.builtin import STUDIES
 from studies.objectives import BOUNDABLE, OBJECTIVES
+from studies.scenes import SHARES
 from studies.specification import SAMPLERS, Specification
 from studies.toml_text import to_toml
 
@@ -152,7 +153,7 @@ def specifications(draw: st.DrawFn) -> Specification:
     called = st.lists(scene_names, min_size=count, max_size=count, unique=True).map(tuple)
     pairs = st.tuples(positive, positive).map(sorted)
     limits = draw(st.dictionaries(st.sampled_from(BOUNDABLE), pairs))
-    bounded = draw(st.sets(st.sampled_from(BOUNDABLE)))
+    bounded = draw(st.sets(st.sampled_from(BOUNDABLE))) | set(SHARES)
     return Specification(
         name=draw(names),
         configurations=configurations,
@@ -247,6 +248,7 @@ def test_any_study_comes_back_as_it_was_written(study: Specification) -> None:
             16,
             "power_w: min 2 is above max 1",
         ),
+        ("area_um2 = 5e8", "util_2d = { min = 1.1 }", 16, "util_2d: min 1.1 is above 1"),
         ("area_um2 = 5e8", "power_w = { min = 0 }", 16, "min: 0 is not a number, above 0"),
         (
             "area_um2 = 5e8",
