@@ -133,6 +133,21 @@ class Specification:
         """What an objective of several workloads is, of `studies.objectives.OVER_WORKLOADS`."""
         return WEIGHTED_SUM if self.weights else GEOMETRIC_MEAN
 
+    @property
+    def objectives_of(self) -> str:
+        """Say what the objectives are of; '' for one layer's attention on one workload."""
+        names = self.scenes or [""] * len(self.workloads)
+        calls = [
+            f"{weight:g} {name or f'of workload {place}'}"
+            for place, (weight, name) in enumerate(zip(self.weights, names, strict=False), 1)
+        ]
+        said = [f"a mix of {' and '.join(calls)}"] if calls else []
+        if not calls and len(self.workloads) > 1:
+            said = [f"geometric means over {len(self.workloads)} workloads"]
+        said += ["attention and linear layers"] if self.linear_layers else []
+        said += ["all layers of the model"] if self.whole_model else []
+        return ", ".join(said)
+
     @cached_property
     def evaluated(self) -> dict[str, tuple[str, ...]]:
         """What a design of each configuration is evaluated as: itself, and its linear layers."""

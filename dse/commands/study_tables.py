@@ -131,6 +131,7 @@ def show(options: argparse.Namespace) -> int:
         "repeated": int(table["repeated"].sum()) if len(table) else 0,
         "failed": int(table["failed"].sum()) if len(table) else 0,
         "front": len(front(study, table)),
+        "objectives of": study.objectives_of,
         "pinned": {pin.id: pin.id in done for pin in inside},
         "not pinned, outside the space": outside,
         "specification": _specification(study),
@@ -140,6 +141,8 @@ def show(options: argparse.Namespace) -> int:
         return 0
     for key in ("study", "space", "trials", "budget", "feasible", "repeated", "failed", "front"):
         print(f"{key:9} {summary[key]}")
+    if study.objectives_of:
+        print(f"of        {study.objectives_of}")
     for name, evaluated in summary["pinned"].items():
         print(f"pinned    {name} {'evaluated' if evaluated else 'waiting'}")
     for name in outside:

@@ -231,6 +231,9 @@ def test_a_mix_is_searched_swept_continued_and_told(dse: Run, tmp_path: Path) ->
     assert tables["s"]["scene"].tolist()[:4] == ["prefill", "prefill", "decode", "decode"]
     assert tables["s"]["layers"].tolist()[:4] == halves * 2
 
+    told = "a mix of 1 prefill and 500 decode, attention and linear layers, all layers of the model"
+    assert f"of        {told}\n" in dse("study", "show", "s", *out)[1]
+    assert f"\nobjectives: {told}\n" in dse("front", "s", *out)[1]
     report = json.loads(dse("front", "s", "--json", *out)[1])
     truth = pd.read_parquet(tmp_path / "runs/s/sweep/front.parquet")
     ways = {

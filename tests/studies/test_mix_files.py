@@ -42,6 +42,17 @@ def test_a_weight_makes_a_mix_and_a_scene_without_one_is_called_once() -> None:
     assert toml.parse(summed, "f").weights == (1, 1)
 
 
+def test_a_study_says_what_its_objectives_are_of() -> None:
+    unnamed = re.sub('name = "(prefill|decode)"\n', "", MIX)
+    assert toml.parse(unnamed, "f").objectives_of == (
+        "a mix of 1 of workload 1 and 1000 of workload 2"
+    )
+    unweighted = re.sub("weight = .*\n", "", MIX)
+    assert toml.parse(unweighted, "f").objectives_of == "geometric means over 2 workloads"
+    alone = 'name = "x"\nconfiguration = "binding"\nmodels = ["BERT"]\nseq_lens = ["1K"]\n'
+    assert toml.parse(alone, "f").objectives_of == ""
+
+
 def test_what_objectives_are_of_is_what_a_study_is() -> None:
     """A study is not continued as another, so each of these must tell in its digest."""
     texts = [
