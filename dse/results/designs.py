@@ -178,12 +178,10 @@ def reasons(
     setting: Setting,
     evaluations: Evaluations,
     engine: Evaluator,
-    bounds: Mapping[str, float] | None = None,
 ) -> list[str]:
     """Say of every design why it is not feasible; '' where it is.
 
-    That is the first constraint that it violates, or what stopped its evaluation. The bounds are a
-    study's, see `studies.objectives.excess`.
+    That is the first constraint that it violates, or what stopped its evaluation.
     """
     sentences = [str(evaluations.failures.get(row, "")) for row in range(len(evaluations.designs))]
     for row in np.flatnonzero(~evaluations.feasible):
@@ -192,11 +190,6 @@ def reasons(
             for name, magnitudes in evaluations.violations.items()
             if magnitudes[row] > 0
         )
-        metric = constraint.removesuffix("_over")
-        if bounds and metric in bounds:
-            value = evaluations.metrics[metric][row]
-            sentences[row] = f"{metric} {value:.6g} is over the study's bound of {bounds[metric]:g}"
-            continue
         sentences[row] = engine.reason(
             setting.configuration,
             constraint,
