@@ -8,6 +8,8 @@ A specification is built in, by name, or a TOML file:
                                             # configuration is then a parameter
     models = ["BERT"]                       # the paper's, well-known ones, those of [transformers]
     seq_lens = ["256K"]
+    fit = "pad"                             # or strict
+    accounting = "corrected"                # or published, or corrections joined by +
     objectives = ["area", "latency"]        # also energy, traffic, energy_delay; minimised
     sampler = "tpe"                         # nsga2, nsga3, random, qmc, grid, gp
     seed = 1
@@ -103,6 +105,12 @@ class Specification:
         corrected one has it unless the study says otherwise.
         """
         return self.accounting.is_corrected if self.registers is None else self.registers
+
+    @property
+    def told(self) -> str:
+        """How its designs are fitted and charged: 'padded, corrected accounting'."""
+        fits = dict.fromkeys("padded" if each.padded else "strict" for each in self.workloads)
+        return f"{' and '.join(fits)}, {self.accounting.name} accounting"
 
     @cached_property
     def space(self) -> SearchSpace:

@@ -17,6 +17,7 @@ from evaluators.foreign_toml import Lines, Table, check_sizes
 from evaluators.protocol import evaluator
 from search_spaces.domains import ATTENTION, CONFIGURATIONS
 from search_spaces.space import SearchSpace
+from studies.defaults import OWN
 from studies.objectives import BOUNDABLE, OBJECTIVES
 from studies.specification import JOINT, SAMPLERS, Specification
 from studies.workload_toml import read_workloads
@@ -27,6 +28,7 @@ _KEYS = (
     "models",
     "seq_lens",
     "workloads",
+    "fit",
     "objectives",
     "sampler",
     "seed",
@@ -125,7 +127,7 @@ def _configuration(table: Table, given: str, folder: Path | None) -> str:
 
 
 def _accounting(table: Table) -> Accounting:
-    name = table.get("accounting", str, "an accounting", default="published")
+    name = table.get("accounting", str, "an accounting", default=OWN["accounting"])
     sram = table.get("sram", str, "a source of SRAMs", default="")
     table.checked("accounting", lambda: Accounting.parse(name))
     return table.checked("sram", lambda: Accounting.parse(name, sram))

@@ -23,10 +23,11 @@ from evaluators.errors import InputError, did_you_mean
 from evaluators.foreign_toml import Table
 from evaluators.workloads.catalogue import named, names, names_file, transformer
 from evaluators.workloads.paper import TRANSFORMERS
-from evaluators.workloads.reading import TOKENS, options_of, workload_of
+from evaluators.workloads.reading import FITS, TOKENS, options_of, workload_of
 from evaluators.workloads.sizes import parse_seq_len, seq_len_label
 from evaluators.workloads.transformer import LARGEST, SHAPE, Latent, Transformer
 from evaluators.workloads.workload import Workload
+from studies.defaults import OWN
 
 _TOO_LONG = 2**31
 """Its square, the scores of one head, is past what the evaluators count exactly."""
@@ -55,11 +56,13 @@ def read_workloads(table: Table, folder: Path | None) -> tuple[Workload, ...]:
 
     """
     own = _transformers(table.table("transformers", "a table for each"))
+    fit = table.get("fit", str, "a fit", default=OWN["fit"])
+    table.one_of("fit", fit, FITS)
     if "workloads" in table.values:
         for key in ("models", "seq_lens"):
             if key in table.values:
                 raise table.error(key, "[[workloads]] say what runs; leave this out")
-        return _entries(table, own, folder)
+        return _entries(table, own, fit, folder)
     models = table.list("models", str, "names of models")
     given = table.list("seq_lens", (str, int), "lengths as '256K' or 262144")
     shapes = [_shape(table, "models", model, own, folder) for model in models]
@@ -67,13 +70,13 @@ def read_workloads(table: Table, folder: Path | None) -> tuple[Workload, ...]:
     if len(set(seq_lens)) < len(seq_lens):
         raise table.error("seq_lens", "give each one once")
     return tuple(
-        table.checked("seq_lens", partial(workload_of, shape, {"seq_len": seq_len}))
+        table.checked("seq_lens", partial(workload_of, shape, {"seq_len": seq_len, "fit": fit}))
         for shape, seq_len in product(shapes, seq_lens)
     )
 
 
 def _entries(
-    table: Table, own: Mapping[str, Transformer], folder: Path | None
+    table: Table, own: Mapping[str, Transformer], fit: str, folder: Path | None
 ) -> tuple[Workload, ...]:
     entries = table.get("workloads", list, "tables [[workloads]]")
     if not entries or not all(isinstance(each, dict) for each in entries):
@@ -89,7 +92,7 @@ def _entries(
             for key in (*TOKENS, *_TEXTS)
             if key in values
         }
-        found.append(entry.checked("model", partial(workload_of, shape, options)))
+        found.append(entry.checked("model", partial(workload_of, shape, {"fit": fit, **options})))
     if len(set(found)) < len(found):
         raise table.error("workloads", "give each one once")
     return tuple(found)
@@ -151,13 +154,16 @@ def workload_entries(workloads: Sequence[Workload]) -> dict[str, Any]:
     """Return the keys of a study that tell its workloads, as `read_workloads` reads them."""
     shapes = {each.transformer.name: each.transformer for each in workloads}
     seq_lens = list(dict.fromkeys(each.keys for each in workloads))
+    fit = FITS[workloads[0].padded]
     plain = [
-        workload_of(shape, {"seq_len": seq_len})
+        workload_of(shape, {"seq_len": seq_len, "fit": fit})
         for shape, seq_len in product(shapes.values(), seq_lens)
     ]
     if plain == list(workloads):
-        return {"models": list(shapes), "seq_lens": [seq_len_label(each) for each in seq_lens]}
+        lengths = [seq_len_label(each) for each in seq_lens]
+        return {"models": list(shapes), "seq_lens": lengths, "fit": fit}
     return {
+        "fit": fit,
         "workloads": [
             {"model": each.transformer.name, "batch": each.transformer.batch}
             | {

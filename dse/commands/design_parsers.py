@@ -128,7 +128,8 @@ def evaluate(commands: argparse._SubParsersAction[Parser], arguments: Sequence[s
     parser.add_argument(
         "--accounting",
         metavar="NAME",
-        help="published, corrected, or corrections joined by +, as Q1+Q2 (default: published)",
+        help="published, corrected, or corrections joined by +, as Q1+Q2 (default: published for "
+        "the paper's own designs, else corrected)",
     )
     parser.add_argument(
         "--designs",

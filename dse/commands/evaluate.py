@@ -11,11 +11,12 @@ from dse.reports.account import account
 from dse.results.designs import (
     LABEL_DEFAULTS,
     Setting,
+    completed,
     evaluate_pinned,
     reasons,
     warnings,
 )
-from evaluators.describe.catalogue import described
+from evaluators.describe.catalogue import canonical, described
 from evaluators.design import Designs
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations, Evaluator, Runs, evaluator
@@ -39,10 +40,14 @@ def run(options: argparse.Namespace) -> int:
         return 0 if complete else 1
     if "model" in given and "shape" in given:
         raise InputError("--model and --shape both describe the transformer; give one of them")
-    setting = Setting.parse({k: v for k, v in given.items() if k in LABEL_DEFAULTS})
-    declared = described(setting.configuration).all_parameters
+    labels = {k: v for k, v in given.items() if k in LABEL_DEFAULTS}
+    name = canonical(labels.get("configuration", LABEL_DEFAULTS["configuration"]))
+    declared = described(name).all_parameters
     parameters = {name: declared[name].read(text) for name, text in options.parameters.items()}
-    evaluations = _evaluate_one(setting, Designs.of(**parameters), engine)
+    design = Designs.of(**parameters)
+    ((_, labels),) = completed(labels, design)
+    setting = Setting.parse(labels)
+    evaluations = _evaluate_one(setting, design, engine)
     if options.json:
         print(json.dumps(as_json(setting, evaluations, engine), indent=1))
     else:

@@ -32,7 +32,7 @@ def account(setting: Setting, evaluations: Evaluations) -> str:
     arrays = _arrays(setting, metrics, evaluations)
     lines = [
         f"{setting.configuration} on {shape.name} {setting.workload.told}, "
-        f"{setting.accounting.name} accounting",
+        f"{'' if setting.workload.padded else 'strict, '}{setting.accounting.name} accounting",
         f"  workload  {sizes(setting.workload)}",
         f"  design    {_machine(setting, evaluations)}{_buffer(setting, evaluations)}",
         *_binding_line(setting, evaluations),

@@ -15,6 +15,7 @@ from dse.results.designs import (
     OWN_NAME,
     STUDY,
     Setting,
+    completed,
     evaluate_pinned,
     larger_bytes,
     reasons,
@@ -29,6 +30,7 @@ from evaluators.workloads.catalogue import transformer
 from evaluators.workloads.reading import DEFAULT_TOKENS, labels_of, workload_of
 from evaluators.workloads.sizes import parse_seq_len
 from evaluators.workloads.transformer import shape_label
+from studies.defaults import OWN
 
 
 class Wrong(InputError):
@@ -54,15 +56,28 @@ def evaluated(
     try:
         designs = _own(name, designs)
         try:
-            setting = Setting.parse({**given, "configuration": name})
+            parts = list(completed({**given, "configuration": name}, designs))
         except TooLarge as error:
-            rows = np.arange(len(designs))
-            yield rows, _left_out(name, given, designs, str(error), engine)
+            labels = {**OWN, **given}
+            yield np.arange(len(designs)), _left_out(name, labels, designs, str(error), engine)
             return
     except Wrong:
         raise
     except InputError as error:
         raise Wrong(0, error) from None
+    for rows, labels in parts:
+        try:
+            for members, columns in _completed(name, labels, designs.take(rows), engine):
+                yield rows[members], columns
+        except Wrong as wrong:
+            raise Wrong(int(rows[wrong.row]), wrong) from None
+
+
+def _completed(
+    name: str, given: Mapping[str, str], designs: Designs, engine: Evaluator
+) -> Iterator[Outcome]:
+    """Evaluate designs whose accounting and fit are among their labels."""
+    setting = Setting.parse(given)
     too_large = _too_large(name, designs)
     for row, sentence in too_large.items():
         yield np.array([row]), _left_out(name, given, designs.take([row]), sentence, engine)
@@ -78,7 +93,7 @@ def evaluated(
             yield fits, _left_out(name, given, own, str(error), engine)
             return
         for row in fits:
-            for _, part in evaluated(name, given, designs.take([row]), engine):
+            for _, part in _completed(name, given, designs.take([row]), engine):
                 yield np.array([row]), part
     except InputError as error:
         raise Wrong(int(fits[0]), error) from None
@@ -170,7 +185,7 @@ def _workload_as_given(labels: Mapping[str, str]) -> dict[str, Any]:
         "mask": labels["mask"] or "none",
         "window": parse_seq_len(labels["window"] or "0"),
         "shape": labels["shape"],
-        "fit": labels["fit"] or "strict",
+        "fit": labels["fit"],
     }
     if not labels["shape"]:
         shape = transformer(labels["model"])

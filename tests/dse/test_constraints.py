@@ -24,6 +24,7 @@ models = ["BERT"]
 seq_lens = ["4K"]
 sampler = "grid"
 pinned = false
+accounting = "published"
 
 [constraints]
 area_um2 = 3.5e8
@@ -45,6 +46,8 @@ models = ["XLM", "BERT"]
 seq_lens = ["4K"]
 sampler = "grid"
 pinned = false
+accounting = "published"
+fit = "strict"
 
 [space]
 array_rows = [64, 128]
