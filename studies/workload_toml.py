@@ -171,7 +171,7 @@ def workload_entries(workloads: Sequence[Workload]) -> dict[str, Any]:
                 for name, value in options_of(each).items()
             }
             for each in workloads
-        ]
+        ],
     }
 
 

@@ -11,9 +11,9 @@ from dse.reports.account import account
 from dse.results.designs import (
     LABEL_DEFAULTS,
     Setting,
-    completed,
     evaluate_pinned,
     reasons,
+    settings,
     warnings,
 )
 from evaluators.describe.catalogue import canonical, described
@@ -45,8 +45,7 @@ def run(options: argparse.Namespace) -> int:
     declared = described(name).all_parameters
     parameters = {name: declared[name].read(text) for name, text in options.parameters.items()}
     design = Designs.of(**parameters)
-    ((_, labels),) = completed(labels, design)
-    setting = Setting.parse(labels)
+    ((_, setting),) = settings(labels, design)
     evaluations = _evaluate_one(setting, design, engine)
     if options.json:
         print(json.dumps(as_json(setting, evaluations, engine), indent=1))

@@ -77,22 +77,21 @@ class Setting:
         return labels_of(STUDY, self.configuration, self.workload, self.accounting, engine.name)
 
 
-def completed(
+def settings(
     given: Mapping[str, str], designs: Designs
-) -> Iterator[tuple[NDArray[np.intp], dict[str, str]]]:
-    """Give designs of one configuration the accounting and the fit that are meant.
+) -> Iterator[tuple[NDArray[np.intp], Setting]]:
+    """Tell what designs of one configuration run as and on, with the accounting and fit meant.
 
-    Yields up to two parts, each with its rows and its labels: the points of the paper, and the
-    rest. See `Setting.parse` for errors.
+    Yields up to two parts, each with its rows: the points of the paper, and the rest. See
+    `Setting.parse` for errors.
     """
     said = {name: text for name, text in given.items() if text or name not in PAPERS}
-    papers = np.zeros(len(designs), dtype=bool)
-    if not PAPERS.keys() <= said.keys():
-        setting = Setting.parse(PAPERS | said)
-        papers = are_points(setting.configuration, setting.workload, designs)
-    for mask, defaults in ((papers, PAPERS), (~papers, OWN)):
-        if mask.any():
-            yield np.flatnonzero(mask), defaults | said
+    setting = Setting.parse(PAPERS | said)
+    papers = are_points(setting.configuration, setting.workload, designs)
+    if papers.any():
+        yield np.flatnonzero(papers), setting
+    if not papers.all():
+        yield np.flatnonzero(~papers), Setting.parse(OWN | said)
 
 
 def _named_shape(text: str, name: str) -> Transformer:

@@ -86,9 +86,18 @@ STRICT = ("--fit", "strict")
         (["--seq-len", "3.5K"], "sequence length '3.5K': write tokens, as 262144, 256K or 1M"),
         (["--seq-len", "0"], "sequence length 0: it must be a positive integer"),
         (["--array-rows", "-4"], "array_rows '-4': give a positive integer"),
-        ([*STRICT, "--array-rows", "100"], "array_rows 100 leaves a remainder of 44 in the 262144 keys"),
-        ([*STRICT, "--array-cols", "96"], "array_cols 96 leaves a remainder of 64 in the 262144 queries"),
-        ([*STRICT, "--seq-len", "1000"], "array_rows 256 leaves a remainder of 232 in the 1000 keys"),
+        (
+            [*STRICT, "--array-rows", "100"],
+            "array_rows 100 leaves a remainder of 44 in the 262144 keys",
+        ),
+        (
+            [*STRICT, "--array-cols", "96"],
+            "array_cols 96 leaves a remainder of 64 in the 262144 queries",
+        ),
+        (
+            [*STRICT, "--seq-len", "1000"],
+            "array_rows 256 leaves a remainder of 232 in the 1000 keys",
+        ),
         ([*STRICT, "--query-tiles", "3"], "query_tiles 3 leaves a remainder of 1"),
         ([*STRICT, "--vector-lanes", "65536"], "vector_lanes 65536 leaves a remainder of 32768"),
         (["--buffer-bytes", "65536"], "buffer_bytes 65536 is 66560 bytes short"),

@@ -87,7 +87,16 @@ def test_the_linear_layers_are_those_of_the_transformer(dse: Run) -> None:
 
 @pytest.mark.parametrize("name", ["unfused", "flat", "cascade", "architecture", "binding"])
 def test_the_papers_bindings_are_those_of_its_own_workloads(dse: Run, name: str) -> None:
-    options = ("evaluate", "--configuration", name, "--seq-len", "4K", "--accounting", "published", "--json")
+    options = (
+        "evaluate",
+        "--configuration",
+        name,
+        "--seq-len",
+        "4K",
+        "--accounting",
+        "published",
+        "--json",
+    )
     dense, causal = (json.loads(dse(*options, *each)[1]) for each in ((), ("--causal",)))
     assert causal["latency_s"] < 0.65 * dense["latency_s"]
     decoded = json.loads(
