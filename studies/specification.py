@@ -18,7 +18,7 @@ A specification is built in, by name, or a TOML file:
 
     [constraints]                           # upper bounds
     area_um2 = 5e8
-    registers = true                        # enforced; by default under `corrected` alone
+    registers = true                        # enforced; by default unless `published`
 
     [space]                                 # one value, a list, or a range
     vector_lanes = [128, 256]
@@ -101,10 +101,10 @@ class Specification:
     def enforce_registers(self) -> bool:
         """Whether a design whose register files are short is infeasible.
 
-        The published accounting knows no such constraint (docs/model/designs.md#decision-14); the
-        corrected one has it unless the study says otherwise.
+        The published accounting knows no such constraint (docs/model/designs.md#decision-14); any
+        other has it unless the study says otherwise.
         """
-        return self.accounting.is_corrected if self.registers is None else self.registers
+        return not self.accounting.is_published if self.registers is None else self.registers
 
     @property
     def told(self) -> str:

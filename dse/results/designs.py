@@ -112,8 +112,8 @@ def evaluate_pinned(
 ) -> Iterator[tuple[NDArray[np.intp], Evaluations]]:
     """Evaluate a batch in up to two parts, see `with_paper_binding`.
 
-    Yields the rows of each part and their evaluations. The corrected accounting has registers short
-    among its violations.
+    Yields the rows of each part and their evaluations. Any accounting but the published one has
+    registers short among its violations.
     """
     for rows, bound in with_paper_binding(
         setting.configuration, setting.workload, designs, setting.accounting
@@ -125,7 +125,7 @@ def evaluate_pinned(
             setting.accounting,
             breakdown=breakdown,
         )
-        if setting.accounting.is_corrected:
+        if not setting.accounting.is_published:
             short = registers_short(setting.configuration, setting.workload, evaluations.designs)
             evaluations = replace(evaluations, violations={**evaluations.violations, **short})
         yield rows, evaluations
