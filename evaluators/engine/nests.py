@@ -88,7 +88,6 @@ class Nests:
         columns: every parameter's values; one number where all designs share it.
         accounting: which slips are repaired.
         einsums: those that are looked at, by default all that take place.
-        real: divide without remainder, as if every extent were any real number.
 
     """
 
@@ -99,8 +98,6 @@ class Nests:
         columns: Mapping[str, Any],
         accounting: Accounting,
         einsums: tuple[str, ...] = (),
-        *,
-        real: bool = False,
     ) -> None:
         self.accelerator = accelerator
         self.workload = workload
@@ -109,10 +106,10 @@ class Nests:
         self._mask = mask_of(workload)
         self.wrapped = self._mask is None and not accounting.repairs(Correction.Q5)
         self._visits = None if self._mask is None or workload.padded else Visits(self._mask)
-        self.real = real
         self.values: dict[str, Any] = workload.extents | dict(columns)
+        self._known: dict[str, Any] = {}
         for name, expression in accelerator.ranks.items():
-            self.values[name] = expression(self.values, real=real)
+            self.values[name] = expression(self.values, known=self._known)
 
     @property
     def einsums(self) -> tuple[str, ...]:
@@ -173,10 +170,10 @@ class Nests:
         for name, expression in each.table.factors.items():
             if expression.names <= self.values.keys():
                 if expression not in known:
-                    known[expression] = expression(names, real=self.real)
+                    known[expression] = expression(names, known=self._known)
                 names[name] = known[expression]
             else:
-                names[name] = expression(names, real=self.real)
+                names[name] = expression(names)
         return names
 
     def _visits_of(self, place: int) -> Visits | None:
