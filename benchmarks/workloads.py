@@ -11,9 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
 import time
-from dataclasses import replace
 
 from benchmarks.evaluations import KIB, feasible_designs
 from evaluators.accounting import CORRECTED

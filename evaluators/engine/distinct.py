@@ -35,7 +35,8 @@ def distinct(*columns: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.
 
 def _places(column: NDArray[np.int64]) -> tuple[int, NDArray[np.intp]]:
     """Return how many values a column has, and each row's place among them."""
-    if column.dtype == np.int64 and len(column) and 0 <= column.min() and column.max() < 4 * len(column):
+    n = len(column)
+    if n and column.dtype == np.int64 and column.min() >= 0 and column.max() < 4 * n:
         there = np.zeros(column.max() + 1, dtype=bool)
         there[column] = True
         values = np.flatnonzero(there)

@@ -42,7 +42,7 @@ def evaluate(name: str, workload: Workload, **parameters: Any) -> Evaluations:
 def nest(name: str, factors: dict[str, int], mask: Mask | None) -> LoopNest:
     """Return the counts of one of +Binding's Einsums."""
     ((_, row),) = described("binding").rows(name)
-    visits = None if mask is None else Visits(mask)
+    visits = None if mask is None else Visits(mask, None, {})
     return LoopNest(row.streamed, Factors(factors), wrapped=False, visits=visits)
 
 
