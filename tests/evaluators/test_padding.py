@@ -143,6 +143,40 @@ def test_query_tiles_that_have_no_divisor_near_what_fits_are_padded() -> None:
     assert result.metrics["padded_share"][0] == pytest.approx(0.0024, abs=5e-5)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    tokens=st.integers(100, 3000),
+    rows=st.integers(1, 24),
+    cols=st.integers(1, 24),
+    lanes=st.integers(1, 24),
+    kib=st.integers(4, 400),
+    padded=st.booleans(),
+)
+def test_automatic_query_tiles_are_the_largest_of_all_that_fit(
+    *, tokens: int, rows: int, cols: int, lanes: int, kib: int, padded: bool
+) -> None:
+    """Every divisor of the steps is tried; where none is near what fits, padding may add more."""
+    work = Workload(Transformer("odd", 1, 4, 4, 4, 1, 4), tokens, padded=padded)
+    machine = {"array_rows": rows, "array_cols": cols, "vector_lanes": lanes}
+    machine["buffer_bytes"] = kib * 1024
+    steps = -(-tokens // cols) if padded else tokens // cols
+    divisors = [each for each in range(1, steps + 1) if steps % each == 0]
+    short = evaluate("binding", work, query_tiles=divisors, **machine).violations
+    fitting = [
+        each for each, s in zip(divisors, short["buffer_short_bytes"], strict=True) if s <= 0
+    ]
+    largest = max(fitting, default=1)
+    (found,) = evaluate("binding", work, **machine).designs.columns["query_tiles"]
+    if padded and found not in divisors:
+        assert found >= 2 * largest
+        assert (
+            evaluate("binding", work, query_tiles=found, **machine).violations["buffer_short_bytes"]
+            <= 0
+        )
+    else:
+        assert found == largest
+
+
 class TestByHand:
     """B = H = 1, E = F = 4, 5 queries on 7 keys, causal, on 2 x 3 PEs and 2 lanes, one tile.
 
