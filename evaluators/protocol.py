@@ -28,11 +28,15 @@ METRICS = (
     "compute_1d_s",
     "array_area_um2",
     "area_um2",
+    "padded_share",
+    "useful_util_2d",
 )
 """The metrics of an evaluation, in the order of their columns.
 
 Latency; energy; off-chip traffic; busy share of the 1D and of the 2D array; time of all off-chip
-traffic; busy time of the 2D and of the 1D array; area of the 2D array; area of the chip.
+traffic; busy time of the 2D and of the 1D array; area of the 2D array; area of the chip; share of
+the multiply-accumulates that pad; share of the 2D array's peak that is useful
+(docs/model/designs.md#padding).
 """
 
 

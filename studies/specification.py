@@ -8,6 +8,8 @@ A specification is built in, by name, or a TOML file:
                                             # configuration is then a parameter
     models = ["BERT"]                       # the paper's, well-known ones, those of [transformers]
     seq_lens = ["256K"]
+    fit = "pad"                             # or strict
+    accounting = "corrected"                # or published, or corrections joined by +
     objectives = ["area", "latency"]        # also energy, power, tokens_per_s, util_2d, ...
     sampler = "tpe"                         # nsga2, nsga3, random, qmc, grid, gp
     seed = 1
@@ -19,7 +21,7 @@ A specification is built in, by name, or a TOML file:
     [constraints]
     area_um2 = 5e8                          # at most
     util_2d = { min = 0.5 }
-    registers = true                        # enforced; by default under `corrected` alone
+    registers = true                        # enforced; by default unless `published`
 
     [space]                                 # one value, a list, or a range
     vector_lanes = [128, 256]
@@ -117,10 +119,16 @@ class Specification:
     def enforce_registers(self) -> bool:
         """Whether a design whose register files are short is infeasible.
 
-        The published accounting knows no such constraint (docs/model/designs.md#decision-14); the
-        corrected one has it unless the study says otherwise.
+        The published accounting knows no such constraint (docs/model/designs.md#decision-14); any
+        other has it unless the study says otherwise.
         """
-        return self.accounting.is_corrected if self.registers is None else self.registers
+        return not self.accounting.is_published if self.registers is None else self.registers
+
+    @property
+    def told(self) -> str:
+        """How its designs are fitted and charged: 'padded, corrected accounting'."""
+        fits = dict.fromkeys("padded" if each.padded else "strict" for each in self.workloads)
+        return f"{' and '.join(fits)}, {self.accounting.name} accounting"
 
     @cached_property
     def space(self) -> SearchSpace:

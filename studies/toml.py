@@ -19,6 +19,7 @@ from evaluators.protocol import evaluator
 from search_spaces.domains import ATTENTION, CONFIGURATIONS
 from search_spaces.space import SearchSpace
 from studies.bounds_toml import read_bounds
+from studies.defaults import OWN
 from studies.end_to_end import paired
 from studies.objectives import OBJECTIVES
 from studies.specification import JOINT, SAMPLERS, Specification
@@ -30,6 +31,7 @@ _KEYS = (
     "models",
     "seq_lens",
     "workloads",
+    "fit",
     "over_workloads",
     "whole_model",
     "linear_layers",
@@ -133,7 +135,7 @@ def _named(table: Table, key: str, given: str, folder: Path | None, *others: str
 
 
 def _accounting(table: Table) -> Accounting:
-    name = table.get("accounting", str, "an accounting", default="published")
+    name = table.get("accounting", str, "an accounting", default=OWN["accounting"])
     sram = table.get("sram", str, "a source of SRAMs", default="")
     table.checked("accounting", lambda: Accounting.parse(name))
     return table.checked("sram", lambda: Accounting.parse(name, sram))

@@ -24,10 +24,11 @@ from evaluators.errors import InputError, did_you_mean, shown
 from evaluators.foreign_toml import Table
 from evaluators.workloads.catalogue import named, names, names_file, transformer
 from evaluators.workloads.paper import TRANSFORMERS
-from evaluators.workloads.reading import TOKENS, options_of, workload_of
+from evaluators.workloads.reading import FITS, TOKENS, options_of, workload_of
 from evaluators.workloads.sizes import parse_seq_len, seq_len_label
 from evaluators.workloads.transformer import LARGEST, SHAPE, Latent, Transformer
 from evaluators.workloads.workload import Workload
+from studies.defaults import OWN
 from studies.objectives import GEOMETRIC_MEAN, OVER_WORKLOADS, WEIGHTED_SUM
 
 _TOO_LONG = 2**31
@@ -61,11 +62,13 @@ def read_workloads(table: Table, folder: Path | None) -> tuple[Workload, ...]:
 
     """
     own = _transformers(table.table("transformers", "a table for each"))
+    fit = table.get("fit", str, "a fit", default=OWN["fit"])
+    table.one_of("fit", fit, FITS)
     if "workloads" in table.values:
         for key in ("models", "seq_lens"):
             if key in table.values:
                 raise table.error(key, "[[workloads]] say what runs; leave this out")
-        return _entries(table, own, folder)
+        return _entries(table, own, fit, folder)
     models = table.list("models", str, "names of models")
     given = table.list("seq_lens", (str, int), "lengths as '256K' or 262144")
     shapes = [_shape(table, "models", model, own, folder) for model in models]
@@ -73,13 +76,13 @@ def read_workloads(table: Table, folder: Path | None) -> tuple[Workload, ...]:
     if len(set(seq_lens)) < len(seq_lens):
         raise table.error("seq_lens", "give each one once")
     return tuple(
-        table.checked("seq_lens", partial(workload_of, shape, {"seq_len": seq_len}))
+        table.checked("seq_lens", partial(workload_of, shape, {"seq_len": seq_len, "fit": fit}))
         for shape, seq_len in product(shapes, seq_lens)
     )
 
 
 def _entries(
-    table: Table, own: Mapping[str, Transformer], folder: Path | None
+    table: Table, own: Mapping[str, Transformer], fit: str, folder: Path | None
 ) -> tuple[Workload, ...]:
     entries = table.get("workloads", list, "tables [[workloads]]")
     if not entries or not all(isinstance(each, dict) for each in entries):
@@ -95,7 +98,7 @@ def _entries(
             for key in (*TOKENS, *_TEXTS)
             if key in values
         }
-        found.append(entry.checked("model", partial(workload_of, shape, options)))
+        found.append(entry.checked("model", partial(workload_of, shape, {"fit": fit, **options})))
     if len(set(found)) < len(found):
         raise table.error("workloads", "give each one once")
     return tuple(found)
@@ -190,13 +193,16 @@ def workload_entries(
     """Return the keys of a study that tell its workloads, as they are read."""
     shapes = {each.transformer.name: each.transformer for each in workloads}
     seq_lens = list(dict.fromkeys(each.keys for each in workloads))
+    fit = FITS[workloads[0].padded]
     plain = [
-        workload_of(shape, {"seq_len": seq_len})
+        workload_of(shape, {"seq_len": seq_len, "fit": fit})
         for shape, seq_len in product(shapes.values(), seq_lens)
     ]
     if plain == list(workloads) and not scenes and set(weights) <= {1.0}:
-        return {"models": list(shapes), "seq_lens": [seq_len_label(each) for each in seq_lens]}
+        lengths = [seq_len_label(each) for each in seq_lens]
+        return {"models": list(shapes), "seq_lens": lengths, "fit": fit}
     return {
+        "fit": fit,
         "workloads": [
             ({"name": scenes[place]} if scenes and scenes[place] else {})
             | ({"weight": weights[place]} if weights else {})
@@ -206,7 +212,7 @@ def workload_entries(
                 for name, value in options_of(each).items()
             }
             for place, each in enumerate(workloads)
-        ]
+        ],
     }
 
 

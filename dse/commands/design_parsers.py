@@ -122,7 +122,8 @@ def _setting(parser: Parser) -> None:
     parser.add_argument(
         "--accounting",
         metavar="NAME",
-        help="published, corrected, or corrections joined by +, as Q1+Q2 (default: published)",
+        help="published, corrected, or corrections joined by +, as Q1+Q2 (default: published for "
+        "the paper's own designs, else corrected)",
     )
 
 

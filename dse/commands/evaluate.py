@@ -13,9 +13,10 @@ from dse.results.designs import (
     Setting,
     evaluate_pinned,
     reasons,
+    settings,
     warnings,
 )
-from evaluators.describe.catalogue import described
+from evaluators.describe.catalogue import canonical, described
 from evaluators.design import Designs
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations, Evaluator, Runs, evaluator
@@ -55,10 +56,14 @@ def setting_of(options: argparse.Namespace) -> tuple[Setting, Designs]:
     given = {name: value for name, value in vars(options).items() if value is not None}
     if "model" in given and "shape" in given:
         raise InputError("--model and --shape both describe the transformer; give one of them")
-    setting = Setting.parse({k: v for k, v in given.items() if k in LABEL_DEFAULTS})
-    declared = described(setting.configuration).all_parameters
-    parameters = {name: declared[name].read(text) for name, text in options.parameters.items()}
-    return setting, Designs.of(**parameters)
+    labels = {k: v for k, v in given.items() if k in LABEL_DEFAULTS}
+    name = canonical(labels.get("configuration", LABEL_DEFAULTS["configuration"]))
+    declared = described(name).all_parameters
+    design = Designs.of(
+        **{name: declared[name].read(text) for name, text in options.parameters.items()}
+    )
+    ((_, setting),) = settings(labels, design)
+    return setting, design
 
 
 def evaluate_one(setting: Setting, design: Designs, engine: Evaluator) -> Evaluations:

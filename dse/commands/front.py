@@ -147,6 +147,7 @@ def report(searched: Searched) -> dict[str, Any]:
     result: dict[str, Any] = {
         "study": study.name,
         "accounting": study.accounting.name,
+        "told": study.told,
         "objectives": objectives,
         "objectives_of": study.objectives_of,
         "trials": len(searched.trials),
@@ -270,8 +271,7 @@ def command(study: Specification, workload: Workload, design: int) -> str:
         fixed = each.domain is None and each.rule is None and value == each.default
         if (value != AUTOMATIC or each.switch) and not fixed:
             words += [f"--{name.replace('_', '-')}", each.written(value)]
-    if study.accounting.corrections:
-        words += ["--accounting", study.accounting.name]
+    words += ["--accounting", study.accounting.name]
     if study.accounting != Accounting.parse(study.accounting.name, ""):
         words += ["--sram", study.accounting.sram]
     return shlex.join(words)

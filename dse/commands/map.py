@@ -116,7 +116,7 @@ def _setting(options: argparse.Namespace) -> Setting:
         raise InputError("--model and --shape both describe the transformer; give one of them")
     given = {name: text for name, text in vars(options).items() if name in LABEL_DEFAULTS and text}
     fixed = {"configuration": _COMPARED, "accounting": "corrected", "sram": "exact"}
-    setting = Setting.parse(given | fixed)
+    setting = Setting.parse({"fit": "strict"} | given | fixed)
     if setting.workload.masked or setting.workload.padded:
         raise InputError(
             "the open space has bindings without masks and padding alone; give --mask none, "

@@ -7,7 +7,8 @@ as an id, are in the results as they were.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, boo
         )
     table = DesignTable(designs)
     counts = dict.fromkeys(("rows", "feasible", "failed"), 0)
+    settled: Counter[tuple[str, str]] = Counter()
     chunks = table.chunks()
     first = next(chunks, None)
     own = [] if first is None else [_own_field(first, name) for name in table.own]
@@ -78,11 +80,26 @@ def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, boo
             counts["rows"] += len(results)
             for name in ("feasible", "failed"):
                 counts[name] += results[name].combine_chunks().true_count
+            settled.update(_settled(results))
     return (
-        f"{counts['rows']} designs evaluated, {counts['feasible']} of them feasible"
+        f"{counts['rows']} designs evaluated{_told(settled)}, {counts['feasible']} of them feasible"
         + (f", {counts['failed']} failed" if counts["failed"] else "")
         + f"; results are in {out}"
     ), not counts["failed"]
+
+
+def _settled(results: pa.Table) -> dict[tuple[str, str], int]:
+    """Count the rows of each fit and accounting."""
+    found = results.group_by(["fit", "accounting"]).aggregate([([], "count_all")])
+    return {(row["fit"], row["accounting"]): row["count_all"] for row in found.to_pylist()}
+
+
+def _told(settled: Mapping[tuple[str, str], int]) -> str:
+    """Say how designs were fitted and charged: ' (2 strict, published; 1 pad, corrected)'."""
+    parts = [f"{many} {fit}, {accounting}" for (fit, accounting), many in settled.items()]
+    if len(parts) == 1:
+        parts = [parts[0].partition(" ")[2]]
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -24,6 +24,7 @@ from evaluators.engine.plan import plan
 from evaluators.engine.reasons import reason
 from evaluators.engine.rules import by_rule, exact, given_of
 from evaluators.engine.schedule import Times
+from evaluators.engine.usefulness import padded_share, useful_share
 from evaluators.errors import EvaluationError
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
 from evaluators.workloads.workload import Workload
@@ -138,6 +139,8 @@ class Batch:
             "compute_1d_s": busy_s.get(one_d, 0.0),
             "array_area_um2": self._areas.get(two_d, 0.0),
             "area_um2": self._areas["chip"],
+            "padded_share": padded_share(self.nests),
+            "useful_util_2d": useful_share(self.nests, self._latency_s),
             **self._further,
         }
 

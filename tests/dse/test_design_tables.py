@@ -432,7 +432,7 @@ def test_a_front_and_an_export_of_an_own_transformer_are_evaluated_as_they_were(
 
 
 def test_many_chunks_are_one_table(dse: Run, tmp_path: Path) -> None:
-    frame = pd.DataFrame({"array_rows": np.tile([8, 16, 100, 64], 50_000)})
+    frame = pd.DataFrame({"array_rows": np.tile([8, 16, 100, 64], 50_000), "fit": "strict"})
     tables = {}
     for suffix in ("csv", "jsonl", "parquet"):
         path, out = tmp_path / f"d.{suffix}", tmp_path / f"{suffix}.parquet"
@@ -514,7 +514,7 @@ def test_columns_of_the_users_own_are_in_the_results_as_they_were(
     table, out = tmp_path / f"d.{suffix}", tmp_path / f"o.{suffix}"
     frame = pd.DataFrame(
         {"id": ["a", None, "c, d"], "array_rows": [64, 100, 128], "run of mine": [3, 1, 2]}
-    )
+    ).assign(fit="strict")
     if suffix == "csv":
         frame.to_csv(table, index=False)
     elif suffix == "jsonl":
@@ -532,7 +532,9 @@ def test_columns_of_the_users_own_are_in_the_results_as_they_were(
 def test_reals_are_parameters_as_sizes_are(evaluate: Evaluate) -> None:
     """A memory of twice the bandwidth takes half the time; a clock scales busy times."""
     results = evaluate(
-        "d.csv", "dram_bytes_per_s,clock_hz\n,\n8.589934592e11,\n,4.7e8\n429496729600,9.4e8\n"
+        "d.csv",
+        "dram_bytes_per_s,clock_hz,accounting\n,,published\n8.589934592e11,,published\n"
+        ",4.7e8,published\n429496729600,9.4e8,published\n",
     )
     memory, busy = results["memory_latency_s"], results["compute_2d_s"]
     assert memory.tolist() == [memory[0], memory[0] / 2, memory[0], memory[0]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ batch = 8
 evaluator = "analytical"
 accounting = "Q1+Q2"
 pinned = false
-
+fit = "strict"
 [constraints]                           # upper bounds
 area_um2 = 5e8
 registers = true
@@ -87,7 +88,14 @@ def test_every_key_of_a_file_is_read() -> None:
 
 def test_what_a_file_leaves_out_takes_its_default() -> None:
     short = 'name = "binding-bert"\nconfiguration = "binding"\nmodels = ["BERT"]\n'
-    assert toml.parse(short + 'seq_lens = ["256K"]', "f") == STUDIES["binding-bert"]
+    builtin = STUDIES["binding-bert"]
+    paper = 'seq_lens = ["256K"]\naccounting = "published"\nfit = "strict"'
+    assert toml.parse(short + paper, "f") == builtin
+    assert toml.parse(short + 'seq_lens = ["256K"]', "f") == replace(
+        builtin,
+        workloads=(Workload(TRANSFORMERS["BERT"], 262144, padded=True),),
+        accounting=Accounting(frozenset(Correction), "next larger"),
+    )
     limited = toml.parse(short + 'seq_lens = ["256K"]\ntime_limit_s = 5', "f")
     assert (limited.trials, limited.time_limit_s) == (None, 5.0)
 
@@ -133,6 +141,7 @@ def specifications(draw: st.DrawFn) -> Specification:
         )
     )
     lengths = draw(st.lists(st.integers(1, 2**16), min_size=1, max_size=3, unique=True))
+    padded = draw(st.booleans())
     positive = st.floats(0, exclude_min=True, allow_infinity=False)
     limit = draw(st.none() | positive)
     configurations, linear_layers = draw(
@@ -146,7 +155,9 @@ def specifications(draw: st.DrawFn) -> Specification:
             ]
         )
     )
-    workloads = tuple(Workload(shape, length) for shape in models for length in lengths)
+    workloads = tuple(
+        Workload(shape, length, padded=padded) for shape in models for length in lengths
+    )
     count = len(workloads)
     weight = st.floats(1e-3, 1e9)
     mixed = st.lists(weight, min_size=count, max_size=count).map(tuple)
@@ -235,6 +246,7 @@ def test_any_study_comes_back_as_it_was_written(study: Specification) -> None:
             13,
             "pined: a study has no such key; did you mean pinned?",
         ),
+        ('fit = "strict"', 'fit = "loose"', 14, "fit: 'loose' is unknown; known are strict, pad"),
         ("area_um2 = 5e8", "area_um2 = -1", 16, "area_um2: -1 is not a number, above 0 and"),
         ("area_um2 = 5e8", "area_um2 = nan", 16, "area_um2: nan is not a number, above 0 and"),
         ("area_um2 = 5e8", f"area_um2 = {10**400}", 16, "an integer of more than 64 bits"),
