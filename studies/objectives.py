@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.protocol import METRICS
-from studies.scenes import Scene, added
+from studies.scenes import NOT_IN_SCENES, SHARES, Scene, added
 
 Float64s = NDArray[np.float64]
 
@@ -69,10 +69,12 @@ UNITS = {name: each.column for name, each in OBJECTIVES.items()}
 
 _MEASURES = {each.column: each for each in OBJECTIVES.values()}
 
-BOUNDABLE = tuple(dict.fromkeys((*METRICS, *_MEASURES)))
+BOUNDABLE = tuple(
+    name for name in dict.fromkeys((*METRICS, *_MEASURES)) if name not in NOT_IN_SCENES
+)
 """What a constraint may bound, from above or below: metrics and objectives of a workload."""
 
-RISING = ("util_1d", "util_2d", "tokens_per_s")
+RISING = (*SHARES, "tokens_per_s")
 """Those of which more is better: a bound of them says whether it is the least or the most."""
 
 GEOMETRIC_MEAN, WEIGHTED_SUM = "geometric mean", "weighted sum"

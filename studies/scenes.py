@@ -30,8 +30,11 @@ ADDED = (
 )
 """What adds up over evaluations one after the other."""
 
-SHARES = ("util_1d", "util_2d")
+SHARES = ("util_1d", "util_2d", "useful_util_2d")
 """Shares of the latency."""
+
+NOT_IN_SCENES = ("padded_share",)
+"""What an evaluation says that says nothing of several: a share of its own operations."""
 
 
 def added(parts: Sequence[Scene], weights: Sequence[float]) -> Scene:
@@ -40,9 +43,9 @@ def added(parts: Sequence[Scene], weights: Sequence[float]) -> Scene:
     Times, energies, traffic and tokens are weighted sums, utilizations the busy share of the whole
     time; areas are the chip's, which is the same in all parts.
     """
+    first = {name: each for name, each in parts[0].items() if name not in NOT_IN_SCENES}
     if len(parts) == 1 and weights[0] == 1:
-        return parts[0]
-    first = parts[0]
+        return first
     whole = {
         name: np.sum([w * each[name] for w, each in zip(weights, parts, strict=True)], axis=0)
         for name in ADDED
