@@ -148,6 +148,7 @@ def report(searched: Searched) -> dict[str, Any]:
         "study": study.name,
         "accounting": study.accounting.name,
         "objectives": objectives,
+        "maximised": maximised(study.objectives),
         "objectives_of": study.objectives_of,
         "trials": len(searched.trials),
         "feasible": int(searched.trials["feasible"].sum()),

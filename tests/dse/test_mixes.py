@@ -274,6 +274,7 @@ def test_a_mix_is_searched_swept_continued_and_told(dse: Run, tmp_path: Path) ->
     assert f"of        {told}\n" in dse("study", "show", "s", *out)[1]
     assert f"\nobjectives: {told}\n" in dse("front", "s", *out)[1]
     report = json.loads(dse("front", "s", "--json", *out)[1])
+    assert report["maximised"] == ["tokens_per_s", "util_2d"]
     truth = pd.read_parquet(tmp_path / "runs/s/sweep/front.parquet")
     ways = {
         "area_um2": 1,
