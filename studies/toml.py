@@ -63,7 +63,7 @@ LARGEST_SEED = 2**32 - 1
 LARGEST_TRIALS = 10**9
 LARGEST_BATCH = 2**16
 _MOST_OBJECTIVES = 5
-"""The volume below a front of n points in m objectives takes O(n^(m-2)) from five on."""
+"""Those of `analysis.fronts.MAX_OBJECTIVES`."""
 
 
 def load(path: Path) -> Specification:

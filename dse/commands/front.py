@@ -149,6 +149,7 @@ def report(searched: Searched) -> dict[str, Any]:
         "accounting": study.accounting.name,
         "told": study.told,
         "objectives": objectives,
+        "maximised": maximised(study.objectives),
         "objectives_of": study.objectives_of,
         "trials": len(searched.trials),
         "feasible": int(searched.trials["feasible"].sum()),

@@ -24,10 +24,13 @@ from evaluators.protocol import evaluator
 from evaluators.workloads.workload import Workload
 from studies import toml
 from studies.objectives import OBJECTIVES
+from studies.pins import pins
 from studies.specification import Specification
 
 Run = Callable[..., tuple[int, str, str]]
 Rows = list[list[dict[str, Any]]]
+
+ROOT = Path(__file__).parents[2]
 
 SCENES = {
     "prefill": 'model = "llama-3-8b"\nseq_len = "2K"\nbatch = 1\nmask = "causal"\nfit = "pad"',
@@ -159,6 +162,42 @@ def test_end_to_end_of_a_whole_model_is_both_halves_times_its_layers(
         assert {part["area_um2"] for part in parts} == {value["area"]}
 
 
+@pytest.mark.parametrize(
+    ("configuration", "linear", "tables"),
+    [
+        ("binding", "linear_fusemax", ("attn-binding", "end2end-proposal")),
+        ("flat", "linear_flat", ("attn-flat", "end2end-flat")),
+    ],
+)
+def test_end_to_end_is_the_papers(configuration: str, linear: str, tables: tuple[str, str]) -> None:
+    """The published rows of attention and those of the linear layers, added up."""
+    attention, layers = (
+        pd.read_csv(ROOT / f"tests/published_rows/{name}.csv").set_index(["model", "seq_len"])
+        for name in tables
+    )
+    columns = ["latency", "energy", "traffic"]
+    for model, seq_len in attention.index:
+        study = toml.parse(
+            f'name = "x"\nconfiguration = "{configuration}"\nlinear_layers = "{linear}"\n'
+            f'models = ["{model}"]\nseq_lens = ["{seq_len}"]\n'
+            f'objectives = ["latency", "energy", "traffic"]\naccounting = "published"\n',
+            "x",
+        )
+        found, _ = pins(study)
+        (paper,) = (
+            evaluate(study, pin.columns, Serial())[0]
+            for pin in found
+            if pin.id == f"attention/{configuration}/{model}/{_tokens(seq_len)}/256"
+        )
+        (value,) = values_of(study, paper)
+        both = attention.loc[(model, seq_len), columns] + layers.loc[(model, seq_len), columns]
+        assert value == pytest.approx(both.to_dict(), rel=1e-14)
+
+
+def _tokens(label: str) -> int:
+    return int(label[:-1]) * {"K": 1024, "M": 1024**2}[label[-1]]
+
+
 @settings(max_examples=6)
 @given(st.data(), mixes, calls, some_designs, st.sampled_from(["", END_TO_END]), st.booleans())
 def test_the_order_of_the_scenes_changes_nothing(
@@ -235,6 +274,7 @@ def test_a_mix_is_searched_swept_continued_and_told(dse: Run, tmp_path: Path) ->
     assert f"of        {told}\n" in dse("study", "show", "s", *out)[1]
     assert f"\nobjectives: {told}\n" in dse("front", "s", *out)[1]
     report = json.loads(dse("front", "s", "--json", *out)[1])
+    assert report["maximised"] == ["tokens_per_s", "util_2d"]
     truth = pd.read_parquet(tmp_path / "runs/s/sweep/front.parquet")
     ways = {
         "area_um2": 1,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from analysis.fronts import MAX_OBJECTIVES
 from evaluators.protocol import METRICS
+from studies import toml
 from studies.objectives import (
     BOUNDABLE,
     OBJECTIVES,
@@ -74,6 +76,10 @@ def test_objectives_are_made_of_metrics_and_named_with_units() -> None:
     assert len(set(UNITS.values())) == len(UNITS)
     assert set(BOUNDABLE) == {*METRICS, *UNITS.values()} - {*NOT_IN_SCENES}
     assert {each.column for each in OBJECTIVES.values() if each.maximised} <= set(RISING)
+
+
+def test_a_study_has_as_many_objectives_as_fronts_are_made_of() -> None:
+    assert toml._MOST_OBJECTIVES == MAX_OBJECTIVES
 
 
 def test_every_metric_is_known_to_add_up_to_be_a_share_or_to_be_the_chips() -> None:
