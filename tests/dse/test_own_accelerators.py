@@ -95,6 +95,23 @@ def test_a_table_of_designs_takes_files(dse: Run, mine: Path) -> None:
     pd.testing.assert_frame_equal(first, second)
 
 
+def test_paths_of_a_table_start_from_its_folder(
+    dse: Run, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {"model_type": "llama", "hidden_size": 64, "intermediate_size": 128}
+    config |= {"num_attention_heads": 4, "num_hidden_layers": 1}
+    Path("config.json").write_text(json.dumps(config))
+    Path("designs.csv").write_text("configuration,model,seq_len\nmine.toml,./config.json,1K\n")
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    code, _, errors = dse("evaluate", "--designs", "../designs.csv", "--out", "results.csv")
+    assert (code, errors) == (0, "")
+    results = pd.read_csv("results.csv")
+    assert results["feasible"].tolist() == [True]
+    assert Path(results["configuration"][0]).samefile(mine)
+    assert results["shape"].tolist() == ["1,64,16,16,4,128"]
+
+
 def test_a_joint_study_searches_files_beside_the_papers(dse: Run, mine: Path) -> None:
     text = STUDY.format(name="both", configuration="binding")
     text = text.replace('"binding"', '["binding", "mine.toml", "one_array"]')
@@ -103,7 +120,9 @@ def test_a_joint_study_searches_files_beside_the_papers(dse: Run, mine: Path) ->
     assert code == 0, errors
     code, out, errors = dse("sweep", "study.toml", "--executor", "serial")
     assert code == 0, errors
-    assert "both (padded, corrected accounting): 60 designs" in out  # 24 each with lanes, 12 without
+    assert (
+        "both (padded, corrected accounting): 60 designs" in out
+    )  # 24 each with lanes, 12 without
     assert dse("study", "export", "both", "rows.csv")[0] == 0
     rows = pd.read_csv("rows.csv")
     assert set(rows["configuration"]) == {"binding", str(mine), "one_array"}
