@@ -20,7 +20,6 @@ from dse.results.designs import (
     reasons,
     settings,
 )
-from dse.results.table_cells import LARGEST
 from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import described
 from evaluators.design import AUTOMATIC, Designs
@@ -50,8 +49,7 @@ def evaluated(
 ) -> Iterator[Outcome]:
     """Evaluate designs of one accelerator that share their other labels, as they are given.
 
-    A whole number beyond 64 bits is `LARGEST`. What is too large fails alone; `Wrong` names the row
-    of what no design has.
+    What is too large fails alone; `Wrong` names the row of what no design has.
     """
     given = {**given, "configuration": name}
     try:
@@ -120,9 +118,7 @@ def _too_large(name: str, designs: Designs) -> dict[int, str]:
     for parameter, column in designs.columns.items():
         each = declared[parameter]
         for row in () if each.switch else np.flatnonzero(column > each.most).tolist():
-            value = column[row].item()
-            or_more = " or more" * (value == LARGEST)
-            found.setdefault(row, f"{parameter} {value}{or_more}: it must be {each}")
+            found.setdefault(row, f"{parameter} {column[row].item()}: it must be {each}")
     return found
 
 
