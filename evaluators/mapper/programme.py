@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from evaluators.mapper.bounds import WEIGHTS, Bound, Bounds
+from evaluators.mapper.bounds import Bound, Bounds
 from evaluators.mapper.labels import (
     LEANINGS,
     Beaten,
@@ -52,13 +52,14 @@ class Programme:
         self.moves = Moves(
             shared.structure,
             group,
-            shared.resources,
             bounds.holds[kind],
             {place: bounds.placements(place, kind) for place in group},
             freedom,
             self.costs.fits,
+            self.costs.idle,
         )
         self._resources: Resources = shared.resources
+        self._weights = bounds.weights[:, None]
         self._outlook = Outlook(bounds, self.moves, kind, rows)
         self._behind: dict[tuple[int, int], Bound] = {}
         self._states: dict[State, int] = {State(): 0}
@@ -183,7 +184,7 @@ class Programme:
 
     def _ends(self, labels: Labels, left: Bound, least: Least) -> tuple[Reals, Reals]:
         """Return the latency and energy that labels end with at least."""
-        share = np.array(WEIGHTS)[:, None]
+        share = self._weights
         busy = (share * labels.pe + (1 - share) * labels.lanes + left.busy).max(axis=0)
         return least(labels.row, labels.words + left.words, busy, labels.energy_pj + left.energy_pj)
 

@@ -26,16 +26,16 @@ from evaluators.mapper.uses import Uses
 Reals = NDArray[np.float64]
 Pairs = tuple[Reals, Reals]
 
-_BEAM = 24
+_BEAM = 8
 """Labels that a first, greedy run of the programme keeps, to have a front to prune with."""
 
-_GREEDY = 32
+_GREEDY = 8
 """Configurations that are run greedily."""
 
 _SAME = 1e-12
 """Relative: pairs that differ by less are one."""
 
-_FIRST = 8
+_FIRST = 1
 """Configurations of a batch at first; every batch is twice as large as the one before."""
 
 
@@ -106,15 +106,20 @@ class Search:
         self.resources, self.limits = resources, limits
         self.shared = Shared.all_of(structure, resources, extents, limits.chunks)
         self.uses = Uses(self.shared)
-        self.bounds = Bounds(self.uses, limits.freedom)
         self.front = front
         self.groups = structure.groups if limits.cuts else (structure.whole,)
         self.counted = 0
         self.searched = 0
         self._parts: dict[tuple[Group, int], list[Pair]] = {}
-        self._after = {group: self.bounds.after(group) for group in self.groups}
         self._rows = {group: np.flatnonzero(self.legal(group)) for group in self.groups}
         self._chunks = np.unique(self.shared.chunk)
+        self.bound()
+
+    def bound(self) -> None:
+        """Bound every group under every configuration, by what the front says is too slow."""
+        most_cycles = self.front.slowest_s * self.resources.clock_hz
+        self.bounds = Bounds(self.uses, self.limits.freedom, most_cycles)
+        self._after = {group: self.bounds.after(group) for group in self.groups}
         self._least: dict[tuple[Group, int], tuple[float, float]] = {}
         for group in self.groups:
             rows = self._rows[group]
@@ -394,6 +399,8 @@ def search(
     }
     for each in searches.values():
         each.greedy(each.structure.whole)
+    for each in searches.values():
+        each.bound()
     for each in sorted(searches.values(), key=lambda each: len(each.groups)):
         for group in each.groups:
             if group != each.structure.whole and each.promise(group) < np.inf:
