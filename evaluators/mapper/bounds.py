@@ -1,8 +1,8 @@
 """What every binding of an Einsum costs at least, under each configuration of the shared loops.
 
-The cheapest placement and the cheapest storage of every use, each for itself. A use of the registers
-must leave room for what waits there whoever it comes from, one of the buffer for its tile
-(docs/model/open-bindings.md, section 7).
+The cheapest placement and the cheapest storage of every use, each for itself. A use of the
+registers must leave room for what waits there whoever it comes from, one of the buffer for its
+tile (docs/model/open-bindings.md, section 7).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _STORES = (BUFFER, OFF_CHIP, OFF_CHIP + BUFFER)
 
 @dataclass(frozen=True)
 class Bound:
-    """At least, for every configuration: words off chip, energy, busy cycles by `Bounds.weights`."""
+    """At least, for every configuration: words off chip, energy, busy cycles by the weights."""
 
     words: Integers
     energy_pj: Reals
@@ -100,7 +100,7 @@ class Bounds:
         return known
 
     def ways(self, place: int, group: Group) -> tuple[Way, ...]:
-        """Return the ways to keep each tensor of an Einsum, one of which is below every legal one."""
+        """Return ways to keep each tensor of an Einsum; one of them is below every legal one."""
         structure = self.shared.structure
         found = []
         for tensor in self._tensors(place):
@@ -208,15 +208,18 @@ class Bounds:
     def _ranks(self, place: int, tensor: str) -> tuple[str, ...]:
         return next(each.ranks for each in self._tensors(place) if each.name == tensor)
 
-    def after(self, group: Group) -> list[Bound]:
-        """Return the bounds of what follows each place of a group, its start first."""
+    @property
+    def nothing(self) -> Bound:
+        """The bound of no Einsum."""
         n = len(self.shared)
-        total = Bound(np.zeros(n, np.int64), np.zeros(n), np.zeros((len(self.weights), n)))
-        found = [total]
-        for place in reversed(list(group)):
-            total = self.einsum(place, group) + total
-            found.append(total)
-        return found[::-1]
+        return Bound(np.zeros(n, np.int64), np.zeros(n), np.zeros((len(self.weights), n)))
+
+    def group(self, group: Group) -> Bound:
+        """Return the bound of a group."""
+        total = self.nothing
+        for place in group:
+            total = total + self.einsum(place, group)
+        return total
 
     def latency_s(self, bound: Bound) -> Any:
         """Return the latency that a group with those costs has at least."""

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.mapper.loops import Flags, Integers
-from evaluators.mapper.reservations import Load
 from evaluators.mapper.placement import Placement
+from evaluators.mapper.reservations import Load
 from evaluators.mapper.resources import PE, Resources
 from evaluators.mapper.states import Move
 from evaluators.mapper.transfers import Factor

@@ -119,11 +119,13 @@ class Outlook:
     def _changed(self, total: Bound, decided: Mapping[int, Known]) -> Bound:
         for at, known in decided.items():
             mine, usual = self._least(at, known), self._least(at, ())
-            total = Bound(
-                total.words + (mine.words - usual.words),
-                total.energy_pj + (mine.energy_pj - usual.energy_pj),
-                total.busy + (mine.busy - usual.busy),
-            )
+            # Where nothing is possible in any state, both are infinite; nobody asks there.
+            with np.errstate(invalid="ignore"):
+                total = Bound(
+                    total.words + (mine.words - usual.words),
+                    total.energy_pj + (mine.energy_pj - usual.energy_pj),
+                    total.busy + (mine.busy - usual.busy),
+                )
         return total
 
     def _decided(self, place: int, state: State) -> dict[int, Known]:

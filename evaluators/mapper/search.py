@@ -5,7 +5,7 @@ docs/model/open-bindings.md, section 7.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from evaluators.engine.loopnest import check_mappable
 from evaluators.mapper.binding import Binding, BoundGroup, Step
-from evaluators.mapper.bounds import Bounds
 from evaluators.mapper.loops import Flags, Integers, Shared
 from evaluators.mapper.pareto import Front, front
 from evaluators.mapper.programme import Programme
+from evaluators.mapper.promises import Promises
 from evaluators.mapper.resources import WORD_BYTES, Resources
 from evaluators.mapper.states import Freedom
 from evaluators.mapper.structure import Group, Structure
@@ -111,60 +111,11 @@ class Search:
         self.counted = 0
         self.searched = 0
         self._parts: dict[tuple[Group, int], list[Pair]] = {}
-        self._rows = {group: np.flatnonzero(self.legal(group)) for group in self.groups}
-        self._chunks = np.unique(self.shared.chunk)
         self.bound()
 
     def bound(self) -> None:
         """Bound every group under every configuration, by what the front says is too slow."""
-        most_cycles = self.front.slowest_s * self.resources.clock_hz
-        self.bounds = Bounds(self.uses, self.limits.freedom, most_cycles)
-        self._after = {group: self.bounds.after(group) for group in self.groups}
-        self._least: dict[tuple[Group, int], tuple[float, float]] = {}
-        for group in self.groups:
-            rows = self._rows[group]
-            total = self._after[group][0]
-            latency, energy = self.bounds.latency_s(total)[rows], total.energy_pj[rows]
-            for chunk in self._chunks.tolist():
-                own = self.shared.chunk[rows] == chunk
-                if own.any():
-                    self._least[group, chunk] = latency[own].min(), energy[own].min()
-
-    def legal(self, group: Group) -> Flags:
-        """Return which configurations of the shared loops a group may have."""
-        shared, structure = self.shared, self.structure
-        with_keys = [structure.has_keys(place) for place in group]
-        legal = np.ones(len(shared), bool)
-        if not all(with_keys):
-            legal &= shared.inner == 1
-        if not any(with_keys) and not structure.cascade.along:
-            legal &= shared.keys == 1
-        if not structure.complete(group):
-            legal &= shared.keys == 1
-        return legal
-
-    def rest(self, group: Group) -> tuple[Reals, Reals]:
-        """Return the least latency and energy of all other groups, a configuration's each."""
-        latency = np.zeros(len(self.shared))
-        energy = np.zeros(len(self.shared))
-        for chunk in self._chunks.tolist():
-            rows = self.shared.chunk == chunk
-            before = self._chain(chunk, 0, group.start)
-            behind = self._chain(chunk, group.stop, len(self.structure.einsums))
-            latency[rows] = before[0] + behind[0]
-            energy[rows] = before[1] + behind[1]
-        return latency, energy
-
-    def _chain(self, chunk: int, start: int, stop: int) -> tuple[float, float]:
-        least = {start: (0.0, 0.0)}
-        for group in sorted(self.groups, key=lambda each: (each.stop, each.start)):
-            if group.stop > stop or group.start not in least:
-                continue
-            own = self._least.get((group, chunk), (np.inf, np.inf))
-            both = tuple(a + b for a, b in zip(least[group.start], own, strict=True))
-            known = least.get(group.stop, (np.inf, np.inf))
-            least[group.stop] = min(known[0], both[0]), min(known[1], both[1])
-        return least.get(stop, (np.inf, np.inf))
+        self.promises = Promises(self.uses, self.limits.freedom, self.groups, self.front)
 
     def greedy(self, group: Group) -> None:
         """Run the most promising configurations of a group greedily.
@@ -183,33 +134,33 @@ class Search:
         for rows in self._open(group, _FIRST):
             self._configurations(group, rows, 0, programmes)
             self._tell()
-        for chunk in self._chunks.tolist():
-            parts = self._parts.get((group, chunk), [])
-            self._least[group, chunk] = (
-                min((each.latency_s for each in parts), default=np.inf),
-                min((each.energy_pj for each in parts), default=np.inf),
-            )
+        parts = [self._parts.get((group, each), []) for each in self.promises.chunks.tolist()]
+        latency = [min((each.latency_s for each in some), default=np.inf) for some in parts]
+        energy = [min((each.energy_pj for each in some), default=np.inf) for some in parts]
+        self.promises.settle(group, (np.array(latency), np.array(energy)))
 
-    def promise(self, group: Group) -> float:
-        """Return the least product of latency and energy with a group, infinite where beaten."""
-        least_s, least_pj, rows = self._bounded(group)
-        return float((least_s[rows] * least_pj[rows]).min()) if len(rows) else np.inf
+    def prove(self) -> None:
+        """Search all groups that may be on the front, the most promising first."""
+        for group in self._promising(self.groups):
+            self.greedy(group)
+        groups = self._promising(self.groups)
+        while groups:
+            best = min(groups, key=self.promises.promise)
+            self.exact(best)
+            groups = self._promising(each for each in groups if each != best)
 
-    def _bounded(self, group: Group) -> tuple[Reals, Reals, Integers]:
-        """Return the bounds of cascades with a group, and the configurations that may be good."""
-        latency, energy = self.rest(group)
-        total = self._after[group][0]
-        least_s = self.bounds.latency_s(total) + latency
-        least_pj = total.energy_pj + energy
-        rows = self._rows[group]
-        rows = rows[np.isfinite(least_s[rows]) & np.isfinite(least_pj[rows])]
-        return least_s, least_pj, rows[~self.front.beats(least_s[rows], least_pj[rows])]
+    def _promising(self, groups: Iterable[Group]) -> list[Group]:
+        """Return the groups that may be on the front, bounded as well as may be."""
+        found = [each for each in groups if np.isfinite(self.promises.promise(each))]
+        for each in found:
+            self.promises.refine(each)
+        return [each for each in found if np.isfinite(self.promises.promise(each))]
 
     def _open(self, group: Group, batch: int, among: Flags | None = None) -> Iterator[Integers]:
         """Yield configurations of a group that may be good, the most promising first."""
         done = np.zeros(len(self.shared), bool) if among is None else ~among
         while True:
-            least_s, least_pj, rows = self._bounded(group)
+            least_s, least_pj, rows = self.promises.open(group)
             rows = rows[~done[rows]]
             if not len(rows):
                 return
@@ -226,13 +177,14 @@ class Search:
     def _configurations(
         self, group: Group, rows: Integers, beam: int, programmes: dict[int, Programme]
     ) -> None:
-        latency, energy = self.rest(group)
-        for kind in np.unique(self.bounds.kind[rows]).tolist():
+        latency, energy = self.promises.rest(group)
+        bounds = self.promises.bounds
+        for kind in np.unique(bounds.kind[rows]).tolist():
             if kind not in programmes:
-                own = self._rows[group]
-                own = own[self.bounds.kind[own] == kind]
-                programmes[kind] = Programme(self.bounds, group, kind, own, self.limits.freedom)
-            self._run(programmes[kind], rows[self.bounds.kind[rows] == kind], latency, energy, beam)
+                own = self.promises.rows[group]
+                own = own[bounds.kind[own] == kind]
+                programmes[kind] = Programme(bounds, group, kind, own, self.limits.freedom)
+            self._run(programmes[kind], rows[bounds.kind[rows] == kind], latency, energy, beam)
 
     def _run(
         self, programme: Programme, rows: Integers, latency: Reals, energy: Reals, beam: int
@@ -277,7 +229,7 @@ class Search:
         """Return the front of every chunk over all cuts."""
         found = []
         stop = len(self.structure.einsums)
-        for chunk in self._chunks.tolist():
+        for chunk in self.promises.chunks.tolist():
             at = {0: [Point(0.0, 0.0, self.name, chunk, ())]}
             for end in sorted({each.stop for each in self.groups}):
                 joined = [
@@ -308,9 +260,9 @@ class Search:
 
     def _bound(self, part: Pair) -> BoundGroup:
         """Find the binding of a part again: the programme of its configuration alone."""
-        kind = int(self.bounds.kind[part.row])
+        kind = int(self.promises.bounds.kind[part.row])
         programme = Programme(
-            self.bounds, part.group, kind, np.array([part.row]), self.limits.freedom
+            self.promises.bounds, part.group, kind, np.array([part.row]), self.limits.freedom
         )
 
         def least(
@@ -402,13 +354,7 @@ def search(
     for each in searches.values():
         each.bound()
     for each in sorted(searches.values(), key=lambda each: len(each.groups)):
-        for group in each.groups:
-            if group != each.structure.whole and each.promise(group) < np.inf:
-                each.greedy(group)
-        groups = list(each.groups)
-        while groups:
-            best = int(np.argmin([each.promise(group) for group in groups]))
-            each.exact(groups.pop(best))
+        each.prove()
     points = best_points([point for each in searches.values() for point in each.points()])
     slowest = np.inf
     if points and limits.within is not None:

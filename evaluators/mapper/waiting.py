@@ -1,7 +1,7 @@
 """What registers hold at least where a tensor passes from Einsum to Einsum: a bound for each end.
 
-An end alone knows its own loops, and what is summed on the way. The words of the loops that the ends
-cannot run together wait, so that an end whose loops are in a bad order fits no register file.
+An end alone knows its own loops, and what is summed on the way. The words of the loops that the
+ends cannot run together wait, so that an end whose loops are in a bad order fits no register file.
 """
 
 from __future__ import annotations
