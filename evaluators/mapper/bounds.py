@@ -75,9 +75,10 @@ class Bounds:
         """Return the placements of an Einsum under a shape, on arrays that are quick enough."""
         rows = self.kind == kind
         quick = {array: bool(self.runs(place, array)[rows].any()) for array in ARRAYS}
-        return tuple(each for each in self._all(place, kind) if quick[each.array])
+        return tuple(each for each in self.all_placements(place, kind) if quick[each.array])
 
-    def _all(self, place: int, kind: int) -> tuple[Placement, ...]:
+    def all_placements(self, place: int, kind: int) -> tuple[Placement, ...]:
+        """Return the placements of an Einsum under a shape of the shared loops."""
         known = self._placements.get((place, kind))
         if known is None:
             structure = self.shared.structure
@@ -108,7 +109,11 @@ class Bounds:
             own = [each for each in users if each in group]
             found.append(
                 Way(
-                    self._keeps(tensor.name, place, group),
+                    tuple(
+                        each
+                        for each in self._keeps(tensor.name, place, group)
+                        if self._freedom.stores(each)
+                    ),
                     tuple(each for each in own if each < place),
                     tuple(each for each in own if each > place),
                 )
@@ -163,7 +168,7 @@ class Bounds:
             for array in ARRAYS:
                 found[place, array] = np.full(len(self.shared), np.inf)
             for kind in range(len(self.holds)):
-                for placement in self._all(place, kind):
+                for placement in self.all_placements(place, kind):
                     cycles, _ = self.uses.work(place, placement)
                     least = np.minimum(found[place, placement.array], cycles)
                     found[place, placement.array][self.kind == kind] = least[self.kind == kind]

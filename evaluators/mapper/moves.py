@@ -148,7 +148,8 @@ class Moves:
         ]
         others = [each for each in kept if each not in waiting]
         fits = partial(self._fits, placement.array)
-        stored, passed = self._writes(output, place), bool(sent or out[output])
+        stored = [each for each in self._writes(output, place) if self._freedom.stores(each[0])]
+        passed = bool(sent or out[output])
         if len(self._later(output, place)) == 1 and self._only_inside(output):
             # Who takes it past the stores needs none of them, who reads a store none of the rest.
             ways = [([("", "")], out, sent)] if passed else []
@@ -200,7 +201,8 @@ class Moves:
         """
         later = self._later(tensor, place)
         stored = self._stored(tensor, place, state)
-        if not later and self._idle(place, placement, tensor):
+        stored = [each for each in stored if self._freedom.stores(each[0])]
+        if not later and self._freedom.streams and self._idle(place, placement, tensor):
             stored = [each for each in stored if each[0] != OFF_CHIP + BUFFER]
         sent = [each for each in offers.get(tensor, ()) if isinstance(each, Sent)]
         held = incoming.get(tensor) is not None

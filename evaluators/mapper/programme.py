@@ -7,6 +7,7 @@ the labels of one state and one configuration of the shared loops only the best 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -68,8 +69,16 @@ class Programme:
         self.kinds: list[list[Move]] = []
         self.history: list[Labels] = []
         self.counted = 0
+        self._alive: Callable[[], None] = lambda: None
 
-    def run(self, rows: Integers, least: Least, front: Beaten, beam: int = 0) -> Labels:
+    def run(
+        self,
+        rows: Integers,
+        least: Least,
+        front: Beaten,
+        beam: int = 0,
+        alive: Callable[[], None] = lambda: None,
+    ) -> Labels:
         """Return the labels of whole groups.
 
         Args:
@@ -77,12 +86,13 @@ class Programme:
             least: what labels end with at least.
             front: those that end no better than its points are dropped.
             beam: keep as many labels of each configuration alone, the most promising; 0: all.
+            alive: called now and then; raises what is to end the run.
 
         """
         n = len(rows)
         zero = np.zeros(n, np.int64)
         labels = Labels(rows, zero, zero, zero, zero, np.zeros(n), zero, zero - 1, zero - 1)
-        self.kinds, self.history = [], [labels]
+        self.kinds, self.history, self._alive = [], [labels], alive
         for place in self.group:
             labels = self._step(place, labels, least, front, beam)
             if not len(labels):
@@ -277,6 +287,7 @@ class Programme:
     def _moves(self, place: int, number: int, which: int) -> list[Move]:
         known = self._moves_of.get((place, number, which))
         if known is None:
+            self._alive()
             state = self._state_list[number]
             placement = self.moves.placements[place][which]
             known = self._moves_of[place, number, which] = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -128,3 +130,25 @@ def legal(shared: Shared, group: Group) -> Flags:
     if not structure.complete(group):
         found &= shared.keys == 1
     return found
+
+
+def ways(bounds: Bounds, groups: tuple[Group, ...]) -> int:
+    """Return in how many ways a cascade may be cut, tiled, placed and ordered.
+
+    Each has its own choices of where tensors are kept, which are not counted.
+    """
+    shared = bounds.shared
+    stop = len(shared.structure.einsums)
+    total = 0
+    for chunk in np.unique(shared.chunk).tolist():
+        found = {0: 1}
+        for group in sorted(groups, key=lambda each: (each.stop, each.start)):
+            rows = legal(shared, group) & (shared.chunk == chunk)
+            kinds, counts = np.unique(bounds.kind[rows], return_counts=True)
+            own = sum(
+                count * prod(len(bounds.all_placements(place, kind)) for place in group)
+                for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True)
+            )
+            found[group.stop] = found.get(group.stop, 0) + found.get(group.start, 0) * own
+        total += found.get(stop, 0)
+    return total

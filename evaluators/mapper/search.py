@@ -5,8 +5,9 @@ docs/model/open-bindings.md, section 7.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from evaluators.mapper.binding import Binding, BoundGroup, Step
 from evaluators.mapper.loops import Flags, Integers, Shared
 from evaluators.mapper.pareto import Front, front
 from evaluators.mapper.programme import Programme
-from evaluators.mapper.promises import Promises
+from evaluators.mapper.promises import Promises, ways
 from evaluators.mapper.resources import WORD_BYTES, Resources
 from evaluators.mapper.states import Freedom
 from evaluators.mapper.structure import Group, Structure
@@ -48,13 +49,19 @@ class Limits:
         cuts: whether the cascade may be cut into groups.
         within: what is slower than the optimum by more than that share is left out; None: nothing.
         freedom: what bindings may choose.
+        seconds: of the processor, after which the search ends with what it has; None: none.
 
     """
 
     chunks: tuple[int, ...] | None = None
     cuts: bool = True
     within: float | None = None
-    freedom: Freedom = field(default_factory=lambda: Freedom({}))
+    freedom: Freedom = field(default_factory=Freedom)
+    seconds: float | None = None
+
+
+class _OutOfTime(Exception):
+    """The seconds of a search are over."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +108,9 @@ class Search:
         extents: Mapping[str, int],
         limits: Limits,
         front: Front,
+        alive: Callable[[], None],
     ) -> None:
-        self.name, self.structure = name, structure
+        self.name, self.structure, self._alive = name, structure, alive
         self.resources, self.limits = resources, limits
         self.shared = Shared.all_of(structure, resources, extents, limits.chunks)
         self.uses = Uses(self.shared)
@@ -111,6 +119,7 @@ class Search:
         self.counted = 0
         self.searched = 0
         self._parts: dict[tuple[Group, int], list[Pair]] = {}
+        self._proven = {group: np.zeros(len(self.shared), bool) for group in self.groups}
         self.bound()
 
     def bound(self) -> None:
@@ -133,6 +142,7 @@ class Search:
         programmes: dict[int, Programme] = {}
         for rows in self._open(group, _FIRST):
             self._configurations(group, rows, 0, programmes)
+            self._proven[group][rows] = True
             self._tell()
         parts = [self._parts.get((group, each), []) for each in self.promises.chunks.tolist()]
         latency = [min((each.latency_s for each in some), default=np.inf) for some in parts]
@@ -148,6 +158,19 @@ class Search:
             best = min(groups, key=self.promises.promise)
             self.exact(best)
             groups = self._promising(each for each in groups if each != best)
+
+    def left(self) -> tuple[float, float]:
+        """Return the least latency and energy of what is neither searched nor beaten."""
+        least = [(np.inf, np.inf)]
+        for group in self.groups:
+            least_s, least_pj, rows = self.promises.open(group)
+            rows = rows[~self._proven[group][rows]]
+            least += zip(least_s[rows].tolist(), least_pj[rows].tolist(), strict=True)
+        return min(each[0] for each in least), min(each[1] for each in least)
+
+    def ways(self) -> int:
+        """Return in how many ways the cascade may be cut, tiled, placed and ordered."""
+        return ways(self.promises.bounds, self.groups)
 
     def _promising(self, groups: Iterable[Group]) -> list[Group]:
         """Return the groups that may be on the front, bounded as well as may be."""
@@ -199,7 +222,7 @@ class Search:
             return self._latency_s(words, busy) + rest_s[row], energy + rest_pj[row]
 
         before = programme.counted
-        labels = programme.run(own, least, self.front, beam)
+        labels = programme.run(own, least, self.front, beam, self._alive)
         self.counted += programme.counted - before
         self.searched += len(rows)
         if not len(labels):
@@ -304,20 +327,36 @@ class Found:
     """What a search found.
 
     Attributes:
-        front: its points by latency, the first the optimum.
+        front: its points by latency.
         searches: of each cascade, by name.
+        left_s, left_pj: what no time was left for has at least that latency and energy; infinite
+            where all is proven.
 
     """
 
     front: tuple[Point, ...]
     searches: Mapping[str, Search]
+    left_s: float = np.inf
+    left_pj: float = np.inf
 
-    @property
-    def optimum(self) -> Point:
-        """The point of least energy among those of least latency; rounding makes no other."""
-        least_s = self.front[0].latency_s * (1 + _SAME)
+    def optimum(self, tolerance: float = 0.0) -> Point:
+        """Return the point of least energy among those that are slower than none by more than that.
+
+        Rounding makes no other.
+        """
+        least_s = self.front[0].latency_s * (1 + tolerance) * (1 + _SAME)
         fastest = [each for each in self.front if each.latency_s <= least_s]
         return min(fastest, key=lambda each: each.energy_pj)
+
+    def gaps(self, point: Point) -> tuple[float, float]:
+        """Return by which share the least latency and a point's energy may be above the least.
+
+        Of the energy: above the least of all bindings within the limits. Both are 0 where all is
+        proven.
+        """
+        fastest_s = self.front[0].latency_s
+        least_s, least_pj = min(self.left_s, fastest_s), min(self.left_pj, point.energy_pj)
+        return fastest_s / least_s - 1, point.energy_pj / least_pj - 1
 
     def binding(self, point: Point) -> Binding:
         """Return a binding that a point stands for."""
@@ -345,18 +384,33 @@ def search(
     """
     check_mappable(dict(extents), "the workload")
     shared = Front(limits.within)
+    ends_s = np.inf if limits.seconds is None else process_time() + limits.seconds
+
+    def alive() -> None:
+        if process_time() > ends_s:
+            raise _OutOfTime
+
     searches = {
-        name: Search(name, each, resources, extents, limits, shared)
+        name: Search(name, each, resources, extents, limits, shared, alive)
         for name, each in cascades.items()
     }
-    for each in searches.values():
-        each.greedy(each.structure.whole)
-    for each in searches.values():
-        each.bound()
-    for each in sorted(searches.values(), key=lambda each: len(each.groups)):
-        each.prove()
+    left: list[tuple[float, float]] = []
+    try:
+        for each in searches.values():
+            each.greedy(each.structure.whole)
+        for each in searches.values():
+            each.bound()
+        for each in sorted(searches.values(), key=lambda each: len(each.groups)):
+            each.prove()
+    except _OutOfTime:
+        left = [each.left() for each in searches.values()]
     points = best_points([point for each in searches.values() for point in each.points()])
     slowest = np.inf
     if points and limits.within is not None:
         slowest = points[0].latency_s * (1 + limits.within) * (1 + _SAME)
-    return Found(tuple(point for point in points if point.latency_s <= slowest), searches)
+    return Found(
+        tuple(point for point in points if point.latency_s <= slowest),
+        searches,
+        min((each[0] for each in left), default=np.inf),
+        min((each[1] for each in left), default=np.inf),
+    )
