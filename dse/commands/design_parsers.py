@@ -229,7 +229,7 @@ def map_(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str])
     parser.add_argument(
         "--freedoms",
         action="store_true",
-        help="the optimum with each freedom taken away in turn, too: which gives what (default: no)",
+        help="the optimum with each freedom taken away in turn, too (default: no)",
     )
     parser.add_argument(
         "--tolerance",
