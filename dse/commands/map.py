@@ -191,7 +191,7 @@ def _compared(
     has = "exponential" in accelerator.machine.arrays[LANES].units
     note = ""
     if has != (resources.exp_cycles is not None):
-        note = "its lanes have an exponential unit" if has else "its lanes have no exponential unit"
+        note = f"has {'an' if has else 'no'} exponential unit"
     engine, own = evaluator("analytical"), replace(setting, configuration=name)
     try:
         ((_, results),) = evaluate_pinned(own, Designs.of(**sizes), engine)

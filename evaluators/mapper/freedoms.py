@@ -74,7 +74,7 @@ def _fixed(
     if known:
         yield "+Binding's arrays", [(known, replace(limits, freedom=Freedom(papers)))]
     yield (
-        "products on the 2D array, all else on the 1D",
+        "2D array for products alone",
         [
             ([name], replace(limits, freedom=Freedom(dict(_split(each)))))
             for name, each in cascades.items()
