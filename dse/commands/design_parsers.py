@@ -28,6 +28,8 @@ from dse.commands.options import (
     add_workload,
     command,
     positive,
+    seconds,
+    share,
     tolerance,
 )
 
@@ -252,9 +254,29 @@ def map_(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str])
         "--front", action="store_true", help="the whole front of latency and energy, too"
     )
     parser.add_argument(
+        "--freedoms",
+        action="store_true",
+        help="the optimum with each freedom taken away in turn, too (default: no)",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=share,
+        default=0.0,
+        metavar="SHARE",
+        help="take the least energy of what is slower than the fastest by no more, as 1%% "
+        "(default: 0.0)",
+    )
+    parser.add_argument(
+        "--time-limit",
+        type=seconds,
+        metavar="SECONDS",
+        help="end the search after so much CPU time, and tell the gap (default: none)",
+    )
+    parser.add_argument(
         "--out",
         metavar="FILE.toml",
-        help="write the optimum as an accelerator file, to be evaluated as any other",
+        help="write the optimum as an accelerator file, to be evaluated as any other "
+        "(default: no file)",
     )
     add_json(parser)
     if arguments[:1] == ["map"]:

@@ -142,7 +142,7 @@ class _Mapped:
         self._cascades = {name: structure(name) for name in NAMES}
         chunks = (self._resources.chunk(self._extents["M"]),)
         found = search(self._cascades, self._resources, self._extents, Limits(chunks, within=0.0))
-        self.binding = found.binding(found.optimum) if found.front else None
+        self.binding = found.binding(found.optimum()) if found.front else None
 
     def metrics(self, binding: Binding) -> dict[str, float]:
         """Return `METRICS` but the areas."""
