@@ -57,7 +57,7 @@ def added(parts: Sequence[Scene], weights: Sequence[float]) -> Scene:
                 w * each["latency_s"] * each[name] for w, each in zip(weights, parts, strict=True)
             ]
             whole[name] = np.sum(busy, axis=0) / whole["latency_s"]
-    areas = {name: each for name, each in first.items() if name not in (*ADDED, *SHARES)}
+    areas = {name: each for name, each in first.items() if name.endswith("area_um2")}
     return areas | whole
 
 

@@ -36,8 +36,9 @@ def evaluated(capsys: pytest.CaptureFixture[str]) -> Evaluated:
 
 def test_the_readme_names_every_file_and_its_commands_run() -> None:
     text = Path("examples/README.md").read_text()
-    named = set(re.findall(r"^\| `([\w-]+\.toml)`", text, re.MULTILINE))
-    assert named == {path.name for path in Path("examples").glob("*.toml")}
+    named = set(re.findall(r"^\| `([\w./-]+\.\w+)`", text, re.MULTILINE))
+    files = {path for path in Path("examples").rglob("*") if path.is_file()}
+    assert named == {str(path.relative_to("examples")) for path in files} - {"README.md"}
     commands = re.findall(r"^    dse (.*)$", text, re.MULTILINE)
     assert len(commands) == 8
     for command in commands:

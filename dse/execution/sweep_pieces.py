@@ -94,8 +94,8 @@ def _feasible(piece: Piece) -> Swept:
     feasible = np.ones(stop - start, dtype=bool)
     for rows, place, job in jobs(study, study.space.rows(start, stop), _JOB, breakdown=False):
         evaluations = run_job(job).whole()
-        for name, column in evaluations.metrics.items():
-            metrics[name][rows, place] = column
+        for name, column in metrics.items():
+            column[rows, place] = evaluations.metrics[name]
         feasible[rows] &= with_registers(study, job, evaluations).feasible
     if study.bounds or study.floors:
         columns = [{name: each[:, i] for name, each in metrics.items()} for i in range(shape[1])]

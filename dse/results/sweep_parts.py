@@ -4,8 +4,8 @@
     runs/<study>/sweep/front.parquet          the designs that no other dominates
 
 A row of a part is a design on a workload, see `Specification.rows`; those of a design follow each
-other. Every file is
-written whole or not at all and says what it is of, so that a sweep that was stopped continues.
+other. Every file is written whole or not at all and says what it is of, so that a sweep that was
+stopped continues.
 """
 
 from __future__ import annotations

@@ -179,8 +179,8 @@ def test_end_to_end_is_the_papers(configuration: str, linear: str, tables: tuple
     for model, seq_len in attention.index:
         study = toml.parse(
             f'name = "x"\nconfiguration = "{configuration}"\nlinear_layers = "{linear}"\n'
-            f'models = ["{model}"]\nseq_lens = ["{seq_len}"]\n'
-            f'objectives = ["latency", "energy", "traffic"]\naccounting = "published"\n',
+            f'objectives = ["latency", "energy", "traffic"]\naccounting = "published"\n'
+            f'[[workloads]]\nmodel = "{model}"\nbatch = 64\nseq_len = "{seq_len}"\nfit = "strict"',
             "x",
         )
         found, _ = pins(study)
