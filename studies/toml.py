@@ -178,7 +178,11 @@ def _specification(table: Table, folder: Path | None) -> Specification:
         accounting=_accounting(table),
         pinned=table.get("pinned", bool, "true or false", default=True),
     )
-    table.checked("evaluator", lambda: evaluator(study.evaluator))
+    engine = table.checked("evaluator", lambda: evaluator(study.evaluator))
+    if study.linear_layers and not engine.own_binding:
+        raise table.error(
+            "linear_layers", f"the evaluator {engine.name} binds attention alone; leave them out"
+        )
     return _with_space(study, table)
 
 
