@@ -21,7 +21,7 @@ from dse.commands import study_tables
 from dse.execution.batch import jobs as study_jobs
 from dse.execution.executors import Job, executor, run_job
 from dse.reports import text
-from dse.study.home import stored
+from dse.search.home import stored
 from evaluators.accounting import PUBLISHED
 from evaluators.engine.costs import Prices, prices
 from evaluators.engine.evaluator import AnalyticalEvaluator, Batch, nests_of

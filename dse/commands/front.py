@@ -27,8 +27,8 @@ from dse.reports import front_text
 from dse.results.parts import part_schema
 from dse.results.sweep_parts import SweepParts
 from dse.results.trials import Trials
-from dse.study.home import stored
-from dse.study.samplers import distributions, params_of
+from dse.search.home import stored
+from dse.search.samplers import distributions, params_of
 from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import described
 from evaluators.describe.parameters import LargestThatFits
