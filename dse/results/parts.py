@@ -23,7 +23,7 @@ from evaluators.errors import InputError, shown
 from evaluators.files import write_atomically
 from studies.specification import Specification
 
-SCHEMA_VERSION = "5"
+SCHEMA_VERSION = "6"
 
 TRIAL = pa.schema(
     [
