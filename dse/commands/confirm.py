@@ -17,10 +17,10 @@ from itertools import compress, islice
 
 import numpy as np
 
-from dse.commands import study_tables
 from dse.execution.batch import jobs as study_jobs
 from dse.execution.executors import Job, executor, run_job
 from dse.reports import text
+from dse.results import study_tables
 from dse.search.home import stored
 from evaluators.accounting import PUBLISHED
 from evaluators.engine.costs import Prices, prices

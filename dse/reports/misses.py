@@ -19,7 +19,7 @@ def nearest_misses(table: pd.DataFrame) -> str:
     """Lay out how many designs violate each constraint, and which does by least.
 
     Args:
-        table: trials, see `dse.commands.study_tables.trials`; a design counts once, failed ones
+        table: trials, see `dse.results.study_tables.trials`; a design counts once, failed ones
             do not.
 
     """
