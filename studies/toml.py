@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import canonical, described
@@ -81,6 +83,11 @@ def parse(text: str, where: str, folder: Path | None = None) -> Specification:
     lines = Lines(text, where)
     check_sizes(values, lines)
     return _specification(Table(values, (), lines), folder)
+
+
+def of_values(values: Mapping[str, Any], where: str) -> Specification:
+    """Read a specification from the values that its TOML would have; see `parse`."""
+    return _specification(Table(dict(values), (), Lines("", where)), None)
 
 
 def _reason(error: ValueError | RecursionError) -> str:

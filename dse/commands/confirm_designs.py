@@ -30,7 +30,7 @@ def jobs_of(table: Path, limit: int | None) -> tuple[list[Job], list[str]]:
     """
     jobs: list[Job] = []
     left_out: list[str] = []
-    read = DesignTable(table)
+    read = DesignTable.in_file(table)
     for chunk in read.chunks():
         found = dict(_rows(read, chunk))
         for row in sorted(found):

@@ -7,14 +7,9 @@ import json
 from typing import Any
 
 from analysis.results import breakdown_of, metric_columns, parameter_columns
+from dse.interface.designs import evaluated
 from dse.reports.account import account
-from dse.results.designs import (
-    LABEL_DEFAULTS,
-    Setting,
-    evaluate_pinned,
-    reasons,
-    warnings,
-)
+from dse.results.designs import LABEL_DEFAULTS, Setting, warnings
 from evaluators.describe.catalogue import described
 from evaluators.design import Designs
 from evaluators.errors import InputError
@@ -42,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     setting = Setting.parse({k: v for k, v in given.items() if k in LABEL_DEFAULTS})
     declared = described(setting.configuration).all_parameters
     parameters = {name: declared[name].read(text) for name, text in options.parameters.items()}
-    evaluations = _evaluate_one(setting, Designs.of(**parameters), engine)
+    evaluations = evaluated(setting, Designs.of(**parameters), engine)
     if options.json:
         print(json.dumps(as_json(setting, evaluations, engine), indent=1))
     else:
@@ -52,15 +47,6 @@ def run(options: argparse.Namespace) -> int:
         if evaluations.runs != Runs():
             print(f"\n{engine.name}: {evaluations.runs}")
     return 0
-
-
-def _evaluate_one(setting: Setting, design: Designs, engine: Evaluator) -> Evaluations:
-    ((_, results),) = evaluate_pinned(setting, design, engine, breakdown=True)
-    evaluations = results.whole()
-    (reason,) = reasons(setting, evaluations, engine)
-    if reason:
-        raise InputError(reason)
-    return evaluations
 
 
 def as_json(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def _drive(study: Specification, folder: Path, options: argparse.Namespace) -> i
             storage=options.storage,
             rebuild=options.rebuild,
             accept_versions=options.accept_versions,
-            quiet=options.quiet,
+            progress=not options.quiet,
             warn=lambda warning: print(f"dse study: {warning}", file=sys.stderr),
         )
     except KeyboardInterrupt:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,11 @@ from dse.search.lookup import find
 from dse.search.runner import Runner
 from dse.search.samplers import check_available
 from dse.search.storage import driver
-from evaluators.accounting import Accounting
-from evaluators.errors import InputError, known_are, shown
+from evaluators.errors import InputError
 from evaluators.protocol import evaluator
 from studies import toml
-from studies.specification import SAMPLERS, Specification
+from studies.specification import Specification
+from studies.toml_text import to_toml
 
 MANY_FOR_TPE = 5_000
 """Trials from which on another sampler than TPE is worth a thought."""
@@ -36,27 +36,18 @@ def specified(name: str, /, **changes: Any) -> list[Specification]:
 
     Args:
         name: as `dse.search.lookup.find` takes it.
-        changes: name, trials, time_limit_s, seed, sampler, batch, evaluator; and accounting by its
-            name, of which the source of SRAMs stays.
+        changes: keys of a study's file with other values.
 
     Raises:
         InputError: for a study or a value that is none, or a new name for a collection.
 
     """
     studies = find(name)
-    if "accounting" in changes:
-        sram = studies[0].accounting.sram  # those of a collection are alike
-        changes["accounting"] = Accounting.parse(changes["accounting"], sram)
-    sampler = changes.get("sampler", SAMPLERS[0])
-    if sampler not in SAMPLERS:
-        raise InputError(f"unknown sampler '{shown(sampler)}'; {known_are(sampler, SAMPLERS)}")
-    if "evaluator" in changes:
-        evaluator(changes["evaluator"])
-    if "name" in changes:
-        if len(studies) > 1:
-            raise InputError(f"{name} is a collection; --name names one study")
-        toml.checked_name(changes["name"])
-    return [replace(study, **changes) for study in studies]
+    if "name" in changes and len(studies) > 1:
+        raise InputError(f"{name} is a collection; --name names one study")
+    if not changes:
+        return list(studies)
+    return [toml.of_values(tomllib.loads(to_toml(each, {})) | changes, name) for each in studies]
 
 
 def drive(
@@ -69,7 +60,7 @@ def drive(
     storage: str | None = None,
     rebuild: bool = False,
     accept_versions: bool = False,
-    quiet: bool = True,
+    progress: bool | Callable[[Mapping[str, int]], None] = False,
     warn: Callable[[str], None],
 ) -> Progress:
     """Run a study to the end of its budget, or continue it.
@@ -84,7 +75,8 @@ def drive(
         storage: see `dse.search.storage.driver`.
         rebuild: see `dse.search.runner.Runner`.
         accept_versions: see there.
-        quiet: show no progress on standard error.
+        progress: show it on standard error; or what is told the counts of trials after every
+            batch, see `dse.results.progress.Progress.counts`.
         warn: is told what a user would not expect of the study that is about to run.
 
     Returns:
@@ -105,13 +97,13 @@ def drive(
         if not home.begun(folder):
             made.start()  # where that fails, nothing is left behind
         database = stack.enter_context(driver(folder, study, storage, rebuild=rebuild))
-        bar = stack.enter_context(Bar(study, quiet=quiet))
+        bar = stack.enter_context(Bar(study, quiet=progress is not True))
         runner = Runner(
             study,
             database,
             parts,
             made,
-            bar.show,
+            (lambda now: progress(now.counts())) if callable(progress) else bar.show,
             rebuild=rebuild,
             accept_versions=accept_versions,
         )

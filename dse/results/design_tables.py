@@ -8,9 +8,10 @@ as an id, are in the results as they were.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from dse.results import table_cells, table_files, table_writing
 from dse.results.design_rows import Wrong, evaluated
 from dse.results.designs import LABEL_DEFAULTS
 from dse.results.table_cells import BLANK, LARGEST, Place, Texts, whole_number
-from dse.results.table_files import Chunk, listed
+from dse.results.table_files import Chunk, Source, listed
 from evaluators.describe.catalogue import canonical, described
 from evaluators.describe.parameters import BEST, Parameter
 from evaluators.design import AUTOMATIC, Designs
@@ -65,12 +66,11 @@ def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, boo
         raise InputError(
             f"--out {shown(out, 200)} is the table of designs itself; name another file"
         )
-    table = DesignTable(designs)
+    table = DesignTable.in_file(designs)
     counts = dict.fromkeys(("rows", "feasible", "failed"), 0)
     chunks = table.chunks()
     first = next(chunks, None)
-    own = [] if first is None else [_own_field(first, name) for name in table.own]
-    schema = pa.schema([*own, *table.schema])
+    schema = table.schema if first is None else table.results(first)
     with table_writing.table_writer(out, schema) as write:
         for chunk in chain([first] if first is not None else [], chunks):
             results = table.evaluated(chunk, schema, engine)
@@ -94,7 +94,11 @@ def _same(one: Path, other: Path) -> bool:
 
 
 class DesignTable:
-    """A table of designs in a file.
+    """A table of designs.
+
+    Args:
+        source: reads it.
+        where: what errors call it.
 
     Attributes:
         declared: the parameters that its columns may have, by name.
@@ -103,18 +107,31 @@ class DesignTable:
 
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        configurations = _configurations(path)
+    def __init__(self, source: Source, where: object) -> None:
+        self._source = source
+        self._where = where
+        configurations = _configurations(source)
         self.declared = declared_in([*configurations, *CONFIGURATIONS])
         self.schema = selected(schema_of(configurations), NESTED)
         self.own: list[str] = []
         self._design = {*LABEL_DEFAULTS, *self.declared}
         self._wanted = {*self._design, "evaluator"}
 
+    known = f"designs have {', '.join(LABEL_DEFAULTS)}, and parameters as array_rows"
+    """What its columns may be, for errors."""
+
+    @classmethod
+    def in_file(cls, path: Path) -> Self:
+        """Return the table of a file, see `dse.results.table_files.chunks`."""
+        return cls(partial(table_files.chunks, path), path)
+
     def chunks(self) -> Iterator[Chunk]:
         """Read the table; `InputError` for columns that would be ignored by mistake."""
-        return table_files.chunks(self._path, self._wanted, self._check)
+        return self._source(self._wanted, self._check)
+
+    def results(self, first: Chunk) -> pa.Schema:
+        """Return the columns of the results of a table with this first chunk: its own, then all."""
+        return pa.schema([*(_own_field(first, name) for name in self.own), *self.schema])
 
     def evaluated(self, chunk: Chunk, schema: pa.Schema, engine: Evaluator) -> pa.Table:
         """Evaluate every row of a chunk: the columns of a schema, rows in their order.
@@ -188,22 +205,19 @@ class DesignTable:
         return int(rows[np.argmax(sets)]) if sets.any() else None
 
     def _check(self, names: Sequence[str]) -> None:
-        table = shown(self._path, 200)
-        known = ", ".join(LABEL_DEFAULTS) + ", and parameters as array_rows"
+        table = shown(self._where, 200)
         replaced = {*self.schema.names, *_OF_STUDIES}
         own = [name for name in names if name not in self._wanted | replaced]
         for name in own:
             if not name.strip() or not name.isprintable():
                 raise InputError(f"{table}: unknown column '{shown(name)}'; give it another name")
             if meant := did_you_mean(name, self._wanted, _LIKE):
-                raise InputError(
-                    f"{table}: unknown column {listed([name])}; {meant}designs have {known}"
-                )
+                raise InputError(f"{table}: unknown column {listed([name])}; {meant}{self.known}")
         if not set(names) & self._design:
             raise InputError(
                 f"{table}: no column describes a design"
                 + (f", neither does {listed(own)}" if own else "")
-                + f"; designs have {known}"
+                + f"; {self.known}"
             )
         if _NUMBERED in names and not {_CONFIGURATION, "seq_len"} <= set(names):
             raise InputError(
@@ -215,10 +229,10 @@ class DesignTable:
             self._wanted |= set(own)
 
 
-def _configurations(path: Path) -> list[str]:
+def _configurations(source: Source) -> list[str]:
     """Return the configurations of a table; `InputError` names the first row of an unknown one."""
     found: dict[str, None] = {}
-    for chunk in table_files.chunks(path, {_CONFIGURATION}, lambda names: None):
+    for chunk in source({_CONFIGURATION}, lambda names: None):
         if _CONFIGURATION not in chunk.columns:
             break
         texts = table_cells.texts(chunk.columns[_CONFIGURATION], _CONFIGURATION, chunk.place)
