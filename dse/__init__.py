@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from dse import own_packages
 
 if TYPE_CHECKING:
+    from dse.interface.comparing import compare as compare
     from dse.interface.designs import evaluate as evaluate
     from dse.interface.designs import workload as workload
+    from dse.interface.explaining import explain as explain
     from dse.interface.studies import Study as Study
     from dse.interface.studies import study as study
     from dse.interface.studies import sweep as sweep
@@ -26,7 +28,9 @@ _WHERE = {
     "Error": "evaluators.errors:Error",
     "Study": "dse.interface.studies:Study",
     "accelerator": "evaluators.describe.catalogue:described",
+    "compare": "dse.interface.comparing:compare",
     "evaluate": "dse.interface.designs:evaluate",
+    "explain": "dse.interface.explaining:explain",
     "study": "dse.interface.studies:study",
     "sweep": "dse.interface.studies:sweep",
     "workload": "dse.interface.designs:workload",

@@ -10,7 +10,8 @@ from typing import Any
 
 from analysis.front_figure import draw_fronts
 from dse.reports import front_text
-from dse.reports.front import Searched, drawable, points_of, report, searched_in
+from dse.reports.front import drawable, points_of, report
+from dse.reports.searched import Searched, searched_in
 from evaluators.errors import InputError
 from studies.builtin import COLLECTIONS
 

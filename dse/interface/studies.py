@@ -16,7 +16,8 @@ from pandas.api.types import is_list_like
 from analysis.front_figure import fronts_figure
 from dse.interface.driving import drive, specified
 from dse.interface.sweeping import swept
-from dse.reports.front import drawable, points_of, report, searched_in
+from dse.reports.front import drawable, points_of, report
+from dse.reports.searched import searched_in
 from dse.results.study_tables import trials
 from dse.results.sweep_parts import SweepParts
 from dse.search import home

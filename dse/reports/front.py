@@ -5,8 +5,7 @@ from __future__ import annotations
 import shlex
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -19,11 +18,10 @@ from analysis.front_figure import DOMINATED, PAPER, SEARCHED, TRUE, figure_point
 from analysis.front_report import dominators, quality
 from dse.execution.batch import evaluate
 from dse.execution.executors import Serial
+from dse.reports.searched import Searched
 from dse.results.parts import part_schema
-from dse.results.study_tables import front, objective_columns, trials
-from dse.results.sweep_parts import SweepParts
+from dse.results.study_tables import objective_columns
 from dse.results.trials import Trials
-from dse.search.home import stored
 from dse.search.samplers import distributions, params_of
 from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import described
@@ -48,44 +46,6 @@ ENOUGH_TRIALS = 50
 """Feasible trials that PED-ANOVA needs, so that five are in the tenth that it looks at."""
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-
-@dataclass(frozen=True)
-class Searched:
-    """A study that was run.
-
-    Attributes:
-        study: its specification.
-        trials: see `dse.results.study_tables.trials`.
-        front: the rows of `trials` on its front, by the first objective.
-        true_front: see `SweepParts.front`; None where the study was not swept.
-
-    """
-
-    study: Specification
-    trials: pd.DataFrame
-    front: pd.DataFrame
-    true_front: pd.DataFrame | None
-
-    @property
-    def swept(self) -> bool:
-        """Tell whether the true front is known."""
-        return self.true_front is not None
-
-    @property
-    def reference(self) -> pd.DataFrame:
-        """The best front that is known."""
-        return self.front if self.true_front is None else self.true_front
-
-
-def searched_in(folder: Path) -> Searched:
-    """Read a study that was run in a folder; `InputError` where there is none, or it is damaged."""
-    study = stored(folder)
-    table = trials(study, folder)
-    found = front(study, table)
-    if len(found):
-        found = table.set_index("trial").loc[found["trial"]].reset_index()
-    return Searched(study, table, found, SweepParts(study, folder).front())
 
 
 def report(searched: Searched) -> dict[str, Any]:
