@@ -11,6 +11,7 @@ from typing import Any
 from analysis.front_figure import draw_fronts
 from dse.reports import front_text
 from dse.reports.front import drawable, points_of, report
+from dse.reports.misses import misses, text_of
 from dse.reports.searched import Searched, searched_in
 from evaluators.errors import InputError
 from studies.builtin import COLLECTIONS
@@ -20,9 +21,11 @@ def run(options: argparse.Namespace) -> int:
     """Report studies, of a collection with its figure 12; 1 if one has no feasible trial."""
     names = [each for name in options.study for each in _names(name, options.out)]
     searched = [searched_in(options.out / name) for name in dict.fromkeys(names)]
-    barren = [each.study.name for each in searched if each.front.empty]
+    barren = [each for each in searched if each.front.empty]
+    for each in barren:
+        print(f"dse front: no trial of {each.study.name} is feasible", file=sys.stderr)
+        print(text_of(misses(each.study, each.trials)), file=sys.stderr)
     if barren:
-        print(f"dse front: no trial of {', '.join(barren)} is feasible", file=sys.stderr)
         return 1
     reports = [report(each) for each in searched]
     collected: dict[str, Any] = {"studies": reports, "figures": []}

@@ -12,7 +12,7 @@ import optuna
 from dse.commands import study_tables
 from dse.commands.options import INTERRUPTED
 from dse.interface.driving import drive, specified
-from dse.reports.misses import larger_buffers_on, nearest_misses, registers_short_on
+from dse.reports.misses import larger_buffers_on, misses, registers_short_on, text_of
 from dse.results.progress import Progress
 from dse.results.study_tables import front, trials
 from dse.search import home
@@ -124,7 +124,7 @@ def summary(study: Specification, progress: Progress, folder: Path) -> str:
         lines.append("the time limit let no batch start; give it a longer one")
     elif not progress.feasible or progress.front is None:
         lines.append("no design is feasible; widen the space or the constraints")
-        lines.append(nearest_misses(trials(study, folder)))
+        lines.append(text_of(misses(study, trials(study, folder))))
     else:
         lines.append(f"front of {len(progress.front)} designs in {', '.join(study.objectives)}")
         lines += _warnings(study, folder)

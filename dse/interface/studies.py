@@ -17,6 +17,7 @@ from analysis.front_figure import fronts_figure
 from dse.interface.driving import drive, specified
 from dse.interface.sweeping import swept
 from dse.reports.front import drawable, points_of, report
+from dse.reports.misses import misses
 from dse.reports.searched import searched_in
 from dse.results.study_tables import trials
 from dse.results.sweep_parts import SweepParts
@@ -103,6 +104,17 @@ class Study:
     def front(self) -> pd.DataFrame:
         """The trials that no other feasible one dominates, by the first objective."""
         return searched_in(self.folder).front
+
+    @property
+    def misses(self) -> pd.DataFrame:
+        """How many designs violate each constraint, and which does by least; the worst first.
+
+        A row a constraint: constraint, violated_by and tried (designs), least (by how much at
+        least, in its unit), trial (whose that is), nearest (that in words: of a bound of the
+        study's own, the least that was reached).
+        """
+        study = home.stored(self.folder)
+        return misses(study, trials(study, self.folder))
 
     @property
     def true_front(self) -> pd.DataFrame | None:
