@@ -89,10 +89,20 @@ def draw_fronts(points: pd.DataFrame, files: Sequence[Path]) -> None:
         write_atomically(file, content.getvalue())
 
 
+class Shown(Figure):
+    """A figure that a notebook shows at the end of a cell, though pyplot does not know it."""
+
+    def _repr_png_(self) -> bytes:
+        content = BytesIO()
+        with rc_context(STYLE):
+            self.savefig(content, format="png", **FORMATS[".png"])
+        return content.getvalue()
+
+
 @rc_context(STYLE)
 def fronts_figure(points: pd.DataFrame) -> Figure:
     """Draw the paper's figure 12 at the left, the fronts of `draw_fronts` at the right."""
-    figure = Figure(figsize=(7, 2.9))
+    figure = Shown(figsize=(7, 2.9))
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     figure.subplots_adjust(left=0.06, right=0.99, bottom=0.12, top=0.93, wspace=0.05)
     published = published_points()
