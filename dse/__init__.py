@@ -13,6 +13,7 @@ from dse import own_packages
 
 if TYPE_CHECKING:
     from dse.interface.comparing import compare as compare
+    from dse.interface.confirming import confirm as confirm
     from dse.interface.designs import evaluate as evaluate
     from dse.interface.designs import workload as workload
     from dse.interface.explaining import explain as explain
@@ -29,6 +30,7 @@ _WHERE = {
     "Study": "dse.interface.studies:Study",
     "accelerator": "evaluators.describe.catalogue:described",
     "compare": "dse.interface.comparing:compare",
+    "confirm": "dse.interface.confirming:confirm",
     "evaluate": "dse.interface.designs:evaluate",
     "explain": "dse.interface.explaining:explain",
     "study": "dse.interface.studies:study",

@@ -53,8 +53,13 @@ def _nearest(study: Specification, constraint: str, least: float) -> str:
 def text_of(found: pd.DataFrame) -> str:
     """Lay out `misses` for people."""
     rows = [
-        [row.constraint, f"{row.violated_by}/{row.tried}", row.nearest, str(row.trial)]
-        for row in found.itertuples()
+        [
+            row["constraint"],
+            f"{row['violated_by']}/{row['tried']}",
+            row["nearest"],
+            str(row["trial"]),
+        ]
+        for row in found.to_dict("records")
     ]
     return text.table(["constraint", "designs violate it", "nearest miss", "trial"], rows, left=1)
 
