@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dse.interface.designs import evaluate as evaluate
     from dse.interface.designs import workload as workload
     from dse.interface.explaining import explain as explain
+    from dse.interface.reproducing import reproduce as reproduce
     from dse.interface.studies import Study as Study
     from dse.interface.studies import study as study
     from dse.interface.studies import sweep as sweep
@@ -33,6 +34,7 @@ _WHERE = {
     "confirm": "dse.interface.confirming:confirm",
     "evaluate": "dse.interface.designs:evaluate",
     "explain": "dse.interface.explaining:explain",
+    "reproduce": "dse.interface.reproducing:reproduce",
     "study": "dse.interface.studies:study",
     "sweep": "dse.interface.studies:sweep",
     "workload": "dse.interface.designs:workload",
