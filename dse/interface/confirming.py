@@ -71,7 +71,7 @@ def confirm(
 
     Examples:
         >>> import dse
-        >>> dse.confirm(limit=1).agree  # doctest: +SKIP
+        >>> dse.confirm(limit=1).agree
         True
 
     """

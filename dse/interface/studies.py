@@ -160,14 +160,22 @@ def study(
         changes: keys of a study's file (docs/reference/study-files.md) with other values than it
             has, as trials=300, seed=1, constraints={"area_um2": 5e8}.
 
+    Returns:
+        The study: `run` begins or continues it, and `trials`, `front` and `figure` tell of it.
+
     Raises:
         Error: says which value is wrong and what would be right.
 
     Examples:
         >>> import dse
         >>> mine = dse.study(
-        ...     name="mine", configuration="binding", models=["BERT"], seq_lens=["64K"],
-        ...     space={"array_rows": [64, 128, 256]}, trials=24, sampler="random",
+        ...     name="mine",
+        ...     configuration="binding",
+        ...     models=["BERT"],
+        ...     seq_lens=["64K"],
+        ...     space={"array_rows": [64, 128, 256]},
+        ...     trials=24,
+        ...     sampler="random",
         ... )
         >>> front = mine.run(progress=False).front
         >>> list(front[["area_um2", "latency_s"]].columns)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import doctest
 import inspect
 import json
+import re
+import shutil
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +35,29 @@ FUNCTIONS = [name for name in dse.__all__ if inspect.isfunction(getattr(dse, nam
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_example_of_a_function_runs_as_it_is_written(name: str) -> None:
+    if name == "confirm" and shutil.which("timeloop-model") is None:
+        pytest.skip("Timeloop is not installed")
     function = getattr(dse, name)
     (test,) = doctest.DocTestFinder(recurse=False).find(function, name, globs={})
     assert test.examples
     result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test)
     assert result.failed == 0
+
+
+def test_the_reference_is_what_the_docstrings_say() -> None:
+    spec = spec_from_file_location("python_reference", ROOT / "docs" / "python_reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    reference = module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    assert reference.PAGE.read_text(encoding="utf-8") == reference.page(), (
+        "python docs/python_reference.py writes it anew"
+    )
+    for name in FUNCTIONS:  # what is documented of a function are its arguments, all of them
+        function = getattr(dse, name)
+        documented = re.search(r"^Args:\n(.*?)^\S", inspect.getdoc(function) or "", re.M | re.S)
+        named = re.findall(r"^    (\w+): ", documented[1] if documented else "", re.MULTILINE)
+        assert named == list(inspect.signature(function).parameters), name
 
 
 def test_rows_of_a_table_are_what_the_command_says_of_each(dse_command: Run) -> None:
