@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dse.interface.designs import evaluate as evaluate
     from dse.interface.designs import workload as workload
     from dse.interface.explaining import explain as explain
+    from dse.interface.mapping import best_binding as map  # noqa: F401
     from dse.interface.reproducing import reproduce as reproduce
     from dse.interface.studies import Study as Study
     from dse.interface.studies import study as study
@@ -34,6 +35,7 @@ _WHERE = {
     "confirm": "dse.interface.confirming:confirm",
     "evaluate": "dse.interface.designs:evaluate",
     "explain": "dse.interface.explaining:explain",
+    "map": "dse.interface.mapping:best_binding",
     "reproduce": "dse.interface.reproducing:reproduce",
     "study": "dse.interface.studies:study",
     "sweep": "dse.interface.studies:sweep",

@@ -226,7 +226,7 @@ def map_(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str])
     )
     add_json(parser)
     if arguments[:1] == ["map"]:
-        from dse.commands.map import PARAMETERS  # noqa: PLC0415
+        from dse.interface.mapping import PARAMETERS  # noqa: PLC0415
         from evaluators.describe.machine_reading import machine  # noqa: PLC0415
 
         declared = machine("fusemax").parameters

@@ -4,173 +4,31 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from dse.interface.mapping import best_binding
 from dse.reports import mapping_text
-from dse.results.designs import LABEL_DEFAULTS, Setting, evaluate_pinned, reasons
+from dse.results.designs import LABEL_DEFAULTS
 from dse.results.mapped import Mapped, groups
-from evaluators.describe.catalogue import described
-from evaluators.design import Designs
-from evaluators.engine.columns import divisors
-from evaluators.engine.rules import one_chip
-from evaluators.errors import InputError, shown
-from evaluators.foreign import integer
-from evaluators.mapper.binding import evaluate
-from evaluators.mapper.cascades import NAMES, structure
-from evaluators.mapper.resources import Resources
-from evaluators.mapper.search import Found, Limits, Point, search
-from evaluators.mapper.structure import Structure
-from evaluators.protocol import evaluator
-from evaluators.workloads.sizes import LONGEST
-
-PARAMETERS = {
-    "array_rows": "rows",
-    "array_cols": "columns",
-    "vector_lanes": "lanes",
-    "buffer_bytes": "buffer_bytes",
-    "pe_registers": "pe_registers",
-    "lane_registers": "lane_registers",
-    "dram_bytes_per_s": "dram_bytes_per_s",
-    "clock_hz": "clock_hz",
-}
-"""Parameters of the machine `fusemax` -> the attribute of `Resources` that each sets."""
-
-RANKS = ("B", "H", "E", "F", "P", "M")
-"""The ranks of attention that a cascade may have, beside chunks."""
-
-_COMPARED = "binding"
-_SAME = 1e-12
 
 
 def run(options: argparse.Namespace) -> int:
     """Search, then print."""
-    mapped = _mapped(options)
+    given = {name: text for name, text in vars(options).items() if name in LABEL_DEFAULTS and text}
+    mapped = best_binding(
+        cascade=options.cascade,
+        chunks=options.chunks,
+        exp_cycles=options.exp_cycles,
+        front=options.front,
+        **given,
+        **options.parameters,
+    )
     if options.json:
         print(json.dumps(as_json(mapped, front=options.front), indent=1))
     else:
         print(mapping_text.report(mapped, front=options.front))
     return 0
-
-
-def _mapped(options: argparse.Namespace) -> Mapped:
-    setting = _setting(options)
-    sizes = _sizes(options.parameters, setting)
-    resources = Resources(
-        **{PARAMETERS[name]: sizes[name] for name in PARAMETERS}, exp_cycles=options.exp_cycles
-    )
-    extents = {rank: setting.workload.extents[rank] for rank in RANKS}
-    cascades = _cascades(options.cascade, extents)
-    chunks = _chunks(options.chunks, cascades, resources, extents["M"])
-    started_s = time.process_time()
-    found = search(
-        cascades, resources, extents, Limits(chunks, within=None if options.front else 0.0)
-    )
-    if not found.front:
-        raise InputError(
-            "no binding fits this machine: give it more buffer_bytes, pe_registers or "
-            "lane_registers"
-        )
-    binding = found.binding(_optimum(found))
-    cpu_s = time.process_time() - started_s
-    return Mapped(
-        setting,
-        resources,
-        extents,
-        cascades,
-        chunks,
-        found.front,
-        binding,
-        evaluate(binding, cascades[binding.cascade], resources, extents),
-        _compared(setting, sizes, resources),
-        sum(each.counted for each in found.searches.values()),
-        sum(each.searched for each in found.searches.values()),
-        cpu_s,
-    )
-
-
-def _optimum(found: Found) -> Point:
-    """Return the point of least energy among those of least latency; rounding makes no other."""
-    least_s = found.front[0].latency_s * (1 + _SAME)
-    return min(
-        (each for each in found.front if each.latency_s <= least_s), key=lambda p: p.energy_pj
-    )
-
-
-def _setting(options: argparse.Namespace) -> Setting:
-    if options.model is not None and options.shape is not None:
-        raise InputError("--model and --shape both describe the transformer; give one of them")
-    given = {name: text for name, text in vars(options).items() if name in LABEL_DEFAULTS and text}
-    fixed = {"configuration": _COMPARED, "accounting": "corrected", "sram": "exact"}
-    setting = Setting.parse(given | fixed)
-    if setting.workload.masked or setting.workload.padded:
-        raise InputError(
-            "the open space has bindings without masks and padding alone; give --mask none, "
-            "--window 0 and --fit strict"
-        )
-    return setting
-
-
-def _sizes(given: Mapping[str, str], setting: Setting) -> dict[str, Any]:
-    """Return the machine's parameters: as given, else by their rules and defaults."""
-    accelerator = described(_COMPARED)
-    declared = accelerator.machine.parameters
-    read = {name: declared[name].read(text) for name, text in given.items()}
-    chip = one_chip(accelerator, [setting.workload], Designs.of(**read))
-    sizes = {name: chip.columns[name][0].item() for name in PARAMETERS}
-    return {name: float(size) if declared[name].real else size for name, size in sizes.items()}
-
-
-def _cascades(text: str, extents: Mapping[str, int]) -> dict[str, Structure]:
-    names = NAMES if text == "all" else tuple(each.strip() for each in text.split(","))
-    cascades = {name: structure(name) for name in names}
-    for name, each in cascades.items():
-        along = {each.cascade.along, "M0"} if each.cascade.along else set()
-        unknown = sorted(set(each.cascade.ranks) - set(extents) - along)
-        if unknown or not each.keys:
-            wrong = f"rank {unknown[0]} is none of it" if unknown else "it has no keys to tile over"
-            raise InputError(
-                f"cascade {shown(name)}: {wrong}; the workload has {', '.join(extents)}, and a "
-                "cascade with states cuts M into chunks of M0"
-            )
-    return cascades
-
-
-def _chunks(
-    text: str | None, cascades: Mapping[str, Structure], resources: Resources, keys: int
-) -> tuple[int, ...] | None:
-    """Return keys in a chunk: those given, or as many as the array has rows or what divides."""
-    if text is None:
-        dividing = divisors(keys)
-        return (int(dividing[dividing <= resources.rows].max()),)
-    if not any(each.cascade.along for each in cascades.values()):
-        raise InputError("--chunks is of cascades with one pass; none of these has chunks")
-    if text == "all":
-        return None
-    found = [integer(each.strip(), 1, LONGEST) for each in text.split(",")]
-    sizes = [each for each in found if each is not None]
-    if len(sizes) < len(found):
-        raise InputError(f"chunks '{shown(text)}': give keys in a chunk, as 64,128, or all")
-    return tuple(dict.fromkeys(sizes))
-
-
-def _compared(
-    setting: Setting, sizes: Mapping[str, Any], resources: Resources
-) -> Mapping[str, float] | str:
-    """Evaluate +Binding on the same machine and workload, or say why it does not run there."""
-    if resources.exp_cycles is not None:
-        return "its machine has no exponential unit"
-    engine = evaluator("analytical")
-    try:
-        ((_, results),) = evaluate_pinned(setting, Designs.of(**sizes), engine)
-        evaluations = results.whole()
-        (reason,) = reasons(setting, evaluations, engine)
-    except InputError as error:
-        return str(error)
-    names = ("latency_s", "energy_pj", "traffic_bytes")
-    return reason or {name: float(evaluations.metrics[name][0]) for name in names}
 
 
 def as_json(mapped: Mapped, *, front: bool) -> dict[str, Any]:
