@@ -21,6 +21,7 @@ from search_spaces.domains import ATTENTION, CONFIGURATIONS
 from search_spaces.space import SearchSpace
 from studies.objectives import BOUNDABLE, OBJECTIVES
 from studies.specification import JOINT, SAMPLERS, Specification
+from studies.toml_text import to_toml
 from studies.workload_toml import read_workloads
 
 _KEYS = (
@@ -88,6 +89,11 @@ def parse(text: str, where: str, folder: Path | None = None) -> Specification:
 def of_values(values: Mapping[str, Any], where: str) -> Specification:
     """Read a specification from the values that its TOML would have; see `parse`."""
     return _specification(Table(dict(values), (), Lines("", where)), None)
+
+
+def changed(study: Specification, changes: Mapping[str, Any], where: str) -> Specification:
+    """Return a study with other values of some keys of its TOML; see `of_values`."""
+    return of_values(tomllib.loads(to_toml(study, {})) | dict(changes), where)
 
 
 def _reason(error: ValueError | RecursionError) -> str:

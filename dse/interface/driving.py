@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,7 +22,6 @@ from evaluators.errors import InputError
 from evaluators.protocol import evaluator
 from studies import toml
 from studies.specification import Specification
-from studies.toml_text import to_toml
 
 MANY_FOR_TPE = 5_000
 """Trials from which on another sampler than TPE is worth a thought."""
@@ -45,9 +43,7 @@ def specified(name: str, /, **changes: Any) -> list[Specification]:
     studies = find(name)
     if "name" in changes and len(studies) > 1:
         raise InputError(f"{name} is a collection; --name names one study")
-    if not changes:
-        return list(studies)
-    return [toml.of_values(tomllib.loads(to_toml(each, {})) | changes, name) for each in studies]
+    return [toml.changed(each, changes, name) if changes else each for each in studies]
 
 
 def drive(

@@ -72,9 +72,11 @@ def explain(
     metrics = {name: float(column[0]) for name, column in evaluations.metrics.items()}
     workload = found.setting.workload
     study = found.study if against is None else searched_in(Path(out) / against)
+    if study is found.study and not found.trial.get("feasible"):
+        study = None  # what is infeasible has no objectives
     return Explanation(
         f"{found.called}: {found.setting.configuration} on {workload.transformer.name} "
-        f"{workload.told}, {found.setting.accounting.name} accounting",
+        f"{workload.told}, {found.setting.accounting.name} accounting{_in_study(found)}",
         metrics,
         _bounds(found.setting, evaluations, metrics["latency_s"]),
         _components(metrics),
@@ -88,6 +90,16 @@ def explain(
         pd.DataFrame(_steps(found, evaluations, metrics)),
         None if study is None else _nearest(found, study, evaluations, metrics),
     )
+
+
+def _in_study(found: NamedDesign) -> str:
+    """Say of a trial that its study has more workloads, and why it is infeasible there."""
+    count = 1 if found.study is None else len(found.study.study.workloads)
+    more = f", the first of {count} workloads" if count > 1 else ""
+    if found.trial.get("feasible", True):
+        return more
+    violations = (f"{name} {value:.6g}" for name, value in found.trial["violations"].items())
+    return f"{more}; infeasible in the study: {found.trial['failure'] or ', '.join(violations)}"
 
 
 def _bounds(setting: Setting, evaluations: Evaluations, latency_s: float) -> pd.DataFrame:

@@ -76,18 +76,29 @@ class Study:
             Error: where it was run with another specification, or cannot be run there.
 
         """
-        drive(self.specification, self.folder, progress=progress, warn=_warn, **where)
-        return self
+        return self._driven(progress, where)
 
-    def resume(self, trials: int | None = None, **how: Any) -> Self:
+    def resume(
+        self,
+        trials: int | None = None,
+        *,
+        progress: bool | Callable[[Mapping[str, int]], None] = True,
+        **where: Any,
+    ) -> Self:
         """Continue it as it was run, with a budget of so many trials in all; as before where None.
 
-        `how` is as for `run`. Returns the study with that budget.
+        The others are as for `run`. Returns the study with that budget.
         """
         study = home.stored(self.folder)
-        return replace(
-            self, specification=study if trials is None else replace(study, trials=trials)
-        ).run(**how)
+        if trials is not None:
+            study = toml.changed(study, {"trials": trials}, self.name)
+        return replace(self, specification=study)._driven(progress, where)
+
+    def _driven(
+        self, progress: bool | Callable[[Mapping[str, int]], None], where: Mapping[str, Any]
+    ) -> Self:
+        drive(self.specification, self.folder, progress=progress, warn=_warn, **where)
+        return self
 
     @property
     def trials(self) -> pd.DataFrame:

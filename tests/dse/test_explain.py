@@ -143,6 +143,33 @@ def test_a_shape_keeps_its_commas_and_a_trial_its_study(dse: Run, studies: Path)
     assert max(map(len, out.splitlines())) <= 100
 
 
+def test_what_a_study_refuses_is_explained_all_the_same(tmp_path: Path) -> None:
+    study = interface.study(
+        name="small",
+        configuration="binding",
+        models=["BERT", "T5"],
+        seq_lens=["64K"],
+        constraints={"area_um2": 2e7},
+        trials=16,
+        sampler="random",
+        out=tmp_path,
+    ).run(progress=False)
+    alone = [list(each) == ["area_um2_over"] for each in study.trials["violations"]]
+    row = study.trials[alone].iloc[0]
+    found = interface.explain(f"small/{row['trial']}", out=tmp_path)
+    assert found.nearest is None
+    excess = found.metrics["area_um2"] - 2e7
+    assert found.design.endswith(
+        "published accounting, the first of 2 workloads; "
+        f"infeasible in the study: area_um2_over {excess:.6g}"
+    )
+    misses = study.misses.set_index("constraint").loc["area_um2_over"]
+    areas = [2e7 + each.get("area_um2_over", np.inf) for each in study.trials["violations"]]
+    assert misses["nearest"] == f"area_um2 2e+07: the least reached is {min(areas):.6g}"
+    assert misses["violated_by"] == np.isfinite(areas).sum()
+    assert misses["tried"] == 16
+
+
 # Comparisons.
 
 

@@ -177,6 +177,10 @@ def test_the_commands_warning_is_a_warning(folder: Path) -> None:
     with pytest.warns(UserWarning, match="its budget was 16 trials and is 8 now") as told:
         study.resume(8, progress=False)
     assert told[0].filename == __file__
+    shorter = dse.study("binding-bert", trials=4, sampler="random")
+    with pytest.warns(UserWarning, match="its budget was 8 trials and is 4 now") as told:
+        shorter.run(progress=False)
+    assert told[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         study.resume(24, progress=False)
@@ -189,6 +193,8 @@ def test_what_is_wrong_with_a_study_is_one_line(folder: Path) -> None:
         dse.study(name="mine")
     with pytest.raises(dse.Error, match="pareto is a collection; give one of binding-bert"):
         dse.study("pareto")
+    with pytest.raises(dse.Error, match="binding-bert: trials: 0 is not an integer from 1"):
+        dse.study("binding-bert", trials=0)
     with pytest.raises(dse.Error, match="there is no study in runs/binding-bert; "):
         dse.study("binding-bert").trials  # noqa: B018
     energy = dse.study("binding-bert", objectives=["energy"], trials=8, sampler="random")
