@@ -245,8 +245,8 @@ def evaluate_points(
             "violations": [[]] * rows,
             "breakdown": breakdown_of(evaluations),
         }
-        for name, so_far in values.items():
-            so_far.extend(_column(columns.get(name), rows))
+        for name, column in values.items():
+            column.extend(_column(columns.get(name), rows))
     return Results(pa.table(values, schema), runs)
 
 
