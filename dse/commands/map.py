@@ -4,36 +4,77 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from dse.interface.mapping import best_binding
 from dse.reports import mapping_text
 from dse.results.designs import LABEL_DEFAULTS
 from dse.results.mapped import Mapped, groups
+from evaluators.describe.layers import is_path
+from evaluators.errors import InputError, shown
+from evaluators.files import write_atomically
+from evaluators.mapper.accelerator_file import accelerator_file
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Search, then print."""
+    """Search, write the optimum where it is asked for, then print."""
+    target = None if options.out is None else _target(options.out)
     given = {name: text for name, text in vars(options).items() if name in LABEL_DEFAULTS and text}
     mapped = best_binding(
         cascade=options.cascade,
         chunks=options.chunks,
         exp_cycles=options.exp_cycles,
         front=options.front,
+        freedoms=options.freedoms,
+        tolerance=options.tolerance,
+        time_limit_s=options.time_limit,
         **given,
         **options.parameters,
     )
+    if target is not None:
+        write_atomically(target, _file(target, mapped).encode())
     if options.json:
         print(json.dumps(as_json(mapped, front=options.front), indent=1))
     else:
         print(mapping_text.report(mapped, front=options.front))
+        if target is not None:
+            print(f"\n{target}; dse accelerator check {target} checks and describes it")
     return 0
+
+
+def _target(given: str) -> Path:
+    """Return the file to write, which is not there yet."""
+    target = Path(given)
+    if not is_path(given) or not _NAME.fullmatch(target.stem):
+        raise InputError(
+            f"--out '{shown(given)}': an accelerator's file is a name of letters, digits, '.', "
+            "'_', '-', and ends in .toml"
+        )
+    if target.exists():
+        raise InputError(f"{target} is there already; name another file with --out")
+    return target
+
+
+def _file(target: Path, mapped: Mapped) -> str:
+    """Return the optimum as an accelerator file."""
+    binding, machine = mapped.binding, mapped.resources
+    return accelerator_file(
+        target.stem,
+        f"{binding.cascade} on {machine.rows} x {machine.columns}",
+        binding,
+        mapped.cascades[binding.cascade],
+        machine,
+        mapped.extents,
+    )
 
 
 def as_json(mapped: Mapped, *, front: bool) -> dict[str, Any]:
     """Return what was found as plain values; the front only where it was asked for."""
-    compared = mapped.compared
     points = [
         {
             "latency_s": each.latency_s,
@@ -60,9 +101,13 @@ def as_json(mapped: Mapped, *, front: bool) -> dict[str, Any]:
             **asdict(mapped.costs),
             "groups": [asdict(each) for each in groups(mapped)],
         },
-        "proven": True,
-        "binding": {"reason": compared} if isinstance(compared, str) else dict(compared),
+        "tolerance": mapped.tolerance,
+        "proven": not any(mapped.gaps),
+        "gaps": {"latency": mapped.gaps[0], "energy": mapped.gaps[1]},
+        "papers": [{**asdict(each), **(each.metrics or {})} for each in mapped.compared],
+        **({} if mapped.freedoms is None else {"without": [asdict(x) for x in mapped.freedoms]}),
         **({"front": points} if front else {}),
+        "ways": mapped.ways,
         "labels": mapped.labels,
         "configurations": mapped.configurations,
         "cpu_s": mapped.cpu_s,

@@ -18,6 +18,7 @@ from dse.reports import text
 from dse.results.parts import Parts
 from dse.results.study_tables import front, trials
 from dse.results.table_writing import content
+from dse.results.trials import row_labels
 from dse.search.home import stored
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
@@ -77,6 +78,7 @@ def show(options: argparse.Namespace) -> int:
         "repeated": int(table["repeated"].sum()) if len(table) else 0,
         "failed": int(table["failed"].sum()) if len(table) else 0,
         "front": len(front(study, table)),
+        "objectives of": study.objectives_of,
         "pinned": {pin.id: pin.id in done for pin in inside},
         "not pinned, outside the space": outside,
         "specification": _specification(study),
@@ -86,6 +88,8 @@ def show(options: argparse.Namespace) -> int:
         return 0
     for key in ("study", "space", "trials", "budget", "feasible", "repeated", "failed", "front"):
         print(f"{key:9} {summary[key]}")
+    if study.objectives_of:
+        print(f"of        {study.objectives_of}")
     for name, evaluated in summary["pinned"].items():
         print(f"pinned    {name} {'evaluated' if evaluated else 'waiting'}")
     for name in outside:
@@ -119,6 +123,8 @@ def export(options: argparse.Namespace) -> int:
     ]
     place = table.schema.get_field_index("violations")
     table = table.set_column(place, "violations", pa.array(violations, pa.string()))
+    for name, labels in row_labels(study).items():
+        table = table.append_column(name, pa.array(labels * (len(table) // len(labels))))
     table = table.append_column("on_front", on_front)
     write_atomically(options.file, content(_without_nan(table), options.file))
     print(f"{len(table)} evaluations of {study.name} are in {options.file}")

@@ -41,7 +41,10 @@ def _sweep(study: Specification, folder: Path, options: argparse.Namespace) -> i
     except EvaluationError as error:
         raise EvaluationError(f"{error}; the same command continues the sweep") from error
     size = study.space.size
-    print(f"{study.name}: {size} designs, {feasible} of them feasible ({feasible / size:.1%})")
+    print(
+        f"{study.name} ({study.told}): {size} designs, {feasible} of them feasible "
+        f"({feasible / size:.1%})"
+    )
     if not feasible:
         print("no design is feasible; widen the space or the constraints")
         return 1

@@ -23,7 +23,9 @@ from dse.search.home import begun
 from dse.search.place import RUNS
 from evaluators.errors import InputError
 from evaluators.protocol import ENERGIES, Evaluations, evaluator
+from studies.objectives import signs
 from studies.reference import reference
+from studies.specification import Specification
 
 Float64s = NDArray[np.float64]
 
@@ -155,7 +157,7 @@ def _studies(found: Sequence[Searched]) -> ComparedStudies:
     for each in found:
         if each.study.objectives != first.objectives:
             raise InputError(f"{each.study.name} has other objectives than {first.name}")
-        if each.study.workloads != first.workloads:
+        if (each.study.rows, each.study.weights) != (first.rows, first.weights):
             raise InputError(f"{each.study.name} has other workloads than {first.name}")
         if each.front.empty:
             raise InputError(f"no trial of {each.study.name} is feasible: it has no front")
@@ -166,13 +168,14 @@ def _studies(found: Sequence[Searched]) -> ComparedStudies:
         [front.assign(study=name) for name, front in fronts.items()], ignore_index=True
     )[["study", "design", *objectives]]
     values = together[objectives].to_numpy(dtype=float)
-    joint = together[non_dominated(values)].sort_values(objectives, ignore_index=True)
-    end = np.log10(_end([each.study for each in found], values))
-    whole = hypervolume(np.log10(values), end)
+    ways = signs(first.objectives)
+    joint = together[non_dominated(ways * values)].sort_values(objectives, ignore_index=True)
+    end = ways * np.log10(_end([each.study for each in found], values, ways))
+    whole = hypervolume(ways * np.log10(values), end)
     rows = []
     for each in found:
         own = fronts[each.study.name][objectives].to_numpy(dtype=float)
-        volume = hypervolume(np.log10(own), end)
+        volume = hypervolume(ways * np.log10(own), end)
         rows.append(
             {
                 "study": each.study.name,
@@ -186,18 +189,21 @@ def _studies(found: Sequence[Searched]) -> ComparedStudies:
             }
         )
     by_name = {each.study.name: each for each in found}
-    wins = pd.DataFrame(_wins(by_name, fronts, joint, objectives))
+    wins = pd.DataFrame(_wins(by_name, fronts, joint, objectives, ways))
     return ComparedStudies("true fronts" if swept else "fronts", pd.DataFrame(rows), joint, wins)
 
 
-def _end(studies: Sequence[Any], values: Float64s) -> Float64s:
+def _end(studies: Sequence[Specification], values: Float64s, ways: Float64s) -> Float64s:
     """Return the reference of all hypervolumes: the furthest of the studies', where all have one.
 
     That is a function of the specifications; else of the fronts.
     """
     ends = [reference(each) for each in studies]
     known = [each for each in ends if each is not None]
-    return np.max(known, axis=0) if len(known) == len(ends) else reference_point(values)
+    if len(known) < len(ends):
+        return reference_point(values, ways)
+    furthest: Float64s = ways * np.max(ways * np.array(known), axis=0)
+    return furthest
 
 
 def _wins(
@@ -205,6 +211,7 @@ def _wins(
     fronts: Mapping[str, pd.DataFrame],
     joint: pd.DataFrame,
     objectives: list[str],
+    ways: Float64s,
 ) -> Iterator[dict[str, Any]]:
     """Yield of each study its design that is furthest ahead of all others' designs."""
     for name, searched in found.items():
@@ -216,7 +223,7 @@ def _wins(
             others[objectives].to_numpy(dtype=float)[np.newaxis]
             / own[objectives].to_numpy(dtype=float)[:, np.newaxis]
         )
-        worst = factors.max(axis=2)
+        worst = (factors**ways).max(axis=2)
         best = int(np.argmax(worst.min(axis=1)))
         rival = int(np.argmin(worst[best]))
         ahead = float(worst[best, rival])

@@ -46,11 +46,12 @@ def evaluate(
 
     Examples:
         >>> import dse
-        >>> found = dse.evaluate(array_rows=[128, 256], array_cols=[128, 256], seq_len="64K")
+        >>> sides = {"array_rows": [128, 256], "array_cols": [128, 256]}
+        >>> found = dse.evaluate(**sides, seq_len="64K", accounting="corrected")
         >>> found[["array_rows", "vector_lanes", "latency_s", "area_um2"]].round(3)
            array_rows  vector_lanes  latency_s      area_um2
-        0         128           256     29.449  3.879918e+08
-        1         256           256      7.403  1.302952e+09
+        0         128           256     29.449  1.268576e+08
+        1         256           256      7.403  3.024745e+08
 
     """
     engine = protocol.evaluator(evaluator)

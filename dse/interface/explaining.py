@@ -25,6 +25,7 @@ from evaluators.errors import InputError
 from evaluators.protocol import EINSUM_METRICS, ENERGIES, Evaluations, evaluator
 from search_spaces.domains import parameters, tokens_of
 from search_spaces.parameter import Parameter
+from studies.objectives import maximised
 
 _FACTORS = {"latency": "latency_s", "energy": "energy_pj", "area": "area_um2"}
 _ENGINE = "analytical"
@@ -196,7 +197,7 @@ def _nearest(
         int(row["design"]),
         float(decades[best]),
         dict(zip(objectives, factors[best].tolist(), strict=True)),
-        len(dominators(front, point, objectives)),
+        len(dominators(front, point, objectives, maximised(against.study.objectives))),
         {
             each.name: row[each.name]
             for each in against.study.space.parameters

@@ -1,45 +1,34 @@
-"""The best of all bindings of cascades on a machine, proven, beside +Binding."""
+"""The best of all bindings of cascades on a machine, proven, beside the paper's."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from dse.results.designs import LABEL_DEFAULTS, Setting, evaluate_pinned, reasons
-from dse.results.mapped import Mapped
+from dse.results.mapped import COMPARED_METRICS, Compared, Mapped
 from evaluators.describe.catalogue import described
 from evaluators.design import Designs
-from evaluators.engine.columns import divisors
 from evaluators.engine.rules import one_chip
 from evaluators.errors import InputError, known_are, shown
 from evaluators.foreign import integer
 from evaluators.mapper.binding import evaluate
 from evaluators.mapper.cascades import NAMES, structure
-from evaluators.mapper.resources import Resources
-from evaluators.mapper.search import Found, Limits, Point, search
+from evaluators.mapper.freedoms import without
+from evaluators.mapper.resources import LANES, PARAMETERS, RANKS, Resources
+from evaluators.mapper.search import Limits, search
 from evaluators.mapper.structure import Structure
 from evaluators.protocol import evaluator
 from evaluators.workloads.sizes import LONGEST
 
-PARAMETERS = {
-    "array_rows": "rows",
-    "array_cols": "columns",
-    "vector_lanes": "lanes",
-    "buffer_bytes": "buffer_bytes",
-    "pe_registers": "pe_registers",
-    "lane_registers": "lane_registers",
-    "dram_bytes_per_s": "dram_bytes_per_s",
-    "clock_hz": "clock_hz",
-}
-"""Parameters of the machine `fusemax` -> the attribute of `Resources` that each sets."""
+PAPERS = ("binding", "architecture", "cascade", "flat", "unfused")
+"""The paper's configurations, which stand beside the optimum."""
 
-RANKS = ("B", "H", "E", "F", "P", "M")
-"""The ranks of attention that a cascade may have, beside chunks."""
-
-_COMPARED = "binding"
-_FIXED = {"configuration": _COMPARED, "accounting": "corrected", "sram": "exact"}
-_SAME = 1e-12
+_FIXED = {"configuration": PAPERS[0], "accounting": "corrected", "sram": "exact"}
 
 
 def best_binding(
@@ -48,6 +37,9 @@ def best_binding(
     chunks: str | None = None,
     exp_cycles: int | None = None,
     front: bool = False,
+    freedoms: bool = False,
+    tolerance: float = 0.0,
+    time_limit_s: float | None = None,
     **values: str | int | float,
 ) -> Mapped:
     """Search all bindings of attention on a machine for the proven best.
@@ -59,12 +51,16 @@ def best_binding(
             or what of them divides the keys.
         exp_cycles: of an exponential unit in each lane; none where None, but six multiply-adds.
         front: the whole front of latency and energy, too.
+        freedoms: the optimum with each freedom taken away in turn, too.
+        tolerance: take the least energy of what is slower than the fastest by no more than this
+            share.
+        time_limit_s: end the search after so much CPU time, with the gap that is left.
         values: of the workload (model or shape, seq_len, ...) and of the machine (array_rows,
             array_cols, vector_lanes, buffer_bytes, pe_registers, lane_registers, dram_bytes_per_s,
             clock_hz).
 
     Returns:
-        The optimum, its costs, and +Binding's on the same machine.
+        The optimum, its costs, and those of the paper's configurations on the same machine.
 
     Raises:
         Error: for what is no machine or workload, or where no binding fits.
@@ -73,7 +69,7 @@ def best_binding(
         >>> import dse
         >>> chip = {"array_rows": 8, "array_cols": 8, "vector_lanes": 8, "buffer_bytes": "4 KiB"}
         >>> best = dse.map(cascade="2-pass", shape="1,8,2,2,1,8", seq_len=8, **chip)
-        >>> print(round(best.costs.latency_s / best.compared["latency_s"], 2))
+        >>> print(round(best.costs.latency_s / best.compared[0].metrics["latency_s"], 2))
         0.75
 
     """
@@ -85,39 +81,42 @@ def best_binding(
     )
     extents = {rank: setting.workload.extents[rank] for rank in RANKS}
     cascades = _cascades(cascade, extents)
-    sizes_of_chunks = _chunks(chunks, cascades, resources, extents["M"])
+    chunk_sizes = _chunks(chunks, cascades, resources, extents["M"])
     started_s = time.process_time()
-    found = search(
-        cascades, resources, extents, Limits(sizes_of_chunks, within=None if front else 0.0)
-    )
+    within = None if front else tolerance
+    limits = Limits(chunk_sizes, within=within, seconds=time_limit_s)
+    found = search(cascades, resources, extents, limits)
     if not found.front:
         raise InputError(
             "no binding fits this machine: give it more buffer_bytes, pe_registers or "
             "lane_registers"
+            if np.isinf(found.left_s)
+            else f"no binding was found in {time_limit_s:g} s; give --time-limit more"
         )
-    binding = found.binding(_optimum(found))
+    point = found.optimum(tolerance)
+    binding = found.binding(point)
     cpu_s = time.process_time() - started_s
+    taken_away = None
+    if freedoms:
+        limits = replace(limits, within=tolerance)
+        taken_away = tuple(without(cascades, resources, extents, limits, tolerance))
     return Mapped(
         setting,
         resources,
         extents,
         cascades,
-        sizes_of_chunks,
+        chunk_sizes,
+        tolerance,
         found.front,
         binding,
         evaluate(binding, cascades[binding.cascade], resources, extents),
-        _compared(setting, sizes, resources),
+        found.gaps(point),
+        tuple(_compared(name, setting, sizes, resources) for name in PAPERS),
+        taken_away,
+        sum(each.ways() for each in found.searches.values()),
         sum(each.counted for each in found.searches.values()),
         sum(each.searched for each in found.searches.values()),
         cpu_s,
-    )
-
-
-def _optimum(found: Found) -> Point:
-    """Return the point of least energy among those of least latency; rounding makes no other."""
-    least_s = found.front[0].latency_s * (1 + _SAME)
-    return min(
-        (each for each in found.front if each.latency_s <= least_s), key=lambda p: p.energy_pj
     )
 
 
@@ -128,7 +127,7 @@ def _setting(given: Mapping[str, str]) -> Setting:
     if strange := next((name for name in given if name not in known), None):
         every = [*known, *PARAMETERS]
         raise InputError(f"unknown argument '{shown(strange)}'; {known_are(strange, every)}")
-    setting = Setting.parse({**given, **_FIXED})
+    setting = Setting.parse({"fit": "strict", **given, **_FIXED})
     if setting.workload.masked or setting.workload.padded:
         raise InputError(
             "the open space has bindings without masks and padding alone; give --mask none, "
@@ -139,7 +138,7 @@ def _setting(given: Mapping[str, str]) -> Setting:
 
 def _sizes(given: Mapping[str, str], setting: Setting) -> dict[str, Any]:
     """Return the machine's parameters: as given, else by their rules and defaults."""
-    accelerator = described(_COMPARED)
+    accelerator = described(PAPERS[0])
     declared = accelerator.machine.parameters
     read = {name: declared[name].read(text) for name, text in given.items()}
     chip = one_chip(accelerator, [setting.workload], Designs.of(**read))
@@ -167,8 +166,7 @@ def _chunks(
 ) -> tuple[int, ...] | None:
     """Return keys in a chunk: those given, or as many as the array has rows or what divides."""
     if text is None:
-        dividing = divisors(keys)
-        return (int(dividing[dividing <= resources.rows].max()),)
+        return (resources.chunk(keys),)
     if not any(each.cascade.along for each in cascades.values()):
         raise InputError("--chunks is of cascades with one pass; none of these has chunks")
     if text == "all":
@@ -181,17 +179,22 @@ def _chunks(
 
 
 def _compared(
-    setting: Setting, sizes: Mapping[str, Any], resources: Resources
-) -> Mapping[str, float] | str:
-    """Evaluate +Binding on the same machine and workload, or say why it does not run there."""
-    if resources.exp_cycles is not None:
-        return "its machine has no exponential unit"
-    engine = evaluator("analytical")
+    name: str, setting: Setting, sizes: Mapping[str, Any], resources: Resources
+) -> Compared:
+    """Evaluate one of the paper's configurations on the machine, or say why it does not run."""
+    accelerator = described(name)
+    has = "exponential" in accelerator.machine.arrays[LANES].units
+    note = ""
+    if has != (resources.exp_cycles is not None):
+        note = f"has {'an' if has else 'no'} exponential unit"
+    engine, own = evaluator("analytical"), replace(setting, configuration=name)
     try:
-        ((_, results),) = evaluate_pinned(setting, Designs.of(**sizes), engine)
+        ((_, results),) = evaluate_pinned(own, Designs.of(**sizes), engine)
         evaluations = results.whole()
-        (reason,) = reasons(setting, evaluations, engine)
+        (reason,) = reasons(own, evaluations, engine)
     except InputError as error:
-        return str(error)
-    names = ("latency_s", "energy_pj", "traffic_bytes")
-    return reason or {name: float(evaluations.metrics[name][0]) for name in names}
+        return Compared(name, accelerator.title, None, str(error))
+    if reason:
+        return Compared(name, accelerator.title, None, reason)
+    metrics = {each: float(evaluations.metrics[each][0]) for each in COMPARED_METRICS}
+    return Compared(name, accelerator.title, metrics, note)

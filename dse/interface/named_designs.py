@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from dse.reports.searched import Searched, searched_in
-from dse.results.designs import LABEL_DEFAULTS, Setting
-from evaluators.describe.catalogue import described
+from dse.results.designs import LABEL_DEFAULTS, Setting, settings
+from evaluators.describe.catalogue import canonical, described
 from evaluators.design import Designs
-from evaluators.engine.rules import one_chip
 from evaluators.errors import InputError, did_you_mean, shown
+from studies.end_to_end import on_one_chip
 
 _TRIAL = re.compile(r"(.+)/(\d{1,9})")
 _FORM = "write STUDY/TRIAL, or an accelerator and NAME=VALUE joined by commas"
@@ -77,8 +77,8 @@ def _options(text: str) -> dict[str, str]:
 
 def _of_options(called: str, options: Mapping[str, str]) -> NamedDesign:
     labels = {name: text for name, text in options.items() if name in LABEL_DEFAULTS}
-    setting = Setting.parse(labels)
-    declared = described(setting.configuration).all_parameters
+    configuration = canonical(labels.get("configuration", LABEL_DEFAULTS["configuration"]))
+    declared = described(configuration).all_parameters
     given = {name: text for name, text in options.items() if name not in labels}
     if strange := next((name for name in given if name not in declared), None):
         meant = did_you_mean(strange, [*LABEL_DEFAULTS, *declared])
@@ -86,8 +86,9 @@ def _of_options(called: str, options: Mapping[str, str]) -> NamedDesign:
             f"design '{shown(called)}': '{shown(strange)}' is unknown; {meant}{_FORM}, where NAME "
             f"is one of {', '.join([*LABEL_DEFAULTS, *declared])}"
         )
-    parameters = {name: declared[name].read(text) for name, text in given.items()}
-    return NamedDesign(called, setting, Designs.of(**parameters), None, {})
+    design = Designs.of(**{name: declared[name].read(text) for name, text in given.items()})
+    ((_, setting),) = settings(labels, design)
+    return NamedDesign(called, setting, design, None, {})
 
 
 def _of_trial(called: str, searched: Searched, number: int) -> NamedDesign:
@@ -104,6 +105,6 @@ def numbered(searched: Searched, number: int) -> tuple[Setting, Designs]:
     study = searched.study
     columns = study.space.rows(number, number + 1)
     ((configuration, (_, design)),) = study.space.split(columns).items()
-    if len(study.workloads) > 1:
-        design = one_chip(described(configuration), study.workloads, design)
+    if len(study.rows) > 1:
+        design = on_one_chip(study.evaluated[configuration], study.workloads, design)[0]
     return Setting(configuration, study.workloads[0], study.accounting), design

@@ -67,7 +67,7 @@ def reproduce(
         results,
         data,
         tuple(checks),
-        best_over_pinned(charged, engine),
+        best_over_pinned(results.evaluations, charged, engine),
         {} if charged == PUBLISHED else step_by_step(charged, engine),
         tuple(draw_figures(data, folder / "figures")),
     )

@@ -17,6 +17,7 @@ from dse.results.study_tables import objective_columns
 from dse.results.sweep_parts import SweepParts, Swept, parquet
 from dse.search.home import begun, stored
 from dse.search.lookup import find
+from studies.objectives import maximised
 from studies.specification import Specification
 
 
@@ -100,7 +101,8 @@ def _front(
     for start in sorted(set(parts.starts()) - set(missing)):
         interruption.stop_if_asked()
         fronts.append(parts.front_of(parts.read(start)))
-    return pareto_front_of_chunks((front.to_pandas() for front in fronts), objectives)
+    tables = (front.to_pandas() for front in fronts)
+    return pareto_front_of_chunks(tables, objectives, maximised(study.objectives))
 
 
 def _content(parts: SweepParts, start: int, pieces: Mapping[int, bytes | Swept]) -> bytes:

@@ -12,6 +12,7 @@ from evaluators.accounting import NEXT_LARGER
 from evaluators.describe.catalogue import described
 from evaluators.design import Designs
 from evaluators.engine.needs import next_larger_bytes, registers_short
+from studies.objectives import broken_bound
 from studies.specification import Specification
 
 
@@ -43,11 +44,13 @@ def misses(study: Specification, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _nearest(study: Specification, constraint: str, least: float) -> str:
-    metric = constraint.removesuffix("_over")
-    bound = study.bounds.get(metric)
-    if bound is None:
+    broken = broken_bound(constraint, study.bounds, study.floors)
+    if broken is None:
         return f"by {least:.6g} at least"
-    return f"{metric} {bound:.6g}: the least reached is {bound + least:.6g}"
+    metric, bound = broken
+    if constraint == f"{metric}_over":
+        return f"{metric} {bound:.6g}: the least reached is {bound + least:.6g}"
+    return f"{metric} {bound:.6g}: the most reached is {bound - least:.6g}"
 
 
 def text_of(found: pd.DataFrame) -> str:
@@ -79,9 +82,20 @@ def registers_short_on(study: Specification, front: pd.DataFrame) -> int:
     """Count the trials of a front whose register files do not hold what the mapping keeps there."""
     count = 0
     for name, designs in _designs(front):
-        short = registers_short(name, study.workloads[0], designs)
-        count += int(np.any([words > 0 for words in short.values()], axis=0).sum())
+        halves = [designs, *[_sizes(designs, half) for half in study.evaluated[name][1:]]]
+        short = [
+            words > 0
+            for workload, half in study.rows
+            for words in registers_short(
+                study.evaluated[name][half], workload, halves[half]
+            ).values()
+        ]
+        count += int(np.any(short, axis=0).sum())
     return count
+
+
+def _sizes(designs: Designs, configuration: str) -> Designs:
+    return designs.only(described(configuration).machine.parameters)
 
 
 def _designs(front: pd.DataFrame) -> Iterator[tuple[str, Designs]]:

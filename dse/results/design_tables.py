@@ -1,13 +1,14 @@
 """Tables of designs: read, evaluated row for row, written, chunk by chunk.
 
-A blank cell, as a missing column, takes the default. A row whose sizes are too large is infeasible
-alone; what cannot be read, or would be ignored, refuses the table. Columns of the user's own, such
-as an id, are in the results as they were.
+A blank cell, as a missing column, takes the default; paths start from the table's folder. A row
+whose sizes are too large is infeasible alone; what cannot be read, or would be ignored, refuses the
+table. Columns of the user's own, such as an id, are in the results as they were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -23,7 +24,7 @@ from analysis.results import declared_in, schema_of, selected
 from dse.results import table_cells, table_files, table_writing
 from dse.results.design_rows import Wrong, evaluated
 from dse.results.designs import LABEL_DEFAULTS
-from dse.results.table_cells import BLANK, LARGEST, Place, Texts, whole_number
+from dse.results.table_cells import BLANK, Place, Texts, whole_number
 from dse.results.table_files import Chunk, Source, listed
 from evaluators.describe.catalogue import canonical, described
 from evaluators.describe.parameters import BEST, Parameter
@@ -31,6 +32,7 @@ from evaluators.design import AUTOMATIC, Designs
 from evaluators.engine.rules import lacks
 from evaluators.errors import InputError, TooLarge, did_you_mean, shown
 from evaluators.protocol import Evaluator
+from evaluators.workloads.catalogue import names_file
 from evaluators.workloads.reading import TOKENS
 from evaluators.workloads.sizes import parse_seq_len
 from search_spaces.domains import CONFIGURATIONS
@@ -68,6 +70,7 @@ def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, boo
         )
     table = DesignTable.in_file(designs)
     counts = dict.fromkeys(("rows", "feasible", "failed"), 0)
+    settled: Counter[tuple[str, str]] = Counter()
     chunks = table.chunks()
     first = next(chunks, None)
     schema = table.schema if first is None else table.results(first)
@@ -78,11 +81,26 @@ def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, boo
             counts["rows"] += len(results)
             for name in ("feasible", "failed"):
                 counts[name] += results[name].combine_chunks().true_count
+            settled.update(_settled(results))
     return (
-        f"{counts['rows']} designs evaluated, {counts['feasible']} of them feasible"
+        f"{counts['rows']} designs evaluated{_told(settled)}, {counts['feasible']} of them feasible"
         + (f", {counts['failed']} failed" if counts["failed"] else "")
         + f"; results are in {out}"
     ), not counts["failed"]
+
+
+def _settled(results: pa.Table) -> dict[tuple[str, str], int]:
+    """Count the rows of each fit and accounting."""
+    found = results.group_by(["fit", "accounting"]).aggregate([([], "count_all")])
+    return {(row["fit"], row["accounting"]): row["count_all"] for row in found.to_pylist()}
+
+
+def _told(settled: Mapping[tuple[str, str], int]) -> str:
+    """Say how designs were fitted and charged: ' (2 strict, published; 1 pad, corrected)'."""
+    parts = [f"{many} {fit}, {accounting}" for (fit, accounting), many in settled.items()]
+    if len(parts) == 1:
+        parts = [parts[0].partition(" ")[2]]
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -99,6 +117,7 @@ class DesignTable:
     Args:
         source: reads it.
         where: what errors call it.
+        folder: from which its paths go.
 
     Attributes:
         declared: the parameters that its columns may have, by name.
@@ -107,10 +126,11 @@ class DesignTable:
 
     """
 
-    def __init__(self, source: Source, where: object) -> None:
+    def __init__(self, source: Source, where: object, folder: Path) -> None:
         self._source = source
         self._where = where
-        configurations = _configurations(source)
+        self._folder = folder
+        configurations = _configurations(source, folder)
         self.declared = declared_in([*configurations, *CONFIGURATIONS])
         self.schema = selected(schema_of(configurations), NESTED)
         self.own: list[str] = []
@@ -123,7 +143,7 @@ class DesignTable:
     @classmethod
     def in_file(cls, path: Path) -> Self:
         """Return the table of a file, see `dse.results.table_files.chunks`."""
-        return cls(partial(table_files.chunks, path), path)
+        return cls(partial(table_files.chunks, path), path, path.parent)
 
     def chunks(self) -> Iterator[Chunk]:
         """Read the table; `InputError` for columns that would be ignored by mistake."""
@@ -183,7 +203,10 @@ class DesignTable:
                 for name, column in tokens.items()
                 if column[first] != BLANK
             }
-            name = canonical(labels.pop(_CONFIGURATION, LABEL_DEFAULTS[_CONFIGURATION]))
+            folder = self._folder
+            name = canonical(labels.pop(_CONFIGURATION, LABEL_DEFAULTS[_CONFIGURATION]), folder)
+            if "shape" not in labels and names_file(labels.get("model", "")):
+                labels["model"] = str(folder / labels["model"])
             columns = {}
             for parameter, (values, known) in numbers.items():
                 if parameter in described(name).all_parameters:
@@ -229,7 +252,7 @@ class DesignTable:
             self._wanted |= set(own)
 
 
-def _configurations(source: Source) -> list[str]:
+def _configurations(source: Source, folder: Path) -> list[str]:
     """Return the configurations of a table; `InputError` names the first row of an unknown one."""
     found: dict[str, None] = {}
     for chunk in source({_CONFIGURATION}, lambda names: None):
@@ -237,7 +260,7 @@ def _configurations(source: Source) -> list[str]:
             break
         texts = table_cells.texts(chunk.columns[_CONFIGURATION], _CONFIGURATION, chunk.place)
         for code, label in enumerate(texts.known):
-            name = canonical(label or LABEL_DEFAULTS[_CONFIGURATION])
+            name = canonical(label or LABEL_DEFAULTS[_CONFIGURATION], folder)
             try:
                 described(name)
             except InputError as error:
@@ -313,7 +336,7 @@ def _values(chunk: Chunk, parameter: Parameter) -> tuple[NDArray[Any], NDArray[n
     least = 0 if parameter.automatic or parameter.switch else 1
 
     def read(text: str) -> int:
-        number = whole_number(text)
+        number = whole_number(text, name)
         if number is None and parameter.unit:
             number = int(parameter.read(text))
         if number is None or number < least:
@@ -343,8 +366,8 @@ def _tokens(chunk: Chunk, name: str) -> Int64s:
     least = int(name != "window")
 
     def read(text: str) -> int:
-        number = whole_number(text)
-        number = _with_suffix(text) if number is None else number
+        number = whole_number(text, name)
+        number = _with_suffix(text, name) if number is None else number
         if number is None or number < least:
             raise InputError(f"{name} '{shown(text)}': give tokens, as 262144, 256K or 1M")
         return number
@@ -352,12 +375,12 @@ def _tokens(chunk: Chunk, name: str) -> Int64s:
     return table_cells.whole_numbers(chunk.columns[name], name, chunk.place, least, read)
 
 
-def _with_suffix(text: str) -> int | None:
+def _with_suffix(text: str, name: str) -> int | None:
     """Read tokens with a suffix; None for what is none."""
     try:
         return parse_seq_len(text)
     except TooLarge:
-        return LARGEST
+        raise table_cells.beyond(text, name) from None
     except InputError:
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def design_table(frame: pd.DataFrame) -> DesignTable:
         columns = {name: _column(frame[name], place) for name in names if name in wanted}
         yield from sliced(place, columns, len(frame))
 
-    return DesignTable(read, CALLED)
+    return DesignTable(read, CALLED, Path())
 
 
 def evaluated(frame: pd.DataFrame, engine: Evaluator, named: Collection[str] = ()) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from analysis.fronts import pareto_front
 from analysis.results import declared_in
 from dse.results.parts import Parts
 from dse.results.trials import Trials, columns
-from studies.objectives import UNITS
+from studies.objectives import UNITS, maximised
 from studies.specification import Specification
 
 
@@ -25,7 +25,7 @@ def trials(study: Specification, folder: Path) -> pd.DataFrame:
     wanted = list(dict.fromkeys([*columns(study), *own]))
     batches = [part.table for part in Parts(study, folder).all(wanted)]
     came_to = Trials.joined(study, [Trials.of(study, batch) for batch in batches])
-    count = len(study.workloads)
+    count = len(study.rows)
     labels = {
         name: pd.Series(
             [each for batch in batches for each in batch[name].to_pylist()[::count]], dtype=object
@@ -59,4 +59,6 @@ def front(study: Specification, table: pd.DataFrame) -> pd.DataFrame:
         return table
     feasible = table[table["feasible"]].drop_duplicates("design")
     unsorted = ["violations", "failed", "failure"]
-    return pareto_front(feasible.drop(columns=unsorted), objective_columns(study))
+    return pareto_front(
+        feasible.drop(columns=unsorted), objective_columns(study), maximised(study.objectives)
+    )

@@ -65,11 +65,13 @@ def test_rows_of_a_table_are_what_the_command_says_of_each(dse_command: Run) -> 
         {"id": ["a", "b", "c"], "array_rows": [64, None, 100], "configuration": "cascade"},
         index=[7, 5, 6],
     )
-    found = dse.evaluate(frame, seq_len="16K", model=["BERT", "T5", "XLM"])
+    papers = {"accounting": "published", "fit": "strict"}
+    found = dse.evaluate(frame, seq_len="16K", model=["BERT", "T5", "XLM"], **papers)
     assert list(found.index) == [7, 5, 6]
     assert list(found["id"]) == ["a", "b", "c"]
+    options = [word for name, text in papers.items() for word in (f"--{name}", text)]
     for place, (model, rows) in enumerate([("BERT", 64), ("T5", 256)]):
-        words = ["--configuration", "cascade", "--model", model, "--array-rows", rows]
+        words = ["--configuration", "cascade", "--model", model, "--array-rows", rows, *options]
         code, out, _ = dse_command("evaluate", *words, "--seq-len", "16K", "--json")
         assert code == 0
         told = json.loads(out)
@@ -77,7 +79,7 @@ def test_rows_of_a_table_are_what_the_command_says_of_each(dse_command: Run) -> 
         assert {name: row[name] for name in told if name in row} == {
             name: value for name, value in told.items() if name in row
         }
-    words = ["--configuration", "cascade", "--model", "XLM", "--array-rows", 100]
+    words = ["--configuration", "cascade", "--model", "XLM", "--array-rows", 100, *options]
     code, _, errors = dse_command("evaluate", *words, "--seq-len", "16K")
     assert (code, errors) == (2, f"dse evaluate: {found['reason'].iloc[2]}\n")
     assert np.isnan(found["latency_s"].iloc[2])
