@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from dse.commands.cli import main
-from dse.commands.confirm import TOLERANCE, compare, confirmation
-from dse.commands.confirm_designs import jobs_of
 from dse.execution.executors import Job, run_job
+from dse.interface.confirmable import jobs_of
+from dse.interface.confirming import compare, confirmation
+from dse.reports.confirmation import TOLERANCE
+from dse.results.design_tables import DesignTable
 from evaluators.accounting import PUBLISHED
 from evaluators.engine.costs import prices as own_prices
 from evaluators.engine.evaluator import AnalyticalEvaluator, Batch, nests_of
@@ -221,7 +223,7 @@ def table(tmp_path: Path) -> Path:
 
 
 def test_a_table_of_designs_is_confirmed_row_for_row(table: Path) -> None:
-    jobs, left_out = jobs_of(table, None)
+    jobs, left_out = jobs_of(DesignTable.in_file(table), None)
     assert [Path(job.configuration).stem for job in jobs] == ["mine", "tensor_core", "one_array"]
     assert all(len(job.designs) == 1 and job.breakdown for job in jobs)
     assert left_out == [
@@ -231,7 +233,7 @@ def test_a_table_of_designs_is_confirmed_row_for_row(table: Path) -> None:
     results = [run_job(job) for job in jobs]
     assert all(each.feasible.all() for each in results)
     assert [len(each.busy_s) for each in results] == [2, 3, 1]
-    assert jobs_of(table, 1) == (jobs[:1], [])
+    assert jobs_of(DesignTable.in_file(table), 1) == (jobs[:1], [])
 
 
 def test_a_table_without_a_feasible_design_says_why(
