@@ -1,8 +1,8 @@
 """Tables of designs: read, evaluated row for row, written, chunk by chunk.
 
-A blank cell, as a missing column, takes the default; paths start from the table's folder. A row whose sizes are too large is infeasible
-alone; what cannot be read, or would be ignored, refuses the table. Columns of the user's own, such
-as an id, are in the results as they were.
+A blank cell, as a missing column, takes the default; paths start from the table's folder. A row
+whose sizes are too large is infeasible alone; what cannot be read, or would be ignored, refuses the
+table. Columns of the user's own, such as an id, are in the results as they were.
 """
 
 from __future__ import annotations
