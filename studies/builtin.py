@@ -1,8 +1,16 @@
-"""The studies that are built in: one of area and latency per configuration and model at 256K."""
+"""The studies that are built in: of area and latency per configuration and model, and open ones.
+
+An open study searches machines, each under the best of all its bindings (docs/how-to/map.md).
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
+
+from evaluators.accounting import CORRECTED
 from evaluators.errors import InputError, did_you_mean
+from evaluators.workloads.catalogue import transformer
 from evaluators.workloads.paper import TRANSFORMERS
 from evaluators.workloads.workload import Workload
 from search_spaces.domains import ATTENTION, PAPERS
@@ -28,6 +36,43 @@ STUDIES = {
 }
 """Name -> study: `binding-bert`, ..., `linear-fusemax-xlm`, `joint-bert`, ..."""
 
+OPEN = (*(f"open-{model.lower()}" for model in TRANSFORMERS), "open-llama-decode")
+"""The open studies, each of area, latency and energy."""
+
+_MACHINES = {
+    "array_rows": [64, 128, 256],
+    "array_cols": [64, 128, 256],
+    "vector_lanes": [64, 128, 256],
+    "buffer_bytes": [2**20, 2**22, 2**24],
+}
+"""Sizes of the machines of open studies: 81, as each takes seconds."""
+
+
+@cache
+def _open_study(name: str) -> Specification:
+    """Return one of `OPEN`: BERT, TrXL, T5 or XLM at 256K, or a step of 64 sequences of 8K."""
+    workload = next(
+        (
+            Workload(shape, PARETO_SEQ_LEN)
+            for model, shape in TRANSFORMERS.items()
+            if name == f"open-{model.lower()}"
+        ),
+        Workload(replace(transformer("llama-3-8b"), batch=64), 1, 8192),
+    )
+    return Specification(
+        name=name,
+        configurations=("binding",),
+        workloads=(workload,),
+        objectives=("area", "latency", "energy"),
+        overrides=_MACHINES,
+        trials=48,
+        batch=8,
+        evaluator="mapper",
+        accounting=CORRECTED,
+        pinned=False,
+    )
+
+
 COLLECTIONS = {
     "pareto": tuple(f"binding-{model.lower()}" for model in TRANSFORMERS),
     "joint": tuple(f"joint-{model.lower()}" for model in TRANSFORMERS),
@@ -41,7 +86,9 @@ def builtin(name: str) -> tuple[Specification, ...]:
         return tuple(STUDIES[each] for each in COLLECTIONS[name])
     if name in STUDIES:
         return (STUDIES[name],)
-    known = [*COLLECTIONS, *STUDIES]
+    if name in OPEN:
+        return (_open_study(name),)
+    known = [*COLLECTIONS, *STUDIES, *OPEN]
     raise InputError(
         f"unknown study '{name}'; {did_you_mean(name, known)}"
         f"give the path of a TOML file or one of {', '.join(known)}"

@@ -71,9 +71,9 @@ def _machines(**_: Any) -> list[str]:
 
 
 def _studies(prefix: str, **_: Any) -> list[str]:
-    from studies.builtin import COLLECTIONS, STUDIES  # noqa: PLC0415
+    from studies.builtin import COLLECTIONS, OPEN, STUDIES  # noqa: PLC0415
 
-    return [*COLLECTIONS, *STUDIES, *_files(prefix)]
+    return [*COLLECTIONS, *STUDIES, *OPEN, *_files(prefix)]
 
 
 def _studies_on_disk(parsed_args: argparse.Namespace, **_: Any) -> list[str]:

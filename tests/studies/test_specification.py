@@ -13,7 +13,7 @@ from evaluators.workloads.paper import TRANSFORMERS
 from evaluators.workloads.transformer import Transformer
 from evaluators.workloads.workload import Workload
 from studies import specification
-from studies.builtin import COLLECTIONS, STUDIES, builtin
+from studies.builtin import COLLECTIONS, OPEN, STUDIES, builtin
 from studies.specification import Specification
 
 MODELS = ("BERT", "TrXL", "T5", "XLM")
@@ -55,6 +55,20 @@ def test_every_configuration_has_a_study_of_each_model_at_256k() -> None:
 def test_built_in_spaces_have_the_size_of_their_domains(name: str) -> None:
     configuration, _, _ = name.rpartition("-")
     assert STUDIES[name].space.size == SIZES[configuration]
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_open_studies_search_machines_under_the_best_binding_of_each(name: str) -> None:
+    (study,) = builtin(name)
+    assert study.name == name
+    assert (study.evaluator, study.accounting.name) == ("mapper", "corrected")
+    assert study.space.size == 3**4
+    (workload,) = study.workloads
+    if name == "open-llama-decode":
+        assert (workload.queries, workload.keys, workload.transformer.batch) == (1, 8192, 64)
+        assert workload.extents["P"] == 4  # the heads that share keys and values
+    else:
+        assert workload.keys == 256 * 1024
 
 
 def test_collections_are_a_study_per_model() -> None:
