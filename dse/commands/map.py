@@ -36,6 +36,9 @@ from evaluators.workloads.sizes import LONGEST
 PAPERS = ("binding", "architecture", "cascade", "flat", "unfused")
 """The paper's configurations, which stand beside the optimum."""
 
+_LAYERS = ("D", "S")
+"""Ranks of the feed-forward network, for a cascade of one's own."""
+
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -86,8 +89,10 @@ def _mapped(options: argparse.Namespace) -> Mapped:
     resources = Resources(
         **{PARAMETERS[name]: sizes[name] for name in PARAMETERS}, exp_cycles=options.exp_cycles
     )
-    extents = {rank: setting.workload.extents[rank] for rank in RANKS}
-    cascades = _cascades(options.cascade, extents)
+    known = {rank: setting.workload.extents[rank] for rank in (*RANKS, *_LAYERS)}
+    cascades = _cascades(options.cascade, known)
+    used = {rank for each in cascades.values() for rank in each.cascade.ranks}
+    extents = {rank: n for rank, n in known.items() if rank in RANKS or rank in used}
     chunks = _chunks(options.chunks, cascades, resources, extents["M"])
     started_s = time.process_time()
     within = None if options.front else options.tolerance
@@ -103,6 +108,7 @@ def _mapped(options: argparse.Namespace) -> Mapped:
     point = found.optimum(options.tolerance)
     binding = found.binding(point)
     cpu_s = time.process_time() - started_s
+    attention = all(each.cascade.computes == "attention" for each in cascades.values())
     freedoms = None
     if options.freedoms:
         limits = replace(limits, within=options.tolerance)
@@ -118,7 +124,7 @@ def _mapped(options: argparse.Namespace) -> Mapped:
         binding,
         evaluate(binding, cascades[binding.cascade], resources, extents),
         found.gaps(point),
-        tuple(_compared(name, setting, sizes, resources) for name in PAPERS),
+        tuple(_compared(name, setting, sizes, resources) for name in PAPERS if attention),
         freedoms,
         sum(each.ways() for each in found.searches.values()),
         sum(each.counted for each in found.searches.values()),
