@@ -45,6 +45,8 @@ def _actions(
 
 
 def _completer(command: str, dest: str) -> Callable[..., Iterable[str]] | None:
+    if dest == "against" or (command == "compare" and dest == "what"):
+        return _studies_on_disk
     if dest == "study":
         return _studies_on_disk if command in _ON_DISK else _studies
     return _NAMED.get((command, dest)) or _COMPLETERS.get(dest)
@@ -75,7 +77,7 @@ def _studies(prefix: str, **_: Any) -> list[str]:
 
 
 def _studies_on_disk(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
-    from dse.study.home import begun_in  # noqa: PLC0415
+    from dse.search.home import begun_in  # noqa: PLC0415
     from studies.builtin import COLLECTIONS  # noqa: PLC0415
 
     more = {"front": list(COLLECTIONS), "confirm": ["paper"]}

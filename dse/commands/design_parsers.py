@@ -106,14 +106,8 @@ def _parameters(parser: Parser, arguments: Sequence[str]) -> None:
     add_parameters(parser, f"parameters of {shown(name)}", declared)
 
 
-def evaluate(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str]) -> None:
-    """Add the parser of `dse evaluate`."""
-    parser = command(
-        commands,
-        "evaluate",
-        "evaluate one design on one workload, or a table of designs",
-        "dse evaluate --configuration binding --model BERT --seq-len 256K --array-rows 128",
-    )
+def _setting(parser: Parser) -> None:
+    """Add what a design runs as and on."""
     parser.add_argument(
         "--configuration",
         metavar="NAME",
@@ -130,8 +124,41 @@ def evaluate(commands: argparse._SubParsersAction[Parser], arguments: Sequence[s
     parser.add_argument(
         "--accounting",
         metavar="NAME",
-        help="published, corrected, or corrections joined by +, as Q1+Q2 (default: published)",
+        help="published, corrected, or corrections joined by +, as Q1+Q2 (default: published for "
+        "the paper's own designs, else corrected)",
     )
+
+
+def schedule(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str]) -> None:
+    """Add the parser of `dse schedule`."""
+    parser = command(
+        commands,
+        "schedule",
+        "schedule a design's Einsums so that arrays and memory overlap, and say what that takes",
+        "dse schedule --configuration flat --seq-len 4K --figure waterfall.svg",
+    )
+    _setting(parser)
+    parser.add_argument(
+        "--figure",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="draw the waterfall, as .pdf, .png or .svg; may be repeated (default: none)",
+    )
+    add_json(parser)
+    if arguments[:1] == ["schedule"]:
+        _parameters(parser, arguments)
+
+
+def evaluate(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str]) -> None:
+    """Add the parser of `dse evaluate`."""
+    parser = command(
+        commands,
+        "evaluate",
+        "evaluate one design on one workload, or a table of designs",
+        "dse evaluate --configuration binding --model BERT --seq-len 256K --array-rows 128",
+    )
+    _setting(parser)
     parser.add_argument(
         "--designs",
         type=Path,

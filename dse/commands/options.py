@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from dse.study.place import RUNS
+from dse.search.place import RUNS
 from evaluators.errors import (
     LONGEST_SENTENCE,
     did_you_mean,
@@ -187,7 +187,7 @@ def add_tokens(parser: Parser) -> None:
         "--fit",
         metavar="NAME",
         help="strict or pad: what a side of an array leaves over is infeasible, or padded "
-        "(default: strict)",
+        "(default: strict for the paper's own designs, else pad)",
     )
     masks.add_argument(
         "--causal", dest="mask", action="store_const", const="causal", help="as --mask causal"

@@ -1,16 +1,18 @@
 """Tables of designs: read, evaluated row for row, written, chunk by chunk.
 
-A blank cell, as a missing column, takes the default. A row whose sizes are too large is infeasible
-alone; what cannot be read, or would be ignored, refuses the table. Columns of the user's own, such
-as an id, are in the results as they were.
+A blank cell, as a missing column, takes the default; paths start from the table's folder. A row
+whose sizes are too large is infeasible alone; what cannot be read, or would be ignored, refuses the
+table. Columns of the user's own, such as an id, are in the results as they were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -22,14 +24,15 @@ from analysis.results import declared_in, schema_of, selected
 from dse.results import table_cells, table_files, table_writing
 from dse.results.design_rows import Wrong, evaluated
 from dse.results.designs import LABEL_DEFAULTS
-from dse.results.table_cells import BLANK, LARGEST, Place, Texts, whole_number
-from dse.results.table_files import Chunk, listed
+from dse.results.table_cells import BLANK, Place, Texts, whole_number
+from dse.results.table_files import Chunk, Source, listed
 from evaluators.describe.catalogue import canonical, described
 from evaluators.describe.parameters import BEST, Parameter
 from evaluators.design import AUTOMATIC, Designs
 from evaluators.engine.rules import lacks
 from evaluators.errors import InputError, TooLarge, did_you_mean, shown
 from evaluators.protocol import Evaluator
+from evaluators.workloads.catalogue import names_file
 from evaluators.workloads.reading import TOKENS
 from evaluators.workloads.sizes import parse_seq_len
 from search_spaces.domains import CONFIGURATIONS
@@ -65,12 +68,12 @@ def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, boo
         raise InputError(
             f"--out {shown(out, 200)} is the table of designs itself; name another file"
         )
-    table = DesignTable(designs)
+    table = DesignTable.in_file(designs)
     counts = dict.fromkeys(("rows", "feasible", "failed"), 0)
+    settled: Counter[tuple[str, str]] = Counter()
     chunks = table.chunks()
     first = next(chunks, None)
-    own = [] if first is None else [_own_field(first, name) for name in table.own]
-    schema = pa.schema([*own, *table.schema])
+    schema = table.schema if first is None else table.results(first)
     with table_writing.table_writer(out, schema) as write:
         for chunk in chain([first] if first is not None else [], chunks):
             results = table.evaluated(chunk, schema, engine)
@@ -78,11 +81,26 @@ def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, boo
             counts["rows"] += len(results)
             for name in ("feasible", "failed"):
                 counts[name] += results[name].combine_chunks().true_count
+            settled.update(_settled(results))
     return (
-        f"{counts['rows']} designs evaluated, {counts['feasible']} of them feasible"
+        f"{counts['rows']} designs evaluated{_told(settled)}, {counts['feasible']} of them feasible"
         + (f", {counts['failed']} failed" if counts["failed"] else "")
         + f"; results are in {out}"
     ), not counts["failed"]
+
+
+def _settled(results: pa.Table) -> dict[tuple[str, str], int]:
+    """Count the rows of each fit and accounting."""
+    found = results.group_by(["fit", "accounting"]).aggregate([([], "count_all")])
+    return {(row["fit"], row["accounting"]): row["count_all"] for row in found.to_pylist()}
+
+
+def _told(settled: Mapping[tuple[str, str], int]) -> str:
+    """Say how designs were fitted and charged: ' (2 strict, published; 1 pad, corrected)'."""
+    parts = [f"{many} {fit}, {accounting}" for (fit, accounting), many in settled.items()]
+    if len(parts) == 1:
+        parts = [parts[0].partition(" ")[2]]
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -94,7 +112,12 @@ def _same(one: Path, other: Path) -> bool:
 
 
 class DesignTable:
-    """A table of designs in a file.
+    """A table of designs.
+
+    Args:
+        source: reads it.
+        where: what errors call it.
+        folder: from which its paths go.
 
     Attributes:
         declared: the parameters that its columns may have, by name.
@@ -103,18 +126,32 @@ class DesignTable:
 
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        configurations = _configurations(path)
+    def __init__(self, source: Source, where: object, folder: Path) -> None:
+        self._source = source
+        self._where = where
+        self._folder = folder
+        configurations = _configurations(source, folder)
         self.declared = declared_in([*configurations, *CONFIGURATIONS])
         self.schema = selected(schema_of(configurations), NESTED)
         self.own: list[str] = []
         self._design = {*LABEL_DEFAULTS, *self.declared}
         self._wanted = {*self._design, "evaluator"}
 
+    known = f"designs have {', '.join(LABEL_DEFAULTS)}, and parameters as array_rows"
+    """What its columns may be, for errors."""
+
+    @classmethod
+    def in_file(cls, path: Path) -> Self:
+        """Return the table of a file, see `dse.results.table_files.chunks`."""
+        return cls(partial(table_files.chunks, path), path, path.parent)
+
     def chunks(self) -> Iterator[Chunk]:
         """Read the table; `InputError` for columns that would be ignored by mistake."""
-        return table_files.chunks(self._path, self._wanted, self._check)
+        return self._source(self._wanted, self._check)
+
+    def results(self, first: Chunk) -> pa.Schema:
+        """Return the columns of the results of a table with this first chunk: its own, then all."""
+        return pa.schema([*(_own_field(first, name) for name in self.own), *self.schema])
 
     def evaluated(self, chunk: Chunk, schema: pa.Schema, engine: Evaluator) -> pa.Table:
         """Evaluate every row of a chunk: the columns of a schema, rows in their order.
@@ -166,7 +203,10 @@ class DesignTable:
                 for name, column in tokens.items()
                 if column[first] != BLANK
             }
-            name = canonical(labels.pop(_CONFIGURATION, LABEL_DEFAULTS[_CONFIGURATION]))
+            folder = self._folder
+            name = canonical(labels.pop(_CONFIGURATION, LABEL_DEFAULTS[_CONFIGURATION]), folder)
+            if "shape" not in labels and names_file(labels.get("model", "")):
+                labels["model"] = str(folder / labels["model"])
             columns = {}
             for parameter, (values, known) in numbers.items():
                 if parameter in described(name).all_parameters:
@@ -188,22 +228,19 @@ class DesignTable:
         return int(rows[np.argmax(sets)]) if sets.any() else None
 
     def _check(self, names: Sequence[str]) -> None:
-        table = shown(self._path, 200)
-        known = ", ".join(LABEL_DEFAULTS) + ", and parameters as array_rows"
+        table = shown(self._where, 200)
         replaced = {*self.schema.names, *_OF_STUDIES}
         own = [name for name in names if name not in self._wanted | replaced]
         for name in own:
             if not name.strip() or not name.isprintable():
                 raise InputError(f"{table}: unknown column '{shown(name)}'; give it another name")
             if meant := did_you_mean(name, self._wanted, _LIKE):
-                raise InputError(
-                    f"{table}: unknown column {listed([name])}; {meant}designs have {known}"
-                )
+                raise InputError(f"{table}: unknown column {listed([name])}; {meant}{self.known}")
         if not set(names) & self._design:
             raise InputError(
                 f"{table}: no column describes a design"
                 + (f", neither does {listed(own)}" if own else "")
-                + f"; designs have {known}"
+                + f"; {self.known}"
             )
         if _NUMBERED in names and not {_CONFIGURATION, "seq_len"} <= set(names):
             raise InputError(
@@ -215,15 +252,15 @@ class DesignTable:
             self._wanted |= set(own)
 
 
-def _configurations(path: Path) -> list[str]:
+def _configurations(source: Source, folder: Path) -> list[str]:
     """Return the configurations of a table; `InputError` names the first row of an unknown one."""
     found: dict[str, None] = {}
-    for chunk in table_files.chunks(path, {_CONFIGURATION}, lambda names: None):
+    for chunk in source({_CONFIGURATION}, lambda names: None):
         if _CONFIGURATION not in chunk.columns:
             break
         texts = table_cells.texts(chunk.columns[_CONFIGURATION], _CONFIGURATION, chunk.place)
         for code, label in enumerate(texts.known):
-            name = canonical(label or LABEL_DEFAULTS[_CONFIGURATION])
+            name = canonical(label or LABEL_DEFAULTS[_CONFIGURATION], folder)
             try:
                 described(name)
             except InputError as error:
@@ -299,7 +336,7 @@ def _values(chunk: Chunk, parameter: Parameter) -> tuple[NDArray[Any], NDArray[n
     least = 0 if parameter.automatic or parameter.switch else 1
 
     def read(text: str) -> int:
-        number = whole_number(text)
+        number = whole_number(text, name)
         if number is None and parameter.unit:
             number = int(parameter.read(text))
         if number is None or number < least:
@@ -329,8 +366,8 @@ def _tokens(chunk: Chunk, name: str) -> Int64s:
     least = int(name != "window")
 
     def read(text: str) -> int:
-        number = whole_number(text)
-        number = _with_suffix(text) if number is None else number
+        number = whole_number(text, name)
+        number = _with_suffix(text, name) if number is None else number
         if number is None or number < least:
             raise InputError(f"{name} '{shown(text)}': give tokens, as 262144, 256K or 1M")
         return number
@@ -338,12 +375,12 @@ def _tokens(chunk: Chunk, name: str) -> Int64s:
     return table_cells.whole_numbers(chunk.columns[name], name, chunk.place, least, read)
 
 
-def _with_suffix(text: str) -> int | None:
+def _with_suffix(text: str, name: str) -> int | None:
     """Read tokens with a suffix; None for what is none."""
     try:
         return parse_seq_len(text)
     except TooLarge:
-        return LARGEST
+        raise table_cells.beyond(text, name) from None
     except InputError:
         return None
 

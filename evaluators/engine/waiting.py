@@ -38,16 +38,18 @@ def register_words(nests: Nests) -> dict[str, Any]:
     """
     need: dict[str, Any] = {}
     names = list(nests.einsums)
-    for group in _together(nests):
-        found = list(_taken(nests, group))
+    for group in together(nests):
+        found = list(taken(nests, group))
         for place in group:
             (run,) = nests.runs[names[place]]
-            words = _held(run, place, [each for each in found if _on(nests, each) == run.row.array])
+            words = held_words(
+                run, place, [each for each in found if _on(nests, each) == run.row.array]
+            )
             need[run.row.array] = np.maximum(need.get(run.row.array, 0), words)
     return need
 
 
-def _together(nests: Nests) -> list[list[int]]:
+def together(nests: Nests) -> list[list[int]]:
     """Return the Einsums, by place, that overlap, group by group."""
     names = list(nests.einsums)
     if nests.accelerator.overlapped_memory:
@@ -61,7 +63,7 @@ def _on(nests: Nests, taken: Taken) -> str:
     return run.row.array
 
 
-def _held(run: Run, place: int, taken: list[Taken]) -> Any:
+def held_words(run: Run, place: int, taken: list[Taken]) -> Any:
     """Return the words of a register file while an Einsum runs."""
     own = {
         each.tensor: run.streamed.size(REGISTERS, each.tensor)
@@ -76,7 +78,7 @@ def _held(run: Run, place: int, taken: list[Taken]) -> Any:
     return sum([*own.values(), *passing.values()])
 
 
-def _taken(nests: Nests, group: list[int]) -> Iterator[Taken]:
+def taken(nests: Nests, group: list[int]) -> Iterator[Taken]:
     """Yield what Einsums of a group take from the nearest earlier user on their array."""
     names = list(nests.einsums)
     for target in group:

@@ -31,6 +31,7 @@ from evaluators.mapper.cascades import NAMES, structure
 from evaluators.mapper.resources import PARAMETERS, PE, RANKS, WORD_BYTES, Resources
 from evaluators.mapper.search import Limits, search
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
+from evaluators.workloads.closed_forms import attention
 from evaluators.workloads.workload import Workload
 
 NO_BINDING = "no_binding"
@@ -135,6 +136,9 @@ class _Mapped:
             sram_source=accounting.sram,
         )
         self._extents = {rank: workload.extents[rank] for rank in RANKS}
+        self._least_s = attention(workload).macs / (
+            self._resources.rows * self._resources.columns * self._resources.clock_hz
+        )
         self._cascades = {name: structure(name) for name in NAMES}
         chunks = (self._resources.chunk(self._extents["M"]),)
         found = search(self._cascades, self._resources, self._extents, Limits(chunks, within=0.0))
@@ -152,6 +156,8 @@ class _Mapped:
             "memory_latency_s": costs.traffic_bytes / self._resources.dram_bytes_per_s,
             "compute_2d_s": costs.pe_busy_s,
             "compute_1d_s": costs.lanes_busy_s,
+            "padded_share": 0.0,
+            "useful_util_2d": self._least_s / costs.latency_s,
         }
 
     def einsums(self, binding: Binding) -> Iterator[tuple[str, str, tuple[float, ...]]]:
@@ -171,6 +177,10 @@ class _Mapped:
 
 def _check(accelerator: Accelerator, workload: Workload, accounting: Accounting) -> None:
     """Refuse what the open space does not know."""
+    if accelerator.cascade.computes != "attention":
+        raise InputError(
+            f"evaluator mapper: {accelerator.name} is no attention; take the evaluator analytical"
+        )
     fusemax = described("binding").machine
     machine = accelerator.machine
     if (machine.stores, machine.arrays) != (fusemax.stores, fusemax.arrays):

@@ -37,7 +37,8 @@ def workload(extents):
     shape = ",".join(str(extents[rank]) for rank in "BEFH").split(",")
     sizes = f"{shape[0]},1,{shape[1]},{shape[2]},{shape[3]},1"
     given = {"shape": sizes, "queries": str(extents["P"]), "keys": str(extents["M"])}
-    return Setting.parse(given | {"configuration": "binding"}).workload
+    setting = Setting.parse(given | {"configuration": "binding", "accounting": "corrected"})
+    return setting.workload
 
 
 def evaluated(name, extents):

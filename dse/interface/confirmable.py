@@ -1,38 +1,36 @@
-"""The feasible designs of a table, one a job, for `dse confirm --designs`."""
+"""The feasible designs of a table, one a job, to be confirmed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 from dse.execution.executors import Job
 from dse.results.design_rows import Wrong, evaluated
 from dse.results.design_tables import DesignTable
-from dse.results.designs import Setting, with_paper_binding
+from dse.results.designs import settings, with_paper_binding
 from dse.results.table_files import Chunk
 from evaluators.protocol import evaluator
 
 _OURS = "analytical"
 
 
-def jobs_of(table: Path, limit: int | None) -> tuple[list[Job], list[str]]:
+def jobs_of(table: DesignTable, limit: int | None) -> tuple[list[Job], list[str]]:
     """Return the first feasible designs of a table, and a sentence for each that is left out.
 
     Args:
-        table: read as `dse evaluate --designs` reads it.
+        table: the designs.
         limit: how many, all by default.
 
     Raises:
-        InputError: as that does.
+        InputError: for what no design can be.
 
     """
     jobs: list[Job] = []
     left_out: list[str] = []
-    read = DesignTable(table)
-    for chunk in read.chunks():
-        found = dict(_rows(read, chunk))
+    for chunk in table.chunks():
+        found = dict(_rows(table, chunk))
         for row in sorted(found):
             if len(jobs) == limit:
                 return jobs, left_out
@@ -57,8 +55,8 @@ def _rows(table: DesignTable, chunk: Chunk) -> Iterator[tuple[int, Job | str]]:
                 if reason:
                     yield int(rows[member]), str(reason)
                     continue
-                setting = Setting.parse({**labels, "configuration": name})
                 own = designs.take([member])
+                ((_, setting),) = settings({**labels, "configuration": name}, own)
                 ((_, bound),) = with_paper_binding(name, setting.workload, own, setting.accounting)
                 yield (
                     int(rows[member]),

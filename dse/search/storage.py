@@ -6,7 +6,7 @@
     runs/<study>/.lock           held by the one driver
 
 One driver at a time owns a study; a second is refused, also one that uses the same database from
-another folder: see `dse.study.locks`.
+another folder: see `dse.search.locks`.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ import optuna
 from optuna.storages import BaseStorage, RDBStorage
 
 from dse.results.parts import Parts
-from dse.study import address, sqlite_file
-from dse.study.address import Address
-from dse.study.database import (
+from dse.search import address, sqlite_file
+from dse.search.address import Address
+from dse.search.database import (
     REBUILD,
     Database,
     connected,
+    directions,
     has_study,
     open_study,
     readable_errors,
 )
-from dse.study.locks import file_lock, folder_lock, server_lock
-from dse.study.place import command
+from dse.search.locks import file_lock, folder_lock, server_lock
+from dse.search.place import command
 from evaluators.errors import InputError, shown
 from evaluators.files import remove_if_present, unfinished_name
 from studies.differences import another_behaviour, differences
@@ -136,19 +137,21 @@ def _opened(where: Address) -> BaseStorage:
 def _open(
     storage: BaseStorage, where: Address, study: Specification, folder: Path, *, rebuild: bool
 ) -> optuna.Study:
-    metrics = [f"log10 {UNITS[name]}" for name in study.objectives]
+    ways = directions(study.objectives)
+    metrics = dict(zip((f"log10 {UNITS[name]}" for name in study.objectives), ways, strict=True))
     attrs = {_VERSION: optuna.__version__, _IDENTITY: study.identity()}
     if not rebuild and not has_study(storage, where, study.name):
         _refuse_orphans(folder, where)
     opened = open_study(storage, where, study.name, metrics, attrs)
     with readable_errors(where):
         stored = opened.user_attrs.get(_IDENTITY)
-        directions = [each.name for each in opened.directions]
+        found = list(opened.directions)
     _check_same(stored, study, where, folder)
-    if directions != ["MINIMIZE"] * len(study.objectives):
+    if found != ways:
+        wanted = ", ".join(f"{way.name.lower()} {metric}" for metric, way in metrics.items())
         raise InputError(
-            f"the database {shown(where.shown, 200)} is damaged: it does not minimise "
-            f"{', '.join(study.objectives)}; restore it, or {REBUILD}"
+            f"the database {shown(where.shown, 200)} is damaged: it does not {wanted}; restore it, "
+            f"or {REBUILD}"
         )
     return opened
 

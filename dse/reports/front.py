@@ -1,0 +1,264 @@
+"""A study's front, how good it is, and how the paper's points stand against it."""
+
+from __future__ import annotations
+
+import shlex
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import optuna
+import pandas as pd
+import pyarrow as pa
+from optuna.importance import PedAnovaImportanceEvaluator
+from optuna.trial import FrozenTrial, create_trial
+
+from analysis.front_figure import DOMINATED, PAPER, SEARCHED, TRUE, figure_points
+from analysis.front_report import dominators, quality
+from dse.execution.batch import evaluate
+from dse.execution.executors import Serial
+from dse.reports.searched import Searched
+from dse.results.parts import part_schema
+from dse.results.study_tables import objective_columns
+from dse.results.trials import Trials
+from dse.search.database import directions
+from dse.search.samplers import distributions, params_of
+from evaluators.accounting import Accounting
+from evaluators.describe.catalogue import described
+from evaluators.describe.parameters import LargestThatFits
+from evaluators.design import AUTOMATIC
+from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.reading import options_of
+from evaluators.workloads.sizes import seq_len_label
+from evaluators.workloads.transformer import shape_label
+from evaluators.workloads.workload import Workload
+from search_spaces.domains import parameters_of
+from studies.builtin import COLLECTIONS
+from studies.end_to_end import on_one_chip
+from studies.objectives import maximised, signs
+from studies.pins import Pin, pins
+from studies.reference import reference
+from studies.specification import Specification
+
+SHOWN = 3
+"""Dominators that are shown of each of the paper's points."""
+
+ENOUGH_TRIALS = 50
+"""Feasible trials that PED-ANOVA needs, so that five are in the tenth that it looks at."""
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def report(searched: Searched) -> dict[str, Any]:
+    """Return all that `dse front` tells of a study, as plain values.
+
+    Objectives are named with their units; parameters are in natural units, choices by label.
+    """
+    study = searched.study
+    objectives = objective_columns(study)
+    standings, outside = _standings(searched)
+    result: dict[str, Any] = {
+        "study": study.name,
+        "accounting": study.accounting.name,
+        "told": study.told,
+        "objectives": objectives,
+        "maximised": maximised(study.objectives),
+        "objectives_of": study.objectives_of,
+        "trials": len(searched.trials),
+        "feasible": int(searched.trials["feasible"].sum()),
+        "space": study.space.size,
+        "front": [
+            {
+                "trial": row["trial"],
+                "pin": row["pin"] if isinstance(row["pin"], str) else None,
+                "parameters": _shown_parameters(study, row),
+                **{name: row[name] for name in objectives},
+            }
+            for row in searched.front.to_dict("records")
+        ],
+        "true_front": None,
+        "paper_points_against": "true front" if searched.swept else "study's front",
+        "paper_points": standings,
+        "paper_points_outside": outside,
+        "importances": importances(study, searched.trials),
+    }
+    if searched.true_front is not None:
+        compared = quality(
+            searched.front,
+            searched.true_front,
+            objectives,
+            reference(study),
+            maximised(study.objectives),
+        )
+        result["true_front"] = {"designs": len(searched.true_front), **vars(compared)}
+    return result
+
+
+def _shown_parameters(study: Specification, row: dict[Any, Any]) -> dict[str, Any]:
+    """Return the parameters that vary, and the tiles that a design came to have."""
+    own = ("configuration", *parameters_of(row["configuration"]))
+    return {
+        each.name: row[each.name]
+        for each in study.space.parameters
+        if each.name in own
+        and (len(each.values) > 1 or isinstance(each.declared.rule, LargestThatFits))
+    }
+
+
+def _standings(searched: Searched) -> tuple[list[dict[str, Any]], list[str]]:
+    """Tell of each of the paper's points in the space how it stands; the ids of those outside."""
+    inside, outside = pins(replace(searched.study, pinned=True))
+    return [_standing(searched, pin) for pin in inside], outside
+
+
+def _standing(searched: Searched, pin: Pin) -> dict[str, Any]:
+    study = searched.study
+    objectives = objective_columns(study)
+    result = _evaluated(searched, pin)
+    standing: dict[str, Any] = {"point": pin.id, "evaluated": result is not None}
+    if result is None:
+        return standing | {"feasible": False, "violations": {}, "failure": ""}
+    standing["feasible"] = bool(result["feasible"])
+    if not result["feasible"]:
+        return standing | {"violations": result["violations"], "failure": result["failure"]}
+    point = {name: result[name] for name in objectives}
+    better = dominators(searched.reference, point, objectives, maximised(study.objectives))
+    workload = next(
+        each
+        for each in study.workloads
+        if [each.transformer.name, str(each.keys)] == pin.id.split("/")[2:4] and not each.causal
+    )
+    return standing | {
+        **point,
+        "on_front": better.empty,
+        "dominators": len(better),
+        "best": [
+            {
+                "design": row["design"],
+                "factors": {name: row[name] for name in objectives},
+                "command": command(study, workload, row["design"]),
+            }
+            for row in better.head(SHOWN).to_dict("records")
+        ],
+    }
+
+
+def _evaluated(searched: Searched, pin: Pin) -> dict[str, Any] | None:
+    """Return what a pinned design came to: from the parts, else by our engine, else None."""
+    study = searched.study
+    (design,) = study.space.index(pin.columns).tolist()
+    rows = searched.trials[searched.trials["design"] == design]
+    if len(rows):
+        (found,) = rows.head(1).to_dict("records")
+        return {str(name): value for name, value in found.items()}
+    if study.evaluator != "analytical":  # others run programs, for minutes
+        return None
+    (evaluated,), _ = evaluate(study, pin.columns, Serial())
+    labelled = [{"trial": 0, "repeated": False} | row for row in evaluated]
+    result = Trials.of(study, pa.Table.from_pylist(labelled, schema=part_schema(study)))
+    return {
+        "feasible": bool(result.feasible[0]),
+        "violations": result.violations[0],
+        "failure": result.failures[0],
+        **dict(zip(objective_columns(study), result.objectives[0].tolist(), strict=True)),
+    }
+
+
+def command(study: Specification, workload: Workload, design: int) -> str:
+    """Return the command line that evaluates a design of a study's space, given by its number."""
+    columns = study.space.rows(design, design + 1)
+    ((configuration, (_, designs)),) = study.space.split(columns).items()
+    if len(study.rows) > 1:
+        designs = on_one_chip(study.evaluated[configuration], study.workloads, designs)[0]
+    shape = workload.transformer
+    if TRANSFORMERS.get(shape.name) == shape:
+        model = ["--model", shape.name]
+    else:
+        model = ["--shape", shape_label(shape)]
+    words = ["dse", "evaluate", "--configuration", configuration, *model]
+    for name, value in options_of(workload).items():
+        text = value if isinstance(value, str) else seq_len_label(value)
+        words += [f"--{name.replace('_', '-')}", text]
+    declared = described(configuration).all_parameters
+    for name, column in designs.columns.items():
+        value, each = column[0], declared[name]
+        fixed = each.domain is None and each.rule is None and value == each.default
+        if (value != AUTOMATIC or each.switch) and not fixed:
+            words += [f"--{name.replace('_', '-')}", each.written(value)]
+    words += ["--accounting", study.accounting.name]
+    if study.accounting != Accounting.parse(study.accounting.name, ""):
+        words += ["--sram", study.accounting.sram]
+    return shlex.join(words)
+
+
+def importances(study: Specification, table: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Return how much each parameter matters for reaching the best tenth of each objective.
+
+    Source: Watanabe, Bansal and Hutter, "PED-ANOVA", IJCAI 2023. Empty where fewer than
+    `ENOUGH_TRIALS` trials are feasible; else shares that add up to 1, the largest first.
+    """
+    objectives = objective_columns(study)
+    feasible = table[table["feasible"]]
+    if len(feasible) < ENOUGH_TRIALS:
+        return {}
+    ways = signs(study.objectives).tolist()
+    memory = optuna.create_study(directions=directions(study.objectives))
+    space = distributions(study.space)
+    params = {
+        design: params_of(study.space, study.space.rows(design, design + 1))[0]
+        for design in feasible["design"].unique().tolist()
+    }
+    for design, values in zip(
+        feasible["design"].tolist(), feasible[objectives].to_numpy().tolist(), strict=True
+    ):
+        memory.add_trial(create_trial(values=values, params=params[design], distributions=space))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {
+            name: optuna.importance.get_param_importances(
+                memory,
+                evaluator=PedAnovaImportanceEvaluator(),
+                target=_cost(place, ways[place]),
+            )
+            for place, name in enumerate(objectives)
+        }
+
+
+def _cost(place: int, way: float) -> Callable[[FrozenTrial], float]:
+    """Return what reads an objective of a trial so that less of it is better."""
+    return lambda trial: way * trial.values[place]  # noqa: PD011
+
+
+def _figure_12(paper_points: list[dict[str, Any]], on_front: bool) -> pd.DataFrame:
+    """Return area and latency of those points of figure 12 that are on the front, or are not."""
+    rows = [
+        each
+        for each in paper_points
+        if each["point"].startswith("pareto/") and each.get("on_front") is on_front
+    ]
+    return pd.DataFrame(rows, columns=["area_um2", "latency_s"])
+
+
+def drawable(study: Specification) -> bool:
+    """Tell whether the figure of fronts, latency against area, has a study's objectives."""
+    return set(study.objectives) == {"area", "latency"}
+
+
+def points_of(searched: list[Searched], reports: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return fronts of area and latency as lines of a figure.
+
+    Lines are called by their models where they are figure 12's alone, else by studies.
+    """
+    figure_12 = [each.study.name for each in searched] == list(COLLECTIONS["pareto"])
+    points = []
+    for each, told in zip(searched, reports, strict=True):
+        study = each.study
+        on = ", ".join(f"{on.transformer.name} {seq_len_label(on.keys)}" for on in study.workloads)
+        line = study.workloads[0].transformer.name if figure_12 else f"{study.name} ({on})"
+        for series, kept in ((PAPER, True), (DOMINATED, False)):
+            points.append(figure_points(line, series, _figure_12(told["paper_points"], kept)))
+        points.append(figure_points(line, SEARCHED, each.front))
+        if each.true_front is not None:
+            points.append(figure_points(line, TRUE, each.true_front))
+    return pd.concat(points, ignore_index=True)
