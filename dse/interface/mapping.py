@@ -28,6 +28,9 @@ from evaluators.workloads.sizes import LONGEST
 PAPERS = ("binding", "architecture", "cascade", "flat", "unfused")
 """The paper's configurations, which stand beside the optimum."""
 
+_LAYERS = ("D", "S")
+"""Ranks of the feed-forward network, for a cascade of one's own."""
+
 _FIXED = {"configuration": PAPERS[0], "accounting": "corrected", "sram": "exact"}
 
 
@@ -42,7 +45,7 @@ def best_binding(
     time_limit_s: float | None = None,
     **values: str | int | float,
 ) -> Mapped:
-    """Search all bindings of attention on a machine for the proven best.
+    """Search all bindings of cascades on a machine for the proven best.
 
     Args:
         cascade: '1-pass', '2-pass', '3-pass' over the keys, several joined by commas, 'all', or the
@@ -60,7 +63,7 @@ def best_binding(
             clock_hz).
 
     Returns:
-        The optimum, its costs, and those of the paper's configurations on the same machine.
+        The optimum, its costs, and of attention those of the paper's configurations, too.
 
     Raises:
         Error: for what is no machine or workload, or where no binding fits.
@@ -79,8 +82,10 @@ def best_binding(
     resources = Resources(
         **{PARAMETERS[name]: sizes[name] for name in PARAMETERS}, exp_cycles=exp_cycles
     )
-    extents = {rank: setting.workload.extents[rank] for rank in RANKS}
-    cascades = _cascades(cascade, extents)
+    known = {rank: setting.workload.extents[rank] for rank in (*RANKS, *_LAYERS)}
+    cascades = _cascades(cascade, known)
+    used = {rank for each in cascades.values() for rank in each.cascade.ranks}
+    extents = {rank: n for rank, n in known.items() if rank in RANKS or rank in used}
     chunk_sizes = _chunks(chunks, cascades, resources, extents["M"])
     started_s = time.process_time()
     within = None if front else tolerance
@@ -96,6 +101,7 @@ def best_binding(
     point = found.optimum(tolerance)
     binding = found.binding(point)
     cpu_s = time.process_time() - started_s
+    attention = all(each.cascade.computes == "attention" for each in cascades.values())
     taken_away = None
     if freedoms:
         limits = replace(limits, within=tolerance)
@@ -111,7 +117,7 @@ def best_binding(
         binding,
         evaluate(binding, cascades[binding.cascade], resources, extents),
         found.gaps(point),
-        tuple(_compared(name, setting, sizes, resources) for name in PAPERS),
+        tuple(_compared(name, setting, sizes, resources) for name in PAPERS if attention),
         taken_away,
         sum(each.ways() for each in found.searches.values()),
         sum(each.counted for each in found.searches.values()),

@@ -18,7 +18,8 @@ def report(mapped: Mapped, *, front: bool) -> str:
     parts += [_group(number, each) for number, each in enumerate(found, start=1)]
     if front:
         parts.append(_front(mapped))
-    parts.append(_beside(mapped))
+    if mapped.compared:
+        parts.append(_beside(mapped))
     if mapped.freedoms is not None:
         parts.append(_freedoms(mapped, mapped.freedoms))
     parts.append(_proof(mapped))

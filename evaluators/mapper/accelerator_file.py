@@ -102,7 +102,7 @@ def _machine(resources: Resources) -> Iterator[str]:
         if said.real:
             value, more = float(value), ["real = true"]
         if said.domain is not None:
-            more.append(f"domain = {list(said.domain.values)}")
+            more.append(f"domain = {sorted({*said.domain.values, value})}")
         more.append(f'help = "{said.help}"')
         yield f"{name} = {{ default = {value!r}, {', '.join(more)} }}"
     if resources.exp_cycles is not None:

@@ -194,6 +194,10 @@ def test_a_cascade_of_ones_own(dse: Run, tmp_path: Path) -> None:
     assert code == 0
     groups = json.loads(out)["optimum"]["groups"]
     assert [run["einsum"] for each in groups for run in each["einsums"]] == ["S", "Z"]
+    assert json.loads(out)["papers"][0]["configuration"] == "binding"
+    file.write_text('[cascade]\neinsums = "Z[D,P] = W[D,S] * X[S,P] :: sum(S)"\ncomputes = "own"\n')
+    found = json.loads(dse("map", *TINY, "--cascade", file, "--json")[1])
+    assert (found["extents"]["D"], found["extents"]["S"], found["papers"]) == (8, 8, [])
     file.write_text('[cascade]\neinsums = "Z[B,X,P] = Q[B,X,P] * K[B,P]"\n')
     code, _, errors = dse("map", *TINY, "--cascade", file)
     assert (code, errors.count("\n")) == (2, 1)
