@@ -7,10 +7,11 @@ What is written can be read back as designs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,10 @@ def metric_columns(configuration: str, evaluations: Evaluations) -> dict[str, np
 
 
 def breakdown_of(evaluations: Evaluations) -> list[list[dict[str, Any]]]:
-    """Return of every design its Einsums in the cascade's order; none where it has no metrics."""
+    """Return of every design its Einsums in the cascade's order; none where it has no metrics.
+
+    Designs of one batch may run different cascades: an Einsum that one lacks is NaN there.
+    """
     names = [field.name for field in EINSUM][2:]
     parts = [
         [
@@ -171,8 +175,10 @@ def breakdown_of(evaluations: Evaluations) -> list[list[dict[str, Any]]]:
         ]
         for einsum, part in evaluations.einsums.items()
     ]
-    known = ~np.isnan(evaluations.metrics["latency_s"])
-    return [[part[row] for part in parts] if has else [] for row, has in enumerate(known.tolist())]
+    return [
+        [part for part in einsums if not isnan(part["busy_s"])]
+        for einsums in zip(*parts, strict=True)
+    ] or [[]] * len(evaluations.designs)
 
 
 @dataclass(frozen=True)
@@ -243,7 +249,7 @@ def evaluate_points(
             "breakdown": breakdown_of(evaluations),
         }
         for name, column in values.items():
-            column += _column(columns.get(name), rows)
+            column.extend(_column(columns.get(name), rows))
     return Results(pa.table(values, schema), runs)
 
 

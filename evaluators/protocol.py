@@ -135,11 +135,14 @@ class Evaluator(Protocol):
         name: what results are labelled with.
         one_by_one: takes the designs of a batch one after the other, so that workers share a
             batch best by a design each.
+        own_binding: designs run the binding of their configuration's file, so that what that keeps
+            in register files bounds them.
 
     """
 
     name: str
     one_by_one: bool
+    own_binding: bool
 
     def check_installed(self) -> None:
         """Raise `InputError` where a program that it runs is not installed on this machine."""
@@ -179,6 +182,7 @@ class Evaluator(Protocol):
 
 EVALUATORS = {
     "analytical": "evaluators.engine.evaluator:AnalyticalEvaluator",
+    "mapper": "evaluators.mapper.evaluator:MapperEvaluator",
     "timeloop": "evaluators.timeloop.evaluator:TimeloopEvaluator",
     "timeloop-mapper": "evaluators.timeloop.evaluator:searching",
     "timeloop-audit": "evaluators.timeloop.evaluator:auditing",

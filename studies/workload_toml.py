@@ -7,11 +7,12 @@
     batch = 64
 
 Keys of an entry are the options of the command line: seq_len, queries, keys, batch, mask, window,
-fit.
+fit; and what it is in a mix, its name and its weight.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import partial
@@ -19,7 +20,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from evaluators.errors import InputError, did_you_mean
+from evaluators.errors import InputError, did_you_mean, shown
 from evaluators.foreign_toml import Table
 from evaluators.workloads.catalogue import named, names, names_file, transformer
 from evaluators.workloads.paper import TRANSFORMERS
@@ -28,16 +29,21 @@ from evaluators.workloads.sizes import parse_seq_len, seq_len_label
 from evaluators.workloads.transformer import LARGEST, SHAPE, Latent, Transformer
 from evaluators.workloads.workload import Workload
 from studies.defaults import OWN
+from studies.objectives import GEOMETRIC_MEAN, OVER_WORKLOADS, WEIGHTED_SUM
 
 _TOO_LONG = 2**31
 """Its square, the scores of one head, is past what the evaluators count exactly."""
+
+_SCENE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}")
 
 _COUNTS = ("kv_heads", "experts", "layers", "window")
 _FLAGS = ("gated", "cross")
 _TEXTS = ("mask", "fit")
 _LATENT = tuple(each.name for each in fields(Latent))
 
-ENTRY = ("model", *TOKENS, *_TEXTS)
+_IN_A_MIX = ("name", "weight")
+
+ENTRY = ("model", *TOKENS, *_TEXTS, *_IN_A_MIX)
 """The keys of [[workloads]]."""
 
 TRANSFORMER = (*SHAPE, *_COUNTS, *_FLAGS, "latent")
@@ -98,6 +104,37 @@ def _entries(
     return tuple(found)
 
 
+def read_mix(table: Table, count: int) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Read what the workloads of a study are in its mix: the weight and the name of each.
+
+    No weights say that objectives are geometric means over the workloads.
+    """
+    given = table.get("workloads", list, "tables [[workloads]]", default=[])
+    entries = [Table(values, ("workloads",), table.lines) for values in given]
+    weights = [entry.positive("weight", "a number of calls") for entry in entries]
+    weighted = any(each is not None for each in weights)
+    default = WEIGHTED_SUM if weighted else GEOMETRIC_MEAN
+    rule = table.get("over_workloads", str, "what an objective is", default=default)
+    table.one_of("over_workloads", rule, OVER_WORKLOADS)
+    if weighted and rule == GEOMETRIC_MEAN:
+        raise table.error(
+            "over_workloads", f"a {rule} has no weights; leave them out, or write '{WEIGHTED_SUM}'"
+        )
+    names = [entry.get("name", str, "a name", default="") for entry in entries]
+    for name in filter(None, names):
+        if not _SCENE.fullmatch(name) or names.count(name) > 1:
+            raise table.error(
+                "workloads",
+                f"name '{shown(name)}': give each workload another, of up to 40 letters, digits, "
+                "' ', '.', '_', '-'",
+            )
+    calls = tuple(1.0 if each is None else each for each in weights) or (1.0,) * count
+    return (
+        calls if rule == WEIGHTED_SUM else (),
+        tuple(names) if any(names) else (),
+    )
+
+
 def _shape(
     table: Table, key: str, model: str, own: Mapping[str, Transformer], folder: Path | None
 ) -> Transformer:
@@ -150,8 +187,10 @@ def _transformers(table: Table) -> dict[str, Transformer]:
     return shapes
 
 
-def workload_entries(workloads: Sequence[Workload]) -> dict[str, Any]:
-    """Return the keys of a study that tell its workloads, as `read_workloads` reads them."""
+def workload_entries(
+    workloads: Sequence[Workload], weights: Sequence[float] = (), scenes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the keys of a study that tell its workloads, as they are read."""
     shapes = {each.transformer.name: each.transformer for each in workloads}
     seq_lens = list(dict.fromkeys(each.keys for each in workloads))
     fit = FITS[workloads[0].padded]
@@ -159,18 +198,20 @@ def workload_entries(workloads: Sequence[Workload]) -> dict[str, Any]:
         workload_of(shape, {"seq_len": seq_len, "fit": fit})
         for shape, seq_len in product(shapes.values(), seq_lens)
     ]
-    if plain == list(workloads):
+    if plain == list(workloads) and not scenes and set(weights) <= {1.0}:
         lengths = [seq_len_label(each) for each in seq_lens]
         return {"models": list(shapes), "seq_lens": lengths, "fit": fit}
     return {
         "fit": fit,
         "workloads": [
-            {"model": each.transformer.name, "batch": each.transformer.batch}
+            ({"name": scenes[place]} if scenes and scenes[place] else {})
+            | ({"weight": weights[place]} if weights else {})
+            | {"model": each.transformer.name, "batch": each.transformer.batch}
             | {
                 name: value if isinstance(value, str) or name == "window" else seq_len_label(value)
                 for name, value in options_of(each).items()
             }
-            for each in workloads
+            for place, each in enumerate(workloads)
         ],
     }
 

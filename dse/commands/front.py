@@ -27,13 +27,13 @@ from dse.reports import front_text
 from dse.results.parts import part_schema
 from dse.results.sweep_parts import SweepParts
 from dse.results.trials import Trials
+from dse.study.database import directions
 from dse.study.home import stored
 from dse.study.samplers import distributions, params_of
 from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import described
 from evaluators.describe.parameters import LargestThatFits
 from evaluators.design import AUTOMATIC
-from evaluators.engine.rules import one_chip
 from evaluators.errors import InputError
 from evaluators.workloads.paper import TRANSFORMERS
 from evaluators.workloads.reading import options_of
@@ -42,6 +42,8 @@ from evaluators.workloads.transformer import shape_label
 from evaluators.workloads.workload import Workload
 from search_spaces.domains import parameters_of
 from studies.builtin import COLLECTIONS
+from studies.end_to_end import on_one_chip
+from studies.objectives import maximised, signs
 from studies.pins import Pin, pins
 from studies.reference import reference
 from studies.specification import Specification
@@ -147,6 +149,8 @@ def report(searched: Searched) -> dict[str, Any]:
         "accounting": study.accounting.name,
         "told": study.told,
         "objectives": objectives,
+        "maximised": maximised(study.objectives),
+        "objectives_of": study.objectives_of,
         "trials": len(searched.trials),
         "feasible": int(searched.trials["feasible"].sum()),
         "space": study.space.size,
@@ -166,7 +170,13 @@ def report(searched: Searched) -> dict[str, Any]:
         "importances": importances(study, searched.trials),
     }
     if searched.true_front is not None:
-        compared = quality(searched.front, searched.true_front, objectives, reference(study))
+        compared = quality(
+            searched.front,
+            searched.true_front,
+            objectives,
+            reference(study),
+            maximised(study.objectives),
+        )
         result["true_front"] = {"designs": len(searched.true_front), **vars(compared)}
     return result
 
@@ -199,7 +209,7 @@ def _standing(searched: Searched, pin: Pin) -> dict[str, Any]:
     if not result["feasible"]:
         return standing | {"violations": result["violations"], "failure": result["failure"]}
     point = {name: result[name] for name in objectives}
-    better = dominators(searched.reference, point, objectives)
+    better = dominators(searched.reference, point, objectives, maximised(study.objectives))
     workload = next(
         each
         for each in study.workloads
@@ -245,8 +255,8 @@ def command(study: Specification, workload: Workload, design: int) -> str:
     """Return the command line that evaluates a design of a study's space, given by its number."""
     columns = study.space.rows(design, design + 1)
     ((configuration, (_, designs)),) = study.space.split(columns).items()
-    if len(study.workloads) > 1:
-        designs = one_chip(described(configuration), study.workloads, designs)
+    if len(study.rows) > 1:
+        designs = on_one_chip(study.evaluated[configuration], study.workloads, designs)[0]
     shape = workload.transformer
     if TRANSFORMERS.get(shape.name) == shape:
         model = ["--model", shape.name]
@@ -278,7 +288,8 @@ def importances(study: Specification, table: pd.DataFrame) -> dict[str, dict[str
     feasible = table[table["feasible"]]
     if len(feasible) < ENOUGH_TRIALS:
         return {}
-    memory = optuna.create_study(directions=["minimize"] * len(objectives))
+    ways = signs(study.objectives).tolist()
+    memory = optuna.create_study(directions=directions(study.objectives))
     space = distributions(study.space)
     params = {
         design: params_of(study.space, study.space.rows(design, design + 1))[0]
@@ -294,14 +305,15 @@ def importances(study: Specification, table: pd.DataFrame) -> dict[str, dict[str
             name: optuna.importance.get_param_importances(
                 memory,
                 evaluator=PedAnovaImportanceEvaluator(),
-                target=_objective(place),
+                target=_cost(place, ways[place]),
             )
             for place, name in enumerate(objectives)
         }
 
 
-def _objective(place: int) -> Callable[[FrozenTrial], float]:
-    return lambda trial: trial.values[place]  # noqa: PD011
+def _cost(place: int, way: float) -> Callable[[FrozenTrial], float]:
+    """Return what reads an objective of a trial so that less of it is better."""
+    return lambda trial: way * trial.values[place]  # noqa: PD011
 
 
 def _figure_12(paper_points: list[dict[str, Any]], on_front: bool) -> pd.DataFrame:

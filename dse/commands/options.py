@@ -304,6 +304,17 @@ def batch(text: str) -> int:
     return _number(text, 1, 2**16)
 
 
+def share(text: str) -> float:
+    """Read a share of 0 to 1, also as 1%."""
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"'{shown(text)}' is no share; give 0 to 1, or as 1%")
+    return value
+
+
 def seconds(text: str) -> float:
     """Read a time above 0."""
     try:

@@ -22,6 +22,7 @@ from dse.results.sweep_parts import SweepParts, Swept, parquet
 from dse.study.home import begun, stored
 from dse.study.lookup import find
 from evaluators.errors import EvaluationError
+from studies.objectives import maximised
 from studies.specification import Specification
 
 
@@ -104,7 +105,8 @@ def _front(study: Specification, parts: SweepParts, workers: Executor) -> pd.Dat
     for start in sorted(set(parts.starts()) - set(missing)):
         interruption.stop_if_asked()
         fronts.append(parts.front_of(parts.read(start)))
-    return pareto_front_of_chunks((front.to_pandas() for front in fronts), objectives)
+    tables = (front.to_pandas() for front in fronts)
+    return pareto_front_of_chunks(tables, objectives, maximised(study.objectives))
 
 
 def _content(parts: SweepParts, start: int, pieces: Mapping[int, bytes | Swept]) -> bytes:

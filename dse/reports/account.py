@@ -136,7 +136,7 @@ def _binding_line(setting: Setting, evaluations: Evaluations) -> list[str]:
     told = [
         f"{each} {accelerator.parameters[each].written(evaluations.designs.columns[each][0])}"
         for each in own
-        if each not in accelerator.machine.parameters
+        if each not in accelerator.machine.parameters and each in evaluations.designs.columns
     ]
     return textwrap.wrap(
         ", ".join(told), 98, initial_indent="  binding   ", subsequent_indent="            "

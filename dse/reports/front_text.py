@@ -18,6 +18,7 @@ def text(report: dict[str, Any], out: Path) -> str:
         [
             f"{report['study']} ({report['told']}): {report['trials']} trials, "
             f"{report['feasible']} feasible, front of {len(report['front'])} designs",
+            *([f"objectives: {report['objectives_of']}"] if report["objectives_of"] else []),
             *_front(report),
             "",
             _quality(report, out),

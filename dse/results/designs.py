@@ -125,7 +125,7 @@ def evaluate_pinned(
             setting.accounting,
             breakdown=breakdown,
         )
-        if not setting.accounting.is_published:
+        if not setting.accounting.is_published and engine.own_binding:
             short = registers_short(setting.configuration, setting.workload, evaluations.designs)
             evaluations = replace(evaluations, violations={**evaluations.violations, **short})
         yield rows, evaluations
@@ -136,7 +136,9 @@ def warnings(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> l
 
     Register files that are short, and buffers that are priced as the next larger of the table.
     """
-    short = registers_short(setting.configuration, setting.workload, evaluations.designs)
+    short = {}
+    if engine.own_binding:
+        short = registers_short(setting.configuration, setting.workload, evaluations.designs)
     return [
         f"{name} is in no table of SRAMs; energy and area are those of the next larger, "
         f"{int(size[0])} bytes (sram = exact refuses it)"
@@ -195,12 +197,10 @@ def reasons(
     setting: Setting,
     evaluations: Evaluations,
     engine: Evaluator,
-    bounds: Mapping[str, float] | None = None,
 ) -> list[str]:
     """Say of every design why it is not feasible; '' where it is.
 
-    That is the first constraint that it violates, or what stopped its evaluation. The bounds are a
-    study's, see `studies.objectives.excess`.
+    That is the first constraint that it violates, or what stopped its evaluation.
     """
     sentences = [str(evaluations.failures.get(row, "")) for row in range(len(evaluations.designs))]
     for row in np.flatnonzero(~evaluations.feasible):
@@ -209,11 +209,6 @@ def reasons(
             for name, magnitudes in evaluations.violations.items()
             if magnitudes[row] > 0
         )
-        metric = constraint.removesuffix("_over")
-        if bounds and metric in bounds:
-            value = evaluations.metrics[metric][row]
-            sentences[row] = f"{metric} {value:.6g} is over the study's bound of {bounds[metric]:g}"
-            continue
         sentences[row] = engine.reason(
             setting.configuration,
             constraint,

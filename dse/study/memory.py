@@ -17,9 +17,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dse.execution import interruption
 from dse.results.trials import Trials
-from dse.study.database import BATCH, CONSTRAINT, FAILURE, FIXED, PIN, tell
+from dse.study.database import BATCH, CONSTRAINT, FAILURE, FIXED, PIN, directions, tell
 from dse.study.samplers import GRID, distributions, params_of, sampler
 from evaluators.errors import InputError, shown
+from studies.objectives import signs
 from studies.pins import pins
 from studies.specification import Specification
 
@@ -61,7 +62,7 @@ class Memory:
         self._distributions = distributions(study.space)
         self.pins, _ = pins(study)
         self._waiting: list[tuple[Sequence[FrozenTrial], Mapping[str, Any]]] = []
-        self._optuna = optuna.create_study(directions=["minimize"] * len(study.objectives))
+        self._optuna = optuna.create_study(directions=directions(study.objectives))
 
     def finished(
         self, first: int, batch: Trials, params: Mapping[str, Sequence[int]]
@@ -69,6 +70,7 @@ class Memory:
         """Return the trials of a batch as they stand once they are told."""
         values = np.log10(batch.objectives).tolist()
         feasible = batch.feasible.tolist()
+        worst = (signs(self._study.objectives) * np.inf).tolist()
         told = []
         for place, number in enumerate(batch.numbers.tolist()):
             failure, pin = batch.failures[place], batch.pins[place]
@@ -80,11 +82,7 @@ class Memory:
                     {name: column[place] for name, column in params.items()},
                     marks | ({FAILURE: failure} if failure else {}),
                     {f"{CONSTRAINT}{name}": each for name, each in batch.excess[place].items()},
-                    None
-                    if failure
-                    else values[place]
-                    if feasible[place]
-                    else [float("inf")] * len(self._study.objectives),
+                    None if failure else values[place] if feasible[place] else worst,
                 )
             )
         return told

@@ -173,6 +173,7 @@ class AnalyticalEvaluator:
 
     name = "analytical"
     one_by_one = False
+    own_binding = True
 
     def __init__(self, batch: Callable[[Nests], Batch] = Batch, chunk: int = CHUNK) -> None:
         self._batch = batch
