@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 import warnings
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pandas as pd
 import pyarrow as pa
@@ -24,22 +24,15 @@ from dse.commands.study_tables import front, objective_columns, trials
 from dse.execution.batch import evaluate
 from dse.execution.executors import Serial
 from dse.reports import front_text
+from dse.reports.evaluate_command import command
 from dse.results.parts import part_schema
 from dse.results.sweep_parts import SweepParts
 from dse.results.trials import Trials
 from dse.study.home import stored
 from dse.study.samplers import distributions, params_of
-from evaluators.accounting import Accounting
-from evaluators.describe.catalogue import described
 from evaluators.describe.parameters import LargestThatFits
-from evaluators.design import AUTOMATIC
-from evaluators.engine.rules import one_chip
 from evaluators.errors import InputError
-from evaluators.workloads.paper import TRANSFORMERS
-from evaluators.workloads.reading import options_of
 from evaluators.workloads.sizes import seq_len_label
-from evaluators.workloads.transformer import shape_label
-from evaluators.workloads.workload import Workload
 from search_spaces.domains import parameters_of
 from studies.builtin import COLLECTIONS
 from studies.pins import Pin, pins
@@ -240,34 +233,6 @@ def _evaluated(searched: Searched, pin: Pin) -> dict[str, Any] | None:
     }
 
 
-def command(study: Specification, workload: Workload, design: int) -> str:
-    """Return the command line that evaluates a design of a study's space, given by its number."""
-    columns = study.space.rows(design, design + 1)
-    ((configuration, (_, designs)),) = study.space.split(columns).items()
-    if len(study.workloads) > 1:
-        designs = one_chip(described(configuration), study.workloads, designs)
-    shape = workload.transformer
-    if TRANSFORMERS.get(shape.name) == shape:
-        model = ["--model", shape.name]
-    else:
-        model = ["--shape", shape_label(shape)]
-    words = ["dse", "evaluate", "--configuration", configuration, *model]
-    for name, value in options_of(workload).items():
-        text = value if isinstance(value, str) else seq_len_label(value)
-        words += [f"--{name.replace('_', '-')}", text]
-    declared = described(configuration).all_parameters
-    for name, column in designs.columns.items():
-        value, each = column[0], declared[name]
-        fixed = each.domain is None and each.rule is None and value == each.default
-        if (value != AUTOMATIC or each.switch) and not fixed:
-            words += [f"--{name.replace('_', '-')}", each.written(value)]
-    if study.accounting.corrections:
-        words += ["--accounting", study.accounting.name]
-    if study.accounting != Accounting.parse(study.accounting.name, ""):
-        words += ["--sram", study.accounting.sram]
-    return shlex.join(words)
-
-
 def importances(study: Specification, table: pd.DataFrame) -> dict[str, dict[str, float]]:
     """Return how much each parameter matters for reaching the best tenth of each objective.
 
@@ -280,10 +245,10 @@ def importances(study: Specification, table: pd.DataFrame) -> dict[str, dict[str
         return {}
     memory = optuna.create_study(directions=["minimize"] * len(objectives))
     space = distributions(study.space)
-    params = {
-        design: params_of(study.space, study.space.rows(design, design + 1))[0]
-        for design in feasible["design"].unique().tolist()
-    }
+    designs = np.unique(feasible["design"].to_numpy())
+    params = dict(
+        zip(designs.tolist(), params_of(study.space, study.space.numbered(designs)), strict=True)
+    )
     for design, values in zip(
         feasible["design"].tolist(), feasible[objectives].to_numpy().tolist(), strict=True
     ):
