@@ -24,12 +24,12 @@ from evaluators.describe.catalogue import described
 from evaluators.describe.parameters import Parameter
 from evaluators.design import Designs
 from evaluators.files import write_atomically
-from evaluators.protocol import METRICS, Evaluations, Evaluator, Runs
+from evaluators.protocol import ENERGIES, METRICS, Evaluations, Evaluator, Runs
 from evaluators.workloads import reading
 from evaluators.workloads.workload import Workload
 from studies.paper import Point
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 
 LABELS = pa.schema(
     [
@@ -88,7 +88,10 @@ def schema_of(configurations: Sequence[str]) -> pa.Schema:
         [
             *LABELS,
             *(pa.field(name, _type(each)) for name, each in declared_in(configurations).items()),
-            *(pa.field(name, pa.float64()) for name in (*METRICS, *_arrays(configurations))),
+            *(
+                pa.field(name, pa.float64())
+                for name in (*METRICS, *ENERGIES, *_arrays(configurations))
+            ),
             pa.field("next_larger_bytes", pa.int64()),
             pa.field("feasible", pa.bool_()),
             pa.field("failed", pa.bool_()),

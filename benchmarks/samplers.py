@@ -24,9 +24,9 @@ from analysis.fronts import hypervolume_ratio, non_dominated
 from dse.execution.executors import Serial
 from dse.results.parts import Parts
 from dse.results.progress import Progress
-from dse.study.lookup import find
-from dse.study.runner import Runner
-from dse.study.storage import driver
+from dse.search.lookup import find
+from dse.search.runner import Runner
+from dse.search.storage import driver
 from evaluators.files import write_atomically
 from evaluators.protocol import evaluator
 from studies.objectives import objective_values

@@ -29,10 +29,10 @@ import optuna
 from benchmarks.__main__ import ONE_CORE
 from dse.execution.executors import Serial
 from dse.results.parts import Parts
-from dse.study.lookup import find
-from dse.study.runner import Runner
-from dse.study.samplers import distributions
-from dse.study.storage import driver
+from dse.search.lookup import find
+from dse.search.runner import Runner
+from dse.search.samplers import distributions
+from dse.search.storage import driver
 from studies.specification import Specification
 
 STORAGES = ("sqlite", "journal")

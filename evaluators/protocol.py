@@ -35,6 +35,9 @@ Latency; energy; off-chip traffic; busy share of the 1D and of the 2D array; tim
 traffic; busy time of the 2D and of the 1D array; area of the 2D array; area of the chip.
 """
 
+ENERGIES = ("energy_dram_pj", "energy_buffer_pj", "energy_registers_pj", "energy_arithmetic_pj")
+"""The energy by component: DRAM; the stores on chip; register files, those at an edge of an array
+among them; functional units. They add up to `energy_pj`; leakage and networks cost nothing."""
 
 EINSUM_METRICS = ("busy_s", "active_fraction", "traffic_bytes", "energy_pj")
 """The metrics of an Einsum, see `EinsumEvaluation`."""
@@ -89,7 +92,7 @@ class Evaluations:
 
     Attributes:
         designs: the designs with every automatic parameter resolved (infeasible ones as given).
-        metrics: `METRICS` by name, shape (n,), NaN where infeasible.
+        metrics: `METRICS` and `ENERGIES` by name, shape (n,), NaN where infeasible.
         violations: constraint -> magnitude in its natural unit, an integer or a real number, shape
             (n,); feasible where <= 0.
         einsums: the breakdown by Einsum in the cascade's order; empty unless asked for.

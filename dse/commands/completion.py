@@ -75,7 +75,7 @@ def _studies(prefix: str, **_: Any) -> list[str]:
 
 
 def _studies_on_disk(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
-    from dse.study.home import begun_in  # noqa: PLC0415
+    from dse.search.home import begun_in  # noqa: PLC0415
     from studies.builtin import COLLECTIONS  # noqa: PLC0415
 
     more = {"front": list(COLLECTIONS), "confirm": ["paper"]}

@@ -21,12 +21,12 @@ from dse.commands import study_tables
 from dse.execution.batch import jobs as study_jobs
 from dse.execution.executors import Job, executor, run_job
 from dse.reports import text
-from dse.study.home import stored
+from dse.search.home import stored
 from evaluators.accounting import PUBLISHED
 from evaluators.engine.costs import Prices, prices
 from evaluators.engine.evaluator import AnalyticalEvaluator, Batch, nests_of
 from evaluators.errors import InputError, shown
-from evaluators.protocol import EINSUM_METRICS, METRICS, Evaluations, Runs
+from evaluators.protocol import EINSUM_METRICS, ENERGIES, METRICS, Evaluations, Runs
 from evaluators.timeloop import audit, versions
 from studies.paper import points
 
@@ -255,11 +255,11 @@ def _place(job: Job) -> str:
 
 
 def _metric_names() -> list[str]:
-    return [*METRICS, *(f"einsum {name}" for name in EINSUM_METRICS)]
+    return [*METRICS, *ENERGIES, *(f"einsum {name}" for name in EINSUM_METRICS)]
 
 
 def _pairs(our: Evaluations, their: Evaluations) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    for name in METRICS:
+    for name in (*METRICS, *ENERGIES):
         yield name, our.metrics[name], their.metrics[name]
     for einsum, part in our.einsums.items():
         for name in EINSUM_METRICS:

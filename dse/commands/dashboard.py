@@ -21,8 +21,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import optuna
 
-from dse.study.home import stored
-from dse.study.storage import load
+from dse.search.home import stored
+from dse.search.storage import load
 from evaluators.errors import InputError, shown
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]

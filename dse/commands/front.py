@@ -28,8 +28,8 @@ from dse.reports.evaluate_command import command
 from dse.results.parts import part_schema
 from dse.results.sweep_parts import SweepParts
 from dse.results.trials import Trials
-from dse.study.home import stored
-from dse.study.samplers import distributions, params_of
+from dse.search.home import stored
+from dse.search.samplers import distributions, params_of
 from evaluators.describe.parameters import LargestThatFits
 from evaluators.errors import InputError
 from evaluators.workloads.sizes import seq_len_label

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from dse.study.place import RUNS
+from dse.search.place import RUNS
 from evaluators.errors import (
     LONGEST_SENTENCE,
     did_you_mean,

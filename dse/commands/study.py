@@ -18,13 +18,13 @@ from dse.reports.bar import Bar
 from dse.reports.misses import larger_buffers_on, nearest_misses, registers_short_on
 from dse.results.parts import Parts
 from dse.results.progress import Progress
-from dse.study import home
-from dse.study.address import without_password
-from dse.study.lookup import find
-from dse.study.place import command
-from dse.study.runner import Runner
-from dse.study.samplers import check_available
-from dse.study.storage import driver
+from dse.search import home
+from dse.search.address import without_password
+from dse.search.lookup import find
+from dse.search.place import command
+from dse.search.runner import Runner
+from dse.search.samplers import check_available
+from dse.search.storage import driver
 from evaluators.accounting import Accounting
 from evaluators.errors import EvaluationError, InputError, known_are
 from evaluators.protocol import Runs, evaluator

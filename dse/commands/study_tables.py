@@ -21,7 +21,7 @@ from dse.reports import text
 from dse.results.parts import Parts
 from dse.results.table_writing import content
 from dse.results.trials import Trials, columns
-from dse.study.home import stored
+from dse.search.home import stored
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
 from evaluators.workloads.reading import labels_of

@@ -19,8 +19,8 @@ from dse.execution import interruption
 from dse.execution.executors import Executor, executor
 from dse.execution.sweep_pieces import cut, reduced
 from dse.results.sweep_parts import SweepParts, Swept, parquet
-from dse.study.home import begun, stored
-from dse.study.lookup import find
+from dse.search.home import begun, stored
+from dse.search.lookup import find
 from evaluators.errors import EvaluationError
 from studies.specification import Specification
 

@@ -94,8 +94,8 @@ def _feasible(piece: Piece) -> Swept:
     for rows, job in jobs(study, study.space.rows(start, stop), _JOB, breakdown=False):
         evaluations = run_job(job).whole()
         workload = study.workloads.index(job.workload)
-        for name, column in evaluations.metrics.items():
-            metrics[name][rows, workload] = column
+        for name, column in metrics.items():
+            column[rows, workload] = evaluations.metrics[name]
         feasible[rows] &= constrained(study, job, evaluations).feasible
     return Swept(
         start + np.flatnonzero(feasible), {name: each[feasible] for name, each in metrics.items()}

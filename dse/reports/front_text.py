@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dse.reports import text as layout
-from dse.study.place import command
+from dse.search.place import command
 
 WIDTH = 100
 

@@ -23,7 +23,7 @@ from evaluators.errors import InputError, shown
 from evaluators.files import write_atomically
 from studies.specification import Specification
 
-SCHEMA_VERSION = "5"
+SCHEMA_VERSION = "6"
 
 TRIAL = pa.schema(
     [
@@ -58,7 +58,7 @@ class Part:
         table: its evaluations with the columns of `part_schema`, or those asked for, by trial;
             within a trial one a workload.
         state: what its sampler left in the study, for the batches that follow.
-        made_with: see `dse.study.versions.made_with`.
+        made_with: see `dse.search.versions.made_with`.
         so_far: counts of the study up to and with this batch (`dse.results.progress`).
 
     """

@@ -16,7 +16,7 @@ from evaluators.design import AUTOMATIC
 from evaluators.engine.columns import divisors
 from evaluators.errors import InputError, TooLarge, shown
 from evaluators.foreign import integer
-from evaluators.protocol import METRICS
+from evaluators.protocol import ENERGIES, METRICS
 from evaluators.quantities import quantity, unit_of
 
 BEST = "best"
@@ -35,7 +35,7 @@ RESERVED = frozenset(
     (
         *("study", "configuration", "model", "shape", "accounting", "sram"),
         *("seq_len", "queries", "keys", "batch", "mask", "causal", "window", "fit"),
-        *("evaluator", *METRICS, "energy_delay_pj_s", "next_larger_bytes"),
+        *("evaluator", *METRICS, *ENERGIES, "energy_delay_pj_s", "next_larger_bytes"),
         *("feasible", "failed", "reason", "violations", "breakdown"),
         *("trial", "pin", "design", "repeated", "on_front"),
         *("help", "designs", "out", "mapping", "json"),

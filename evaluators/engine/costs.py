@@ -6,7 +6,7 @@ components' prices, times from the clock. Each is computed when it is first aske
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -23,6 +23,9 @@ from evaluators.engine.footprint import footprint_bytes, resident_bytes
 from evaluators.engine.nests import Nests, Run, chosen
 from evaluators.engine.shared_units import cycles_a_step
 from evaluators.engine.widths import machine_words, store_row_bytes, word_bytes
+from evaluators.protocol import ENERGIES
+
+DRAM_PJ, BUFFER_PJ, REGISTERS_PJ, ARITHMETIC_PJ = ENERGIES
 
 
 @dataclass(frozen=True)
@@ -107,10 +110,29 @@ class Costs:
         """Off-chip traffic by Einsum."""
         return self._by_einsum(lambda run: word_bytes(self._nests.values) * self._words(run))
 
-    @cached_property
+    @property
     def energy_pj(self) -> dict[str, Any]:
         """Energy by Einsum."""
-        return self._by_einsum(self._energy_pj)
+        return self._energies[0]
+
+    @property
+    def component_pj(self) -> dict[str, Any]:
+        """Energy by component, see `evaluators.protocol.ENERGIES`, of all Einsums."""
+        return self._energies[1]
+
+    @cached_property
+    def _energies(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        by_einsum, by_component = {}, dict[str, Any]()
+        for name, runs in self._nests.runs.items():
+            terms = [self._energy_terms(run) for run in runs]
+            by_einsum[name] = chosen(runs, [_added(energy for _, energy in each) for each in terms])
+            for component in ENERGIES:
+                own = [[energy for its, energy in each if its == component] for each in terms]
+                if any(own):
+                    energy = chosen(runs, [_added(each) for each in own])
+                    before = by_component.get(component)
+                    by_component[component] = energy if before is None else before + energy
+        return by_einsum, dict.fromkeys(ENERGIES, 0.0) | by_component
 
     @cached_property
     def compute_s(self) -> dict[str, Any]:
@@ -210,8 +232,8 @@ class Costs:
             return select(reads == nest.updates(level, tensor), 0, reads)
         return reads
 
-    def _energy_pj(self, run: Run) -> Any:
-        """Return the energy of a run.
+    def _energy_terms(self, run: Run) -> list[tuple[str, Any]]:
+        """Return what the energy of a run is the sum of, each with its component.
 
         Leakage and networks cost nothing (quirk Q8). The published accounting charges the
         register files of one PE and of one lane (quirk Q1).
@@ -222,35 +244,32 @@ class Costs:
         nest = run.streamed
         files = nest.instances if self._nests.accounting.repairs(Correction.Q1) else 1
         access_words = dram.ACCESS_BITS / self._nests.values[WORD_BITS]
-        energy: Any = self._words(run) * (at.dram_pj / access_words)
+        terms: list[tuple[str, Any]] = [(DRAM_PJ, self._words(run) * (at.dram_pj / access_words))]
         for store in self._buffers:
             if run.plan.levels[store.name]:
                 buffer = at.buffers[store.name]
                 energy = (
-                    energy
-                    + (
-                        self._stored(run, store.name, _reads) * buffer.read_pj
-                        + self._stored(run, store.name, _writes) * buffer.write_pj
-                    )
-                    / at.row_words[store.name]
-                )
-        energy = energy + files * (
+                    self._stored(run, store.name, _reads) * buffer.read_pj
+                    + self._stored(run, store.name, _writes) * buffer.write_pj
+                ) / at.row_words[store.name]
+                terms.append((BUFFER_PJ, energy))
+        energy = files * (
             run.total(REGISTERS, _reads) * own.read_pj
             + run.total(REGISTERS, _writes) * own.write_pj
         )
+        terms.append((REGISTERS_PJ, energy))
         edge = array.edge
         if edge is not None and run.plan.levels.get(edge.name) and not self._free_edge:
             like = at.registers[edge.like]
-            energy = (
-                energy
-                + run.total(edge.name, _reads) * like.read_pj
-                + run.total(edge.name, _writes) * like.write_pj
-            )
-        return energy + nest.cycles * nest.instances * sum(
+            terms.append((REGISTERS_PJ, run.total(edge.name, _reads) * like.read_pj))
+            terms.append((REGISTERS_PJ, run.total(edge.name, _writes) * like.write_pj))
+        operations = sum(
             count * at.units[unit].energy_pj
             for unit, count in run.row.operations.items()
             if unit not in self._free_units
         )
+        terms.append((ARITHMETIC_PJ, nest.cycles * nest.instances * operations))
+        return terms
 
     @cached_property
     def _free_units(self) -> frozenset[str]:
@@ -297,3 +316,11 @@ def _reads(nest: Counts, level: str, tensor: str) -> Any:
 
 def _writes(nest: Counts, level: str, tensor: str) -> Any:
     return nest.updates(level, tensor) + nest.fills(level, tensor)
+
+
+def _added(terms: Iterable[Any]) -> Any:
+    """Return the sum of columns, from the left; 0.0 of none."""
+    total: Any = 0.0
+    for place, each in enumerate(terms):
+        total = total + each if place else each
+    return total

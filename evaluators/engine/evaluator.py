@@ -25,7 +25,7 @@ from evaluators.engine.reasons import reason
 from evaluators.engine.rules import by_rule, exact, given_of
 from evaluators.engine.schedule import Times
 from evaluators.errors import EvaluationError
-from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
+from evaluators.protocol import EINSUM_METRICS, ENERGIES, METRICS, EinsumEvaluation, Evaluations
 from evaluators.workloads.workload import Workload
 
 CHUNK = 1 << 15
@@ -42,7 +42,7 @@ class Results:
         arrays = list(described.machine.arrays)
         self.columns: dict[str, Any] = {}
         self.violations: dict[str, Any] = {}
-        self.metrics = {name: np.full(n, np.nan) for name in METRICS}
+        self.metrics = {name: np.full(n, np.nan) for name in (*METRICS, *ENERGIES)}
         self.busy_s = {name: np.full(n, np.nan) for name in arrays}
         self.util = {name: np.full(n, np.nan) for name in arrays}
         self.failures: dict[int, EvaluationError] = {}
@@ -75,7 +75,7 @@ class Batch:
     Args:
         nests: the loop nests, as they are counted.
         at: the components' prices, our own by default.
-        further: metrics beside `METRICS`.
+        further: metrics beside `METRICS` and `ENERGIES`.
 
     """
 
@@ -124,7 +124,7 @@ class Batch:
         return shares
 
     def metrics(self, busy_s: Mapping[str, Any], util: Mapping[str, Any]) -> dict[str, Any]:
-        """Return `METRICS` by name, and what there is beside them."""
+        """Return `METRICS` and `ENERGIES` by name, and what there is beside them."""
         names = self._accelerator.machine.paper_names
         two_d, one_d = names.get("2d", ""), names.get("1d", "")
         return {
@@ -138,6 +138,7 @@ class Batch:
             "compute_1d_s": busy_s.get(one_d, 0.0),
             "array_area_um2": self._areas.get(two_d, 0.0),
             "area_um2": self._areas["chip"],
+            **self._costs.component_pj,
             **self._further,
         }
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from dse.study.storage import load
+from dse.search.storage import load
 
 NAME = "binding-bert"
 PINS = 7

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from dse.study.home import stored
+from dse.search.home import stored
 from studies.specification import Specification
 
 Run = Callable[..., tuple[int, str, str]]

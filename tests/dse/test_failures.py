@@ -12,7 +12,7 @@ import optuna
 import pandas as pd
 import pytest
 
-from dse.study.storage import load
+from dse.search.storage import load
 from evaluators.engine.costs import prices
 from evaluators.engine.evaluator import AnalyticalEvaluator, nests_of
 from evaluators.errors import EvaluationError

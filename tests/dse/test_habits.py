@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from dse.commands.cli import _parser
-from dse.study.place import command
+from dse.search.place import command
 
 Run = Callable[..., tuple[int, str, str]]
 NAME = "binding-bert"

@@ -15,7 +15,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from dse.study.samplers import check_available, columns, distributions, params_of, sampler
+from dse.search.samplers import check_available, columns, distributions, params_of, sampler
 from evaluators.errors import InputError
 from search_spaces.space import SearchSpace, joint_space, space
 from studies.specification import SAMPLERS

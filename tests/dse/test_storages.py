@@ -25,8 +25,8 @@ from study_runs import (
     wait_for,
 )
 
-from dse.study.journal import Journal
-from dse.study.storage import load
+from dse.search.journal import Journal
+from dse.search.storage import load
 from studies import toml
 from studies.specification import Specification
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from study_runs import NAME, Place, assert_same_study, files, trial_table
 
 from dse.results.parts import Parts
-from dse.study.home import stored
+from dse.search.home import stored
 from evaluators.errors import InputError
 
 Run = Callable[..., tuple[int, str, str]]
@@ -161,7 +161,7 @@ def test_a_full_disk_stops_the_study_and_loses_nothing(
 def test_a_database_that_another_process_locks_is_waited_for_and_then_refused(
     dse: Run, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dse.study.storage._BUSY_S", 0.2)
+    monkeypatch.setattr("dse.search.storage._BUSY_S", 0.2)
     holder = (
         "import sqlite3, sys\n"
         "connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"

@@ -12,8 +12,8 @@ import optuna
 import pytest
 from study_runs import NAME, Place, assert_same_study, files, trial_table
 
-from dse.study.address import own, parse, without_password
-from dse.study.locks import file_lock
+from dse.search.address import own, parse, without_password
+from dse.search.locks import file_lock
 from evaluators.errors import InputError
 from studies.builtin import STUDIES
 from studies.objectives import relative_excess
@@ -105,7 +105,7 @@ def test_another_machine_or_version_is_refused_unless_accepted_and_then_noted(
     dse: Run, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = {"optuna": "5.0.0", "numpy": "9.9", "python": "3.99", "instructions": "x86_64 X86_V2"}
-    monkeypatch.setattr("dse.study.runner.made_with", lambda: other)
+    monkeypatch.setattr("dse.search.runner.made_with", lambda: other)
     before = files(place.folder)
     resume = ("study", "resume", NAME, "--quiet", "--out", place.out, "--trials", 24)
     code, _, errors = dse(*resume)

@@ -1,7 +1,7 @@
 """A study in Optuna's database: its trials read, started and finished, by the one driver.
 
 Whatever the database does, an error of it is one sentence that names it. What is read is foreign:
-`dse.study.recall` holds it against the parts, which are the truth.
+`dse.search.recall` holds it against the parts, which are the truth.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from optuna.storages._rdb import models
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from dse.study.address import Address
-from dse.study.journal import Journal
+from dse.search.address import Address
+from dse.search.journal import Journal
 from evaluators.errors import EvaluationError, InputError, shown
 
 BATCH, PIN, FAILURE = "batch", "pin", "failure"

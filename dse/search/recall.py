@@ -16,9 +16,9 @@ from dse.execution import interruption
 from dse.results.parts import Part, Parts
 from dse.results.progress import Progress
 from dse.results.trials import Trials, columns
-from dse.study.database import BATCH, FAILURE, PIN, REBUILD, Database
-from dse.study.memory import Memory
-from dse.study.versions import difference
+from dse.search.database import BATCH, FAILURE, PIN, REBUILD, Database
+from dse.search.memory import Memory
+from dse.search.versions import difference
 from evaluators.errors import InputError, shown
 from studies.specification import Specification
 

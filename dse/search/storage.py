@@ -6,7 +6,7 @@
     runs/<study>/.lock           held by the one driver
 
 One driver at a time owns a study; a second is refused, also one that uses the same database from
-another folder: see `dse.study.locks`.
+another folder: see `dse.search.locks`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ import optuna
 from optuna.storages import BaseStorage, RDBStorage
 
 from dse.results.parts import Parts
-from dse.study import address, sqlite_file
-from dse.study.address import Address
-from dse.study.database import (
+from dse.search import address, sqlite_file
+from dse.search.address import Address
+from dse.search.database import (
     REBUILD,
     Database,
     connected,
@@ -33,8 +33,8 @@ from dse.study.database import (
     open_study,
     readable_errors,
 )
-from dse.study.locks import file_lock, folder_lock, server_lock
-from dse.study.place import command
+from dse.search.locks import file_lock, folder_lock, server_lock
+from dse.search.place import command
 from evaluators.errors import InputError, shown
 from evaluators.files import remove_if_present, unfinished_name
 from studies.differences import another_behaviour, differences

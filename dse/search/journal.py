@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from optuna.exceptions import StorageInternalError
 from optuna.storages.journal import JournalFileBackend
 
-from dse.study.locks import WRITING, lock_byte
+from dse.search.locks import WRITING, lock_byte
 
 _FIRST = b'{"op_code":'
 """How every record starts."""

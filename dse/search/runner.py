@@ -1,6 +1,6 @@
 """The study runner: draws, evaluates, writes, tells, in batches, so that a kill loses nothing.
 
-A batch is a function of the trials before it, see `dse.study.memory`. Its trials enter the
+A batch is a function of the trials before it, see `dse.search.memory`. Its trials enter the
 database, running, with their parameters; they are evaluated; their rows are written as one part;
 they are told in order. What a kill leaves of a batch is therefore found again: a batch that has its
 part is told from it, one that has not is drawn again, the same, and evaluated under its own
@@ -22,11 +22,11 @@ from dse.execution.executors import Executor
 from dse.results.parts import Part, Parts
 from dse.results.progress import Progress
 from dse.results.trials import Trials
-from dse.study.database import FIXED, REBUILD, Database
-from dse.study.memory import Drawn, Memory
-from dse.study.recall import recall
-from dse.study.samplers import GRID, columns
-from dse.study.versions import difference, made_with
+from dse.search.database import FIXED, REBUILD, Database
+from dse.search.memory import Drawn, Memory
+from dse.search.recall import recall
+from dse.search.samplers import GRID, columns
+from dse.search.versions import difference, made_with
 from evaluators.errors import InputError, shown
 from studies.specification import Specification
 

@@ -17,8 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dse.execution import interruption
 from dse.results.trials import Trials
-from dse.study.database import BATCH, CONSTRAINT, FAILURE, FIXED, PIN, tell
-from dse.study.samplers import GRID, distributions, params_of, sampler
+from dse.search.database import BATCH, CONSTRAINT, FAILURE, FIXED, PIN, tell
+from dse.search.samplers import GRID, distributions, params_of, sampler
 from evaluators.errors import InputError, shown
 from studies.pins import pins
 from studies.specification import Specification

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dse.study.place import command
+from dse.search.place import command
 from evaluators.errors import InputError, did_you_mean, shown
 from evaluators.files import write_atomically
 from evaluators.foreign import read_text
