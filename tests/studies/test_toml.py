@@ -116,7 +116,7 @@ overrides: Any = st.fixed_dictionaries(
         "array_rows": st.sampled_from(SIDES),
         "vector_lanes": st.lists(st.sampled_from(SIDES), min_size=1, unique=True),
         "buffer_bytes": ranges,
-        "pe_registers": st.lists(st.integers(0, 10**6), min_size=1, unique=True),
+        "pe_registers": st.lists(st.integers(1, 10**6), min_size=1, unique=True),
     },
 )
 
