@@ -81,18 +81,18 @@ class Searched:
 def run(options: argparse.Namespace) -> int:
     """Report studies, of a collection with its figure 12; 1 if one has no feasible trial."""
     names = [each for name in options.study for each in _names(name, options.out)]
-    searched = [_searched(options.out / name) for name in dict.fromkeys(names)]
-    barren = [each.study.name for each in searched if each.front.empty]
+    studies = [searched(options.out / name) for name in dict.fromkeys(names)]
+    barren = [each.study.name for each in studies if each.front.empty]
     if barren:
         print(f"dse front: no trial of {', '.join(barren)} is feasible", file=sys.stderr)
         return 1
-    reports = [report(each) for each in searched]
+    reports = [report(each) for each in studies]
     collected: dict[str, Any] = {"studies": reports, "figures": []}
-    if files := _figures(options, searched):
-        draw_fronts(_points(searched, reports), files)
+    if files := _figures(options, studies):
+        draw_fronts(_points(studies, reports), files)
         collected["figures"] = [str(each) for each in files]
     if options.json:
-        print(json.dumps(collected if len(searched) > 1 else reports[0], indent=1))
+        print(json.dumps(collected if len(studies) > 1 else reports[0], indent=1))
         return 0
     print("\n\n".join(front_text.text(each, options.out) for each in reports))
     for path in collected["figures"]:
@@ -118,7 +118,8 @@ def _names(name: str, out: Path) -> tuple[str, ...]:
     return (name,) if (out / name / "study.toml").is_file() else COLLECTIONS.get(name, (name,))
 
 
-def _searched(folder: Path) -> Searched:
+def searched(folder: Path) -> Searched:
+    """Return the study of a folder as it stands."""
     study = stored(folder)
     table = trials(study, folder)
     found = front(study, table)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
 from dse.commands.options import (
     Parser,
     action,
@@ -119,6 +116,26 @@ def front(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     add_out(parser)
     add_json(parser)
+
+
+def report(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the parser of `dse report`."""
+    parser = command(
+        commands,
+        "report",
+        "write all of a study, or of the paper's figures, into one HTML file",
+        "dse report binding-bert",
+    )
+    parser.add_argument(
+        "study", metavar="NAME", help="of a study that was run, or paper for the paper's figures"
+    )
+    parser.add_argument(
+        "--file",
+        type=Path,
+        metavar="FILE",
+        help="where to write it: FILE.html (default: report.html in the folder of NAME)",
+    )
+    add_out(parser)
 
 
 def confirm(commands: argparse._SubParsersAction[Parser]) -> None:
