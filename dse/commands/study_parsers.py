@@ -123,7 +123,7 @@ def report(commands: argparse._SubParsersAction[Parser]) -> None:
     parser = command(
         commands,
         "report",
-        "write all of a study, or of the paper's figures, into one HTML file",
+        "write all of a study, or of what dse reproduce wrote, into one HTML file",
         "dse report binding-bert",
     )
     parser.add_argument(
@@ -134,6 +134,13 @@ def report(commands: argparse._SubParsersAction[Parser]) -> None:
         type=Path,
         metavar="FILE",
         help="where to write it: FILE.html (default: report.html in the folder of NAME)",
+    )
+    parser.add_argument(
+        "--beside",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="another folder of dse reproduce, to switch to; may be given again (default: none)",
     )
     add_out(parser)
 
