@@ -5,34 +5,26 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import optuna
 import pandas as pd
 import pyarrow as pa
-from optuna.importance import PedAnovaImportanceEvaluator
-from optuna.trial import FrozenTrial, create_trial
 
-from analysis.front_figure import DOMINATED, PAPER, SEARCHED, TRUE, draw_fronts, figure_points
 from analysis.front_report import dominators, quality
 from dse.commands.study_tables import front, objective_columns, trials
 from dse.execution.batch import evaluate
 from dse.execution.executors import Serial
 from dse.reports import front_text
 from dse.reports.evaluate_command import command
+from dse.reports.importance import importances
 from dse.results.parts import part_schema
 from dse.results.sweep_parts import SweepParts
 from dse.results.trials import Trials
 from dse.search.home import stored
-from dse.search.samplers import distributions, params_of
 from evaluators.describe.parameters import LargestThatFits
 from evaluators.errors import InputError
-from evaluators.workloads.sizes import seq_len_label
 from search_spaces.domains import parameters_of
 from studies.builtin import COLLECTIONS
 from studies.pins import Pin, pins
@@ -42,12 +34,7 @@ from studies.specification import Specification
 SHOWN = 3
 """Dominators that are shown of each of the paper's points."""
 
-ENOUGH_TRIALS = 50
-"""Feasible trials that PED-ANOVA needs, so that five are in the tenth that it looks at."""
-
 _PLOTTED = {"area", "latency"}
-
-optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 @dataclass(frozen=True)
@@ -89,7 +76,9 @@ def run(options: argparse.Namespace) -> int:
     reports = [report(each) for each in studies]
     collected: dict[str, Any] = {"studies": reports, "figures": []}
     if files := _figures(options, studies):
-        draw_fronts(_points(studies, reports), files)
+        from dse.commands.front_figures import draw  # noqa: PLC0415  # Matplotlib loads slowly
+
+        draw(studies, reports, files)
         collected["figures"] = [str(each) for each in files]
     if options.json:
         print(json.dumps(collected if len(studies) > 1 else reports[0], indent=1))
@@ -232,68 +221,3 @@ def _evaluated(searched: Searched, pin: Pin) -> dict[str, Any] | None:
         "failure": result.failures[0],
         **dict(zip(objective_columns(study), result.objectives[0].tolist(), strict=True)),
     }
-
-
-def importances(study: Specification, table: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Return how much each parameter matters for reaching the best tenth of each objective.
-
-    Source: Watanabe, Bansal and Hutter, "PED-ANOVA", IJCAI 2023. Empty where fewer than
-    `ENOUGH_TRIALS` trials are feasible; else shares that add up to 1, the largest first.
-    """
-    objectives = objective_columns(study)
-    feasible = table[table["feasible"]]
-    if len(feasible) < ENOUGH_TRIALS:
-        return {}
-    memory = optuna.create_study(directions=["minimize"] * len(objectives))
-    space = distributions(study.space)
-    designs = np.unique(feasible["design"].to_numpy())
-    params = dict(
-        zip(designs.tolist(), params_of(study.space, study.space.numbered(designs)), strict=True)
-    )
-    for design, values in zip(
-        feasible["design"].tolist(), feasible[objectives].to_numpy().tolist(), strict=True
-    ):
-        memory.add_trial(create_trial(values=values, params=params[design], distributions=space))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return {
-            name: optuna.importance.get_param_importances(
-                memory,
-                evaluator=PedAnovaImportanceEvaluator(),
-                target=_objective(place),
-            )
-            for place, name in enumerate(objectives)
-        }
-
-
-def _objective(place: int) -> Callable[[FrozenTrial], float]:
-    return lambda trial: trial.values[place]  # noqa: PD011
-
-
-def _figure_12(paper_points: list[dict[str, Any]], on_front: bool) -> pd.DataFrame:
-    """Return area and latency of those points of figure 12 that are on the front, or are not."""
-    rows = [
-        each
-        for each in paper_points
-        if each["point"].startswith("pareto/") and each.get("on_front") is on_front
-    ]
-    return pd.DataFrame(rows, columns=["area_um2", "latency_s"])
-
-
-def _points(searched: list[Searched], reports: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return fronts of area and latency as lines of a figure.
-
-    Lines are called by their models where they are figure 12's alone, else by studies.
-    """
-    figure_12 = [each.study.name for each in searched] == list(COLLECTIONS["pareto"])
-    points = []
-    for each, told in zip(searched, reports, strict=True):
-        study = each.study
-        on = ", ".join(f"{on.transformer.name} {seq_len_label(on.keys)}" for on in study.workloads)
-        line = study.workloads[0].transformer.name if figure_12 else f"{study.name} ({on})"
-        for series, kept in ((PAPER, True), (DOMINATED, False)):
-            points.append(figure_points(line, series, _figure_12(told["paper_points"], kept)))
-        points.append(figure_points(line, SEARCHED, each.front))
-        if each.true_front is not None:
-            points.append(figure_points(line, TRUE, each.true_front))
-    return pd.concat(points, ignore_index=True)
