@@ -136,7 +136,7 @@ def _opened(where: Address) -> BaseStorage:
 def _open(
     storage: BaseStorage, where: Address, study: Specification, folder: Path, *, rebuild: bool
 ) -> optuna.Study:
-    metrics = [f"log10 {UNITS[name]}" for name in study.objectives]
+    metrics = [UNITS[name] for name in study.objectives]
     attrs = {_VERSION: optuna.__version__, _IDENTITY: study.identity()}
     if not rebuild and not has_study(storage, where, study.name):
         _refuse_orphans(folder, where)
