@@ -95,19 +95,14 @@ function frontChart() {
       largeThreshold: 3000, itemStyle: { color: GREY, opacity: 0.6 },
     });
   }
-  if (TRUE.size) {
-    series.push({
-      name: "true front", type: "line", step: stepped && "end", data: inOrder(POINTS.true),
-      symbol: "diamond", symbolSize: 9, showAllSymbol: true, triggerLineEvent: false,
-      lineStyle: { color: COLOURS[4], width: stepped ? 5 : 0 },
-      itemStyle: { color: COLOURS[4], borderColor: "#8a6a00", borderWidth: 1 },
-    });
-  }
-  series.push({
-    name: "front of the study", type: "line", step: stepped && "end", data: inOrder(POINTS.front),
-    symbol: "circle", symbolSize: 8, showAllSymbol: true, lineStyle: { color: COLOURS[1], width: stepped ? 2 : 0 },
-    itemStyle: { color: COLOURS[1] },
-  });
+  // Lines are series of their own, silent: they would take the clicks of the points below.
+  const front = (name, points, symbol, size, colour, edge, width, z) => {
+    const data = inOrder(points);
+    series.push({ name, type: "scatter", data, symbol, symbolSize: size, z: z + 1, itemStyle: { color: colour, borderColor: edge, borderWidth: 1 } });
+    if (stepped) series.push({ name, type: "line", step: "end", data, symbol: "none", silent: true, z, lineStyle: { color: colour, width }, itemStyle: { color: colour } });
+  };
+  if (TRUE.size) front("true front", POINTS.true, "diamond", 10, COLOURS[4], "#8a6a00", 5, 2);
+  front("front of the study", POINTS.front, "circle", 8, COLOURS[1], COLOURS[1], 2, 3);
   if (paper.length) {
     series.push({
       name: "the paper's points", type: "scatter", data: at(paper), symbol: "rect", symbolSize: 12,
@@ -122,7 +117,7 @@ function frontChart() {
   const plotted = (values) => values.filter((_, point) => state.others || FRONT.has(point) || TRUE.has(point) || point in POINTS.paper);
   const chart = draw("front-chart", {
     grid: { left: 64, right: 16, top: narrow() ? 64 : 40, bottom: 48 },
-    legend: { top: 0, left: 0, itemGap: 14, textStyle: NAME, data: series.map(({ name }) => name).filter((name) => name !== "chosen") },
+    legend: { top: 0, left: 0, itemGap: 14, textStyle: NAME, data: [...new Set(series.map(({ name }) => name))].filter((name) => name !== "chosen") },
     tooltip: {
       trigger: "item", confine: true, formatter: ({ value }) => tip(value[2]),
     },
