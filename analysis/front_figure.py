@@ -77,10 +77,19 @@ def draw_fronts(points: pd.DataFrame, files: Sequence[Path]) -> None:
         InputError: for a name that tells no format.
 
     """
+    save(fronts_figure(points), files)
+
+
+def save(figure: Figure, files: Sequence[Path]) -> None:
+    """Write a figure into files, in which of `FORMATS` their names tell, each whole or not at all.
+
+    Raises:
+        InputError: for a name that tells no format.
+
+    """
     for file in files:
         if file.suffix.lower() not in FORMATS:
             raise InputError(f"{shown(file, 200)}: figures are {', '.join(FORMATS)}")
-    figure = fronts_figure(points)
     for file in files:
         content = BytesIO()
         with rc_context(STYLE | {"svg.hashsalt": "fronts"}):

@@ -7,7 +7,7 @@ What is written can be read back as designs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -246,7 +246,7 @@ def evaluate_points(
             "breakdown": breakdown_of(evaluations),
         }
         for name, column in values.items():
-            column += _column(columns.get(name), rows)
+            column.extend(_column(columns.get(name), rows))
     return Results(pa.table(values, schema), runs)
 
 

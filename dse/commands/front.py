@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from analysis.front_report import dominators, quality
+from dse.commands import front_tables
 from dse.commands.study_tables import front, objective_columns, trials
 from dse.execution.batch import evaluate
 from dse.execution.executors import Serial
@@ -33,8 +34,6 @@ from studies.specification import Specification
 
 SHOWN = 3
 """Dominators that are shown of each of the paper's points."""
-
-_PLOTTED = {"area", "latency"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,10 @@ def run(options: argparse.Namespace) -> int:
         print(f"dse front: no trial of {', '.join(barren)} is feasible", file=sys.stderr)
         return 1
     reports = [report(each) for each in studies]
-    collected: dict[str, Any] = {"studies": reports, "figures": []}
+    collected: dict[str, Any] = {"studies": reports, "tables": [], "figures": []}
+    if options.table:
+        front_tables.write(reports, options.table)
+        collected["tables"] = [str(each) for each in options.table]
     if files := _figures(options, studies):
         from dse.commands.front_figures import draw  # noqa: PLC0415  # Matplotlib loads slowly
 
@@ -84,19 +86,21 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(collected if len(studies) > 1 else reports[0], indent=1))
         return 0
     print("\n\n".join(front_text.text(each, options.out) for each in reports))
+    for path in collected["tables"]:
+        print(f"\nthe table is in {path}")
     for path in collected["figures"]:
-        print(f"\nfigure 12 is in {path}")
+        print(f"\nthe figure is in {path}")
     return 0
 
 
 def _figures(options: argparse.Namespace, searched: list[Searched]) -> list[Path]:
     """Return where a figure goes: a collection's beside its studies, any other where asked for."""
-    drawn = all(set(each.study.objectives) == _PLOTTED for each in searched)
     if options.figure is not None:
-        if not drawn:
-            raise InputError("--figure draws latency against area; a study has other objectives")
+        (objectives, *others) = {each.study.objectives for each in searched}
+        if others or len(objectives) == 1:
+            raise InputError("--figure draws two or three objectives, the same of all studies")
         return [options.figure]
-    if options.study[0] not in COLLECTIONS or len(searched) == 1 or not drawn:
+    if options.study[0] not in COLLECTIONS or len(searched) == 1:
         return []
     folder = options.out / options.study[0] / "figures"
     return [folder / "fig12.pdf", folder / "fig12.png"]

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.front_figure import DOMINATED, PAPER, SEARCHED, TRUE, draw_fronts, figure_points
+from analysis.objectives_figure import Fronts, draw_objectives
 from dse.commands.front import Searched
 from evaluators.workloads.sizes import seq_len_label
 from studies.builtin import COLLECTIONS
@@ -17,8 +18,27 @@ from studies.builtin import COLLECTIONS
 def draw(
     searched: Sequence[Searched], reports: Sequence[dict[str, Any]], files: Sequence[Path]
 ) -> None:
-    """Draw the fronts of studies into files, atomically."""
-    draw_fronts(_points(searched, reports), files)
+    """Draw the fronts of studies into files, atomically.
+
+    Those that have points of the paper's figure 12 stand beside it.
+    """
+    points = [each["point"] for report in reports for each in report["paper_points"]]
+    if any(point.startswith("pareto/") for point in points) and all(
+        set(each.study.objectives) == {"area", "latency"} for each in searched
+    ):
+        draw_fronts(_points(searched, reports), files)
+        return
+    fronts = {
+        each.study.name: Fronts(each.front, each.true_front, _paper(report))
+        for each, report in zip(searched, reports, strict=True)
+    }
+    draw_objectives(fronts, reports[0]["objectives"], files)
+
+
+def _paper(report: dict[str, Any]) -> pd.DataFrame:
+    """Return the objectives of the paper's points that are feasible in a study."""
+    known = [each for each in report["paper_points"] if each["feasible"]]
+    return pd.DataFrame(known, columns=report["objectives"])
 
 
 def _figure_12(paper_points: list[dict[str, Any]], on_front: bool) -> pd.DataFrame:

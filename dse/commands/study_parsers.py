@@ -111,8 +111,17 @@ def front(commands: argparse._SubParsersAction[Parser]) -> None:
         "--figure",
         type=Path,
         metavar="FILE",
-        help="draw the fronts beside figure 12: FILE.pdf, .png or .svg (default: a collection's "
-        "alone, in its folder)",
+        help="draw the fronts, beside figure 12 where its points are among them: FILE.pdf, .png or "
+        ".svg (default: a collection's alone, in its folder)",
+    )
+    parser.add_argument(
+        "--table",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="write the fronts as a table: FILE.csv, .tex, .parquet or .jsonl; may be given again "
+        "(default: none)",
     )
     add_out(parser)
     add_json(parser)

@@ -101,7 +101,7 @@ def test_points_tell_on_hover_and_on_click_what_they_are(
         point = browser.run("state.chosen.at(-1)")
         assert math.dist(places[point], place) < 8
         for text in (tip, card):
-            assert f"design {points['design'][point]}, " in text
+            assert re.search(rf"\bdesign {points['design'][point]}\b", text.split("\n")[0])
             assert "bound by" in text
             assert command in text
         if study == "binding-bert":
