@@ -52,6 +52,7 @@ STYLE: dict[Any, Any] = {
     "legend.borderaxespad": 0,
     "legend.borderpad": 0,
     "patch.linewidth": 0.5,
+    "hatch.linewidth": 0.4,
     "lines.linewidth": 1,
     "lines.markersize": 4,
     "lines.markeredgewidth": 0,
@@ -185,7 +186,7 @@ def _stacked_bars(rows: pd.DataFrame) -> Figure:
 def _lines(rows: pd.DataFrame) -> Figure:
     """Draw figure 12: latency against area, a line per model, both axes logarithmic."""
     figure = Figure(figsize=(3.5, 2.4))
-    axes = figure.add_axes((0.11, 0.13, 0.87, 0.85))
+    axes = figure.add_axes((0.145, 0.13, 0.835, 0.85))
     points = rows.pivot_table(
         index=["model", "array_rows"], columns="quantity", values="value", sort=False
     )
@@ -195,9 +196,11 @@ def _lines(rows: pd.DataFrame) -> Figure:
             line["area_cm2"], line["latency_s"], dash, color=colour, marker=marker, label=model
         )
     axes.minorticks_off()
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:,g}")
     axes.grid(True)
     axes.spines[:].set_visible(True)
-    axes.set_xlabel("Area (cm$^2$)")
+    axes.set_xlabel("Area (cm²)")
     axes.set_ylabel("Attention Latency (s)")
     axes.legend(title="Model", handlelength=3.5, frameon=True, borderpad=0.5, borderaxespad=0.5)
     return figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.figure_data import CM2_PER_UM2, paper_values
-from analysis.figures import LINES, PNG_DPI, STYLE
-from evaluators.errors import InputError, shown
-from evaluators.files import write_atomically
+from analysis.figure_files import write_figures
+from analysis.figures import LINES, STYLE
 
 PAPER, DOMINATED, SEARCHED, TRUE = "paper", "paper, dominated", "searched", "true"
 """Series: the paper's points that no design dominates, and those that one does; a study's front;
@@ -58,44 +57,18 @@ def published_points() -> pd.DataFrame:
     return points.reset_index()[["model", "area_cm2", "latency_s"]]
 
 
-FORMATS: dict[str, dict[str, Any]] = {
-    ".pdf": {"metadata": {"CreationDate": None}},
-    ".png": {"dpi": PNG_DPI},
-    ".svg": {"metadata": {"Date": None}},
-}
-"""How a figure is written, by the end of its file's name: the same points give the same bytes."""
-
-
 def draw_fronts(points: pd.DataFrame, files: Sequence[Path]) -> None:
     """Write the figure, atomically.
 
     Args:
         points: see `figure_points`.
-        files: where to, in which of `FORMATS`; folders are made if they are missing.
+        files: where to, as `write_figures` has it; folders are made if they are missing.
 
     Raises:
         InputError: for a name that tells no format.
 
     """
-    save(fronts_figure(points), files)
-
-
-def save(figure: Figure, files: Sequence[Path]) -> None:
-    """Write a figure into files, in which of `FORMATS` their names tell, each whole or not at all.
-
-    Raises:
-        InputError: for a name that tells no format.
-
-    """
-    for file in files:
-        if file.suffix.lower() not in FORMATS:
-            raise InputError(f"{shown(file, 200)}: figures are {', '.join(FORMATS)}")
-    for file in files:
-        content = BytesIO()
-        with rc_context(STYLE | {"svg.hashsalt": "fronts"}):
-            suffix = file.suffix.lower()
-            figure.savefig(content, format=suffix[1:], **FORMATS[suffix])
-        write_atomically(file, content.getvalue())
+    write_figures(partial(fronts_figure, points), files)
 
 
 @rc_context(STYLE)

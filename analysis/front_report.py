@@ -1,6 +1,6 @@
 """How designs and fronts stand against a reference front: who dominates whom, and by what factor.
 
-All objectives are minimised. A reference front is a table of non-dominated designs, one row each.
+A reference front is a table of non-dominated designs, one row each.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from analysis.fronts import hypervolume_ratio, reference_point
 
 
 def dominators(
-    front: pd.DataFrame, point: Mapping[str, float], objectives: Sequence[str]
+    front: pd.DataFrame,
+    point: Mapping[str, float],
+    objectives: Sequence[str],
+    maximised: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return the designs of a front that dominate a point, the best first.
 
@@ -24,21 +27,29 @@ def dominators(
         front: one row a design; the objectives are columns, positive.
         point: objective -> value, positive, in the units of the front.
         objectives: what both are compared by.
+        maximised: those of them of which more is better.
 
     Returns:
         The rows of the front that are nowhere worse than the point and somewhere better, each
         objective replaced by its factor, the design's value over the point's; sorted by the product
-        of the factors, then as in the front. None where no design of the front dominates the point,
-        and then no design behind the front does.
+        of the factors, those of what is maximised inverted, then as in the front. None where no
+        design of the front dominates the point, and then no design behind the front does.
 
     """
     values = front[list(objectives)].to_numpy(dtype=float)
     bounds = np.array([point[name] for name in objectives])
-    better = (values <= bounds).all(axis=1) & (values < bounds).any(axis=1)
+    ways = _ways(objectives, maximised)
+    costs, limits = ways * values, ways * bounds
+    better = (costs <= limits).all(axis=1) & (costs < limits).any(axis=1)
     factors = values[better] / bounds
     found = front[better].assign(**dict(zip(objectives, factors.T, strict=True)))
-    order = np.argsort(factors.prod(axis=1), kind="stable")
-    return found.iloc[order].reset_index(drop=True)
+    order = np.argsort((factors**ways).prod(axis=1), kind="stable")
+    best: pd.DataFrame = found.iloc[order].reset_index(drop=True)
+    return best
+
+
+def _ways(objectives: Sequence[str], maximised: Sequence[str]) -> NDArray[np.float64]:
+    return np.array([-1.0 if name in maximised else 1.0 for name in objectives])
 
 
 @dataclass(frozen=True)
@@ -60,16 +71,18 @@ def quality(
     true_front: pd.DataFrame,
     objectives: Sequence[str],
     reference: NDArray[np.float64] | None = None,
+    maximised: Sequence[str] = (),
 ) -> Quality:
-    """Compare a front with the true one, by one to three objectives that are columns of both.
+    """Compare a front with the true one, by objectives that are columns of both.
 
     Volumes reach up to the reference, where all of the true front undercuts it; else up to
     `analysis.fronts.reference_point` of the true front.
     """
+    ways = _ways(objectives, maximised)
     found, true = (each[list(objectives)].to_numpy(dtype=float) for each in (front, true_front))
-    if reference is None or not (true < reference).all():
-        reference = reference_point(true)
+    if reference is None or not (ways * true < ways * reference).all():
+        reference = reference_point(true, ways)
     return Quality(
-        hypervolume_ratio(found, true, reference),
+        hypervolume_ratio(found, true, reference, ways),
         dict(zip(objectives, reference.tolist(), strict=True)),
     )

@@ -1,6 +1,7 @@
-"""Pareto fronts of minimised objectives, and how good a front is by its hypervolume.
+"""Pareto fronts of objectives, and how good a front is by its hypervolume.
 
-A point dominates another that it equals or undercuts in every objective and undercuts in one.
+A point dominates another that it equals or undercuts in every objective and undercuts in one;
+objectives that are maximised count with the other sign.
 A point that none dominates is on the front; equal points do not dominate each other, so designs
 that tie are all on it. Both algorithms are those of `moocore`; this module adds the fronts of
 tables, the comparison of fronts and checks of the values, as infinities can crash `moocore`.
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-MAX_OBJECTIVES = 3
-"""Up to three objectives, every function here takes O(n log n); beyond, the cost grows fast."""
+MAX_OBJECTIVES = 5
+"""Of m objectives a front takes O(n log^(m-2) n), and O(n log n) at least. A hypervolume takes
+O(n log n) up to three objectives, O(n^2) of four, O(n^3) of five; beyond, the cost grows fast."""
 
 MARGIN = 1.1
 """The reference point lies this factor beyond the worst of the true front, so its ends count."""
@@ -30,11 +32,12 @@ Values = NDArray[np.float64]
 def non_dominated(values: Values) -> NDArray[np.bool_]:
     """Tell which points are on the front of minimised objectives; comparisons alone, so exact.
 
-    O(n log n) by sorting and sweeping: Kung, Luccio and Preparata, "On finding the maxima of a set
-    of vectors", J. ACM 22(4), 1975.
+    By sorting and sweeping: Kung, Luccio and Preparata, "On finding the maxima of a set of
+    vectors", J. ACM 22(4), 1975.
 
     Args:
-        values: shape (n, m), one row a point, one column an objective in any unit; m is 1 to 3.
+        values: shape (n, m), one row a point, one column an objective in any unit; m is 1 to
+            `MAX_OBJECTIVES`.
 
     Returns:
         Shape (n,): true where no other point dominates. All copies of such a point are true.
@@ -48,12 +51,15 @@ def non_dominated(values: Values) -> NDArray[np.bool_]:
     return mask
 
 
-def pareto_front(table: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
+def pareto_front(
+    table: pd.DataFrame, objectives: Sequence[str], maximised: Sequence[str] = ()
+) -> pd.DataFrame:
     """Return the rows of a table that are on its front, in an order that is theirs alone.
 
     Args:
         table: one row a design; the columns beside the objectives identify it. All can be sorted.
-        objectives: one to three columns of float64, all minimised.
+        objectives: columns of float64, one to `MAX_OBJECTIVES`.
+        maximised: those of them of which more is better.
 
     Returns:
         The rows with all columns, sorted by the objectives, then by the remaining columns from
@@ -63,22 +69,24 @@ def pareto_front(table: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame
         ValueError: an objective that is not finite.
 
     """
-    return pareto_front_of_chunks([table], objectives)
+    return pareto_front_of_chunks([table], objectives, maximised)
 
 
 def pareto_front_of_chunks(
-    chunks: Iterable[pd.DataFrame], objectives: Sequence[str]
+    chunks: Iterable[pd.DataFrame], objectives: Sequence[str], maximised: Sequence[str] = ()
 ) -> pd.DataFrame:
     """Return the front of a table that arrives in pieces, as `pareto_front` of the whole would.
 
-    Memory holds the front so far and at most two chunks. A chunk of c rows costs O(n log n), where
-    n is c plus the rows of the front so far, so chunks no smaller than the front suit best.
+    Memory holds the front so far and at most two chunks. A chunk of c rows costs what a front of n
+    does, where n is c plus the rows of the front so far, so chunks no smaller than the front suit
+    best.
     Neither the cuts nor the order of the chunks change the result. A front is itself a chunk, so
     the fronts of parts merge.
 
     Args:
         chunks: at least one table with the same columns, see `pareto_front`.
         objectives: see `pareto_front`.
+        maximised: see `pareto_front`.
 
     Raises:
         ValueError: no chunk, or an objective that is not finite.
@@ -88,8 +96,12 @@ def pareto_front_of_chunks(
 
     front: pd.DataFrame | None = None
     for chunk in chunks:
-        kept = _keep_non_dominated(chunk, objectives)
-        front = kept if front is None else _keep_non_dominated(pd.concat([front, kept]), objectives)
+        kept = _keep_non_dominated(chunk, objectives, maximised)
+        front = (
+            kept
+            if front is None
+            else _keep_non_dominated(pd.concat([front, kept]), objectives, maximised)
+        )
     if front is None:
         raise ValueError("no chunk: the columns of the front are unknown")
     identity = [column for column in front.columns if column not in objectives]
@@ -100,12 +112,14 @@ def hypervolume(front: Values, reference: Values) -> float:
     """Return the volume that lies between a set of points and a reference, united over the points.
 
     A larger volume is a better front (Zitzler and Thiele, PPSN V, 1998). Exact but for rounding,
-    which is the same for any order of the points. O(n log n): Fonseca, Paquete and Lopez-Ibanez,
-    "An improved dimension-sweep algorithm for the hypervolume indicator", CEC 2006.
+    which is the same for any order of the points. Fonseca, Paquete and Lopez-Ibanez, "An improved
+    dimension-sweep algorithm for the hypervolume indicator", CEC 2006; of four objectives and more
+    Guerreiro and Fonseca, "Computing and updating hypervolume contributions in up to four
+    dimensions", IEEE Trans. Evol. Comput. 22(3), 2018.
 
     Args:
-        front: shape (n, m), minimised; m is 1 to 3. Dominated points and copies add nothing, nor
-            do points that do not undercut the reference in every objective.
+        front: shape (n, m), minimised; m is 1 to `MAX_OBJECTIVES`. Dominated points and copies add
+            nothing, nor do points that do not undercut the reference in every objective.
         reference: shape (m,), in the units of the front.
 
     Returns:
@@ -123,14 +137,16 @@ def hypervolume(front: Values, reference: Values) -> float:
     return float(moocore.hypervolume(points, ref=reference))
 
 
-def reference_point(true_front: Values) -> Values:
+def reference_point(true_front: Values, signs: Values | None = None) -> Values:
     """Return the reference for hypervolumes: the worst of the true front, times `MARGIN`.
 
-    The worst (nadir) is the maximum of each objective over the front; points that are not on the
-    front are passed over. The factor is the same step on a logarithmic scale for any unit.
+    The worst (nadir) is the maximum of each objective over the front, of one that is maximised the
+    minimum, which is divided by the factor; points that are not on the front are passed over. The
+    factor is the same step on a logarithmic scale for any unit.
 
     Args:
-        true_front: shape (n, m) with n at least 1, positive; m is 1 to 3.
+        true_front: shape (n, m) with n at least 1, positive; m is 1 to `MAX_OBJECTIVES`.
+        signs: shape (m,), -1 for an objective that is maximised, else 1; all are 1 where None.
 
     Returns:
         Shape (m,), in the units of the front.
@@ -142,11 +158,18 @@ def reference_point(true_front: Values) -> Values:
     _check_positive(true_front)
     if not len(true_front):
         raise ValueError("a front without points has no reference")
-    nadir: Values = true_front[non_dominated(true_front)].max(axis=0)
-    return MARGIN * nadir
+    ways = _ways(true_front, signs)
+    front = true_front[non_dominated(ways * true_front)]
+    worst: Values = np.where(ways > 0, MARGIN * front.max(axis=0), front.min(axis=0) / MARGIN)
+    return worst
 
 
-def hypervolume_ratio(front: Values, true_front: Values, reference: Values | None = None) -> float:
+def hypervolume_ratio(
+    front: Values,
+    true_front: Values,
+    reference: Values | None = None,
+    signs: Values | None = None,
+) -> float:
     """Return which share of the true front's hypervolume a front covers, on logarithms.
 
     Areas and latencies span decades: on linear axes the worst decade would hold nearly all of the
@@ -155,8 +178,10 @@ def hypervolume_ratio(front: Values, true_front: Values, reference: Values | Non
 
     Args:
         front: shape (n, m), positive, found by a search among the points behind the true front.
-        true_front: shape (k, m) with k at least 1, positive, in the same units; m is 1 to 3.
+        true_front: shape (k, m) with k at least 1, positive, in the same units; m is 1 to
+            `MAX_OBJECTIVES`.
         reference: shape (m,), in the same units; `reference_point` of the true front where None.
+        signs: see `reference_point`.
 
     Returns:
         0 if no point undercuts the reference, 1 for the true front itself; above 1 only if the
@@ -168,13 +193,21 @@ def hypervolume_ratio(front: Values, true_front: Values, reference: Values | Non
 
     """
     _check_positive(front)
-    end = np.log10(reference_point(true_front) if reference is None else reference)
-    whole = hypervolume(np.log10(true_front), end)
-    return hypervolume(np.log10(front), end) / whole
+    ways = _ways(true_front, signs)
+    end = ways * np.log10(reference_point(true_front, ways) if reference is None else reference)
+    whole = hypervolume(ways * np.log10(true_front), end)
+    return hypervolume(ways * np.log10(front), end) / whole
 
 
-def _keep_non_dominated(table: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
-    return table[non_dominated(table[list(objectives)].to_numpy(dtype=np.float64))]
+def _ways(values: Values, signs: Values | None) -> Values:
+    return np.ones(values.shape[1]) if signs is None else signs
+
+
+def _keep_non_dominated(
+    table: pd.DataFrame, objectives: Sequence[str], maximised: Sequence[str]
+) -> pd.DataFrame:
+    ways = np.where(np.isin(list(objectives), list(maximised)), -1.0, 1.0)
+    return table[non_dominated(ways * table[list(objectives)].to_numpy(dtype=np.float64))]
 
 
 def _check_positive(values: Values) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations, cycle
+from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from matplotlib import rc_context
@@ -15,9 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
+from analysis.figure_files import write_figures
 from analysis.figures import LINES, STYLE
-from analysis.front_figure import save
 from analysis.quantities import quantity
+
+Step = Literal["pre", "post"]
 
 NARROW = 30
 """An axis that spans a smaller factor has ticks between the decades."""
@@ -40,29 +44,37 @@ class Fronts:
 
 
 def draw_objectives(
-    studies: Mapping[str, Fronts], objectives: Sequence[str], files: Sequence[Path]
+    studies: Mapping[str, Fronts],
+    objectives: Sequence[str],
+    maximised: Sequence[str],
+    files: Sequence[Path],
 ) -> None:
-    """Write the figure, atomically, see `analysis.front_figure.save`.
+    """Write the figure, atomically, see `analysis.figure_files.write_figures`.
 
     Args:
         studies: by what they are called.
-        objectives: two or three columns of their tables, positive.
+        objectives: two to five columns of their tables, positive.
+        maximised: those of them of which more is better.
         files: where to.
 
     """
-    save(objectives_figure(studies, objectives), files)
+    write_figures(partial(objectives_figure, studies, objectives, maximised), files)
 
 
 @rc_context(STYLE)
-def objectives_figure(studies: Mapping[str, Fronts], objectives: Sequence[str]) -> Figure:
-    """Draw the fronts of studies: of two objectives as steps, of three as points of each two."""
+def objectives_figure(
+    studies: Mapping[str, Fronts], objectives: Sequence[str], maximised: Sequence[str] = ()
+) -> Figure:
+    """Draw the fronts of studies: of two objectives as steps, of more as points of each two."""
     pairs = list(combinations(objectives, 2))
-    figure = Figure(figsize=(3.5 if len(pairs) == 1 else 7, 2.9))
-    panels = figure.subplots(1, len(pairs), squeeze=False)[0]
+    across, down = min(len(pairs), 3), ceil(len(pairs) / 3)
+    figure = Figure(figsize=(3.5 if across == 1 else 7, 2.9 * down))
+    panels = [figure.add_subplot(down, across, place) for place in range(1, len(pairs) + 1)]
     stepped = len(objectives) == 2
     for panel, pair in zip(panels, pairs, strict=True):
         for fronts, style in zip(studies.values(), cycle(LINES), strict=False):
-            _draw(panel, fronts, pair, style, stepped=stepped)
+            rising: Step = "pre" if pair[0] in maximised else "post"
+            _draw(panel, fronts, pair, style, rising if stepped else None)
         x, y = (quantity(each).title for each in pair)
         panel.set(xscale="log", yscale="log", xlabel=x, ylabel=y)
         panel.minorticks_off()
@@ -72,9 +84,8 @@ def objectives_figure(studies: Mapping[str, Fronts], objectives: Sequence[str]) 
                 axis.set_major_formatter(StrMethodFormatter("{x:g}"))
         panel.grid(True)
         panel.spines[:].set_visible(True)
-    figure.subplots_adjust(
-        left=0.14 if stepped else 0.07, right=0.98, bottom=0.13, top=0.98, wspace=0.32
-    )
+    left, bottom, top = 0.14 if stepped else 0.07, 0.13 / down, 1 - 0.02 / down
+    figure.subplots_adjust(left, bottom, 0.98, top, wspace=0.32, hspace=0.2)
     panels[-1].legend(handles=_legend(studies), frameon=True, borderpad=0.5, borderaxespad=0.5)
     return figure
 
@@ -84,19 +95,19 @@ def _draw(
     fronts: Fronts,
     pair: Sequence[str],
     style: tuple[str, str, str],
-    *,
-    stepped: bool,
+    steps: Step | None,
 ) -> None:
+    """Draw a study; `steps` says where between two designs the step is, None for no steps."""
     colour, marker, dash = style
     if fronts.true is not None:
         x, y = _columns(fronts.true, pair)
-        if stepped:
-            axes.step(x, y, where="post", color=colour, alpha=0.25, linewidth=3)
+        if steps:
+            axes.step(x, y, where=steps, color=colour, alpha=0.25, linewidth=3)
         else:
             axes.plot(x, y, marker=marker, color=colour, alpha=0.2, linestyle="none")
     x, y = _columns(fronts.searched, pair)
-    if stepped:
-        axes.step(x, y, dash, where="post", color=colour, marker=marker, markersize=3)
+    if steps:
+        axes.step(x, y, dash, where=steps, color=colour, marker=marker, markersize=3)
     else:
         axes.plot(x, y, marker=marker, color=colour, linestyle="none", markersize=3)
     x, y = _columns(fronts.paper, pair)

@@ -26,6 +26,10 @@ _QUANTITIES = {
     "latency_s": Quantity("Latency (s)"),
     "energy_pj": Quantity("Energy (J)", 1e-12),
     "traffic_bytes": Quantity("Off-chip traffic (GiB)", 2.0**-30),
+    "power_w": Quantity("Power (W)"),
+    "tokens_per_s": Quantity("Tokens per second"),
+    "energy_per_token_pj": Quantity("Energy per token (mJ)", 1e-9),
+    "util_2d": Quantity("Utilization 2D"),
     "energy_delay_pj_s": Quantity("Energy $\\times$ delay (J s)", 1e-12),
 }
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,10 @@ def metric_columns(configuration: str, evaluations: Evaluations) -> dict[str, np
 
 
 def breakdown_of(evaluations: Evaluations) -> list[list[dict[str, Any]]]:
-    """Return of every design its Einsums in the cascade's order; none where it has no metrics."""
+    """Return of every design its Einsums in the cascade's order; none where it has no metrics.
+
+    Designs of one batch may run different cascades: an Einsum that one lacks is NaN there.
+    """
     names = [field.name for field in EINSUM][2:]
     parts = [
         [
@@ -174,8 +178,10 @@ def breakdown_of(evaluations: Evaluations) -> list[list[dict[str, Any]]]:
         ]
         for einsum, part in evaluations.einsums.items()
     ]
-    known = ~np.isnan(evaluations.metrics["latency_s"])
-    return [[part[row] for part in parts] if has else [] for row, has in enumerate(known.tolist())]
+    return [
+        [part for part in einsums if not isnan(part["busy_s"])]
+        for einsums in zip(*parts, strict=True)
+    ] or [[]] * len(evaluations.designs)
 
 
 @dataclass(frozen=True)

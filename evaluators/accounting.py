@@ -53,9 +53,9 @@ class Accounting:
         return correction in self.corrections
 
     @property
-    def is_corrected(self) -> bool:
-        """Tell whether every slip is repaired."""
-        return len(self.corrections) == len(Correction)
+    def is_published(self) -> bool:
+        """Tell whether no slip is repaired."""
+        return not self.corrections
 
     @property
     def live_sram(self) -> bool:
@@ -65,9 +65,9 @@ class Accounting:
     @property
     def name(self) -> str:
         """'published', 'corrected', or the corrections joined, as 'Q1+Q2'."""
-        if not self.corrections:
+        if self.is_published:
             return "published"
-        if self.is_corrected:
+        if self.corrections == CORRECTED.corrections:
             return "corrected"
         return "+".join(each.name for each in Correction if each in self.corrections)
 

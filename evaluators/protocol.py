@@ -28,11 +28,15 @@ METRICS = (
     "compute_1d_s",
     "array_area_um2",
     "area_um2",
+    "padded_share",
+    "useful_util_2d",
 )
 """The metrics of an evaluation, in the order of their columns.
 
 Latency; energy; off-chip traffic; busy share of the 1D and of the 2D array; time of all off-chip
-traffic; busy time of the 2D and of the 1D array; area of the 2D array; area of the chip.
+traffic; busy time of the 2D and of the 1D array; area of the 2D array; area of the chip; share of
+the multiply-accumulates that pad; share of the 2D array's peak that is useful
+(docs/model/designs.md#padding).
 """
 
 ENERGIES = ("energy_dram_pj", "energy_buffer_pj", "energy_registers_pj", "energy_arithmetic_pj")
@@ -134,11 +138,14 @@ class Evaluator(Protocol):
         name: what results are labelled with.
         one_by_one: takes the designs of a batch one after the other, so that workers share a
             batch best by a design each.
+        own_binding: designs run the binding of their configuration's file, so that what that keeps
+            in register files bounds them.
 
     """
 
     name: str
     one_by_one: bool
+    own_binding: bool
 
     def check_installed(self) -> None:
         """Raise `InputError` where a program that it runs is not installed on this machine."""
@@ -178,6 +185,7 @@ class Evaluator(Protocol):
 
 EVALUATORS = {
     "analytical": "evaluators.engine.evaluator:AnalyticalEvaluator",
+    "mapper": "evaluators.mapper.evaluator:MapperEvaluator",
     "timeloop": "evaluators.timeloop.evaluator:TimeloopEvaluator",
     "timeloop-mapper": "evaluators.timeloop.evaluator:searching",
     "timeloop-audit": "evaluators.timeloop.evaluator:auditing",

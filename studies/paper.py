@@ -7,7 +7,7 @@ docs/model/mappings.md#unfused; for the sweep docs/model/accounting.md#area-late
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -100,11 +100,61 @@ def paper_design(name: str, workload: Workload, accounting: Accounting = PUBLISH
 
 def on_paper_machine(name: str, designs: Designs) -> np.ndarray:
     """Tell which designs are the paper's own machine in every parameter, shape (n,)."""
+    declared = described(name).all_parameters
     own = np.ones(len(designs), dtype=bool)
-    for each in described(name).machine.parameters.values():
-        given = designs.columns.get(each.name, np.array([AUTOMATIC]))
-        own &= (given == each.default) | (given == AUTOMATIC)
+    for each in described(name).machine.parameters:
+        given = designs.columns.get(each, np.array([AUTOMATIC]))
+        own &= (given == declared[each].default) | (given == AUTOMATIC)
     return own
+
+
+def are_points(name: str, workload: Workload, designs: Designs) -> np.ndarray:
+    """Tell which designs are points of figures 6 to 12, shape (n,).
+
+    They are so in every parameter of the workload (see `papers_own`) and of the machine, and leave
+    the binding open.
+    """
+    declared = described(name)
+    none = np.zeros(len(designs), dtype=bool)
+    if name not in PAPERS or papers_own(workload) is None:
+        return none
+    if any(
+        declared.all_parameters[each].switch or designs.columns[each].any()
+        for each in designs.columns.keys() - declared.machine.parameters.keys()
+    ):
+        return none
+    points: np.ndarray = on_paper_machine(name, designs) | _swept(name, workload, designs)
+    return points
+
+
+def _swept(name: str, workload: Workload, designs: Designs) -> np.ndarray:
+    """Tell which designs are among the six of the area-latency sweep, shape (n,)."""
+    swept = np.zeros(len(designs), dtype=bool)
+    six = pareto_designs(workload).columns
+    if name != "binding" or workload.keys != PARETO_SEQ_LEN or six.keys() - designs.columns.keys():
+        return swept
+    others = {each: given for each, given in designs.columns.items() if each not in six}
+    for row in range(len(PARETO_SIDES)):
+        swept |= np.all([designs.columns[each] == six[each][row] for each in six], axis=0)
+    swept &= on_paper_machine(name, Designs(others, len(designs)))
+    return swept
+
+
+def papers_own(workload: Workload) -> Workload | None:
+    """Return the workload of the paper that is this one in every number; None where none is.
+
+    Padding is no matter: nothing of the paper's needs any.
+    """
+    return _by_numbers().get(_nameless(workload))
+
+
+@lru_cache(maxsize=1)
+def _by_numbers() -> dict[Workload, Workload]:
+    return {_nameless(each): each for each in _workloads()}
+
+
+def _nameless(workload: Workload) -> Workload:
+    return replace(workload, transformer=replace(workload.transformer, name=""), padded=False)
 
 
 def pinned_binding(name: str, workload: Workload, accounting: Accounting) -> dict[str, np.ndarray]:
@@ -117,14 +167,14 @@ def pinned_binding(name: str, workload: Workload, accounting: Accounting) -> dic
         for each, slip in described(name).slips.items()
     ):
         return {}
-    if workload not in _workloads():
+    own = papers_own(workload)
+    if own is None:
         return {}
-    shape = workload.transformer
     binding: dict[str, int] = {}
     if name == "flat":
-        binding = _flat_bindings()[shape.name, workload.keys]
+        binding = _flat_bindings()[own.transformer.name, own.keys]
     elif name == "unfused":
-        binding = _unfused_mapping(workload)
+        binding = _unfused_mapping(own)
     return {column: np.array([value]) for column, value in binding.items()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +36,9 @@ def pins(study: Specification) -> tuple[list[Pin], list[str]]:
     outside: list[str] = []
     known: set[int] = set()
     space = study.space
+    workloads = {replace(each, padded=False) for each in study.workloads}
     for point in points() if study.pinned else ():
-        if point.configuration in space.configurations and point.workload in study.workloads:
+        if point.configuration in space.configurations and point.workload in workloads:
             for row in range(len(point.designs)):
                 pin = _pin(point, row, space)
                 if not space.contains(pin.columns)[0]:

@@ -15,7 +15,9 @@ from evaluators.describe.catalogue import described
 from evaluators.design import Designs
 from evaluators.errors import EvaluationError, InputError
 from evaluators.protocol import evaluator
-from studies.objectives import UNITS, objective_values
+from studies.end_to_end import on_one_chip
+from studies.objectives import UNITS, objective_values, signs
+from studies.scenes import scenes_of
 from studies.specification import Specification
 
 MARGIN = 1.1
@@ -29,7 +31,8 @@ def reference(study: Specification) -> NDArray[np.float64] | None:
     """Return the worst objectives of the feasible corners of a study's space, times `MARGIN`.
 
     A corner is a chip with every size of the machine that is searched at its least or its most, and
-    everything else automatic. A bound of the study ends an objective there.
+    everything else automatic. A bound of the study ends an objective there, but in a mix, where it
+    is of each scene.
 
     Returns:
         Shape (objectives,), in their units; None where no corner is feasible.
@@ -40,10 +43,17 @@ def reference(study: Specification) -> NDArray[np.float64] | None:
     known = np.concatenate(values)
     if not len(known):
         return None
-    worst = MARGIN * known.max(axis=0)
-    bounds = [study.bounds.get(UNITS[name], np.inf) for name in study.objectives]
-    beyond: NDArray[np.float64] = np.minimum(worst, bounds)
-    return beyond
+    rising = signs(study.objectives) < 0
+    worst: NDArray[np.float64] = np.where(
+        rising, known.min(axis=0) / MARGIN, MARGIN * known.max(axis=0)
+    )
+    if study.weights:
+        return worst
+    columns = [UNITS[name] for name in study.objectives]
+    most = np.array([study.bounds.get(name, np.inf) for name in columns])
+    least = np.array([study.floors.get(name, 0.0) for name in columns])
+    ends: NDArray[np.float64] = np.where(rising, np.maximum(worst, least), np.minimum(worst, most))
+    return ends
 
 
 def _corners(study: Specification, configuration: str) -> Designs:
@@ -59,12 +69,17 @@ def _corners(study: Specification, configuration: str) -> Designs:
 def _objectives(study: Specification, configuration: str, chips: Designs) -> NDArray[np.float64]:
     """Return the objectives of those chips that are feasible on every workload."""
     try:
-        results = [
-            evaluator(_EVALUATOR).evaluate(configuration, workload, chips, study.accounting)
-            for workload in study.workloads
+        runs = study.evaluated[configuration]
+        halves = on_one_chip(runs, study.workloads, chips)
+        metrics = [
+            evaluator(_EVALUATOR)
+            .evaluate(runs[half], workload, halves[half], study.accounting)
+            .metrics
+            for workload, half in study.rows
         ]
     except (InputError, EvaluationError):
         return np.empty((0, len(study.objectives)))
-    values = objective_values(study.objectives, [each.metrics for each in results])
+    scenes = scenes_of(study.workloads, metrics, whole_model=study.whole_model)
+    values = objective_values(study.objectives, scenes, study.weights)
     known: NDArray[np.float64] = values[np.isfinite(values).all(axis=1)]
     return known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,15 +12,18 @@ from pathlib import Path
 from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import canonical, described
 from evaluators.describe.layers import is_path
-from evaluators.errors import InputError, shown
+from evaluators.errors import InputError, known_are, shown
 from evaluators.foreign import read_text
 from evaluators.foreign_toml import Lines, Table, check_sizes
 from evaluators.protocol import evaluator
 from search_spaces.domains import ATTENTION, CONFIGURATIONS
 from search_spaces.space import SearchSpace
-from studies.objectives import BOUNDABLE, OBJECTIVES
+from studies.bounds_toml import read_bounds
+from studies.defaults import OWN
+from studies.end_to_end import paired
+from studies.objectives import OBJECTIVES
 from studies.specification import JOINT, SAMPLERS, Specification
-from studies.workload_toml import read_workloads
+from studies.workload_toml import read_mix, read_workloads
 
 _KEYS = (
     "name",
@@ -27,6 +31,10 @@ _KEYS = (
     "models",
     "seq_lens",
     "workloads",
+    "fit",
+    "over_workloads",
+    "whole_model",
+    "linear_layers",
     "objectives",
     "sampler",
     "seed",
@@ -54,7 +62,8 @@ LARGEST_SEED = 2**32 - 1
 
 LARGEST_TRIALS = 10**9
 LARGEST_BATCH = 2**16
-_MOST_OBJECTIVES = 3
+_MOST_OBJECTIVES = 5
+"""Those of `analysis.fronts.MAX_OBJECTIVES`."""
 
 
 def load(path: Path) -> Specification:
@@ -106,7 +115,7 @@ def _configurations(table: Table, folder: Path | None) -> tuple[str, ...]:
     names = [
         name
         for each in listed
-        for name in (ATTENTION if each == JOINT else (_configuration(table, each, folder),))
+        for name in (ATTENTION if each == JOINT else (_named(table, key, each, folder, JOINT),))
     ]
     if len(set(names)) < len(names):
         raise table.error(key, "give each one once")
@@ -115,17 +124,18 @@ def _configurations(table: Table, folder: Path | None) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _configuration(table: Table, given: str, folder: Path | None) -> str:
+def _named(table: Table, key: str, given: str, folder: Path | None, *others: str) -> str:
+    """Return the name of an accelerator: a shipped one's, or the path of a file."""
     if not is_path(given):
-        table.one_of("configuration", given, (*CONFIGURATIONS, JOINT))
+        table.one_of(key, given, (*CONFIGURATIONS, *others))
         return given
     name = canonical(given, folder)
-    table.checked("configuration", lambda: described(name))
+    table.checked(key, lambda: described(name))
     return name
 
 
 def _accounting(table: Table) -> Accounting:
-    name = table.get("accounting", str, "an accounting", default="published")
+    name = table.get("accounting", str, "an accounting", default=OWN["accounting"])
     sram = table.get("sram", str, "a source of SRAMs", default="")
     table.checked("accounting", lambda: Accounting.parse(name))
     return table.checked("sram", lambda: Accounting.parse(name, sram))
@@ -138,15 +148,21 @@ def _specification(table: Table, folder: Path | None) -> Specification:
     sampler = table.get("sampler", str, "a sampler", default="tpe")
     table.one_of("sampler", sampler, SAMPLERS)
     time_limit_s = table.positive("time_limit_s", "a number of seconds")
-    constraints = table.table("constraints", "a table of upper bounds")
-    constraints.only((*BOUNDABLE, "registers"), "constraints")
-    bounds = {each: constraints.positive(each, "a number") for each in BOUNDABLE}
+    constraints = table.table("constraints", "a table of bounds")
+    bounds, floors = read_bounds(constraints)
+    workloads = read_workloads(table, folder)
+    weights, scenes = read_mix(table, len(workloads))
     study = Specification(
         name=table.checked("name", lambda: checked_name(name)),
         configurations=configurations,
-        workloads=read_workloads(table, folder),
-        objectives=_objectives(table),
-        bounds={each: bound for each, bound in bounds.items() if bound is not None},
+        workloads=workloads,
+        weights=weights,
+        scenes=scenes,
+        whole_model=table.get("whole_model", bool, "true or false", default=False),
+        linear_layers=_linear_layers(table, configurations, folder),
+        objectives=_objectives(table, configurations),
+        bounds=bounds,
+        floors=floors,
         registers=constraints.get("registers", bool, "true or false"),
         sampler=sampler,
         seed=table.count("seed", least=0, most=LARGEST_SEED, default=0),
@@ -179,10 +195,38 @@ def _space(study: Specification) -> SearchSpace:
     return study.space
 
 
-def _objectives(table: Table) -> tuple[str, ...]:
-    objectives = table.list("objectives", str, "objectives", default=["area", "latency"])
-    for each in objectives:
-        table.one_of("objectives", each, tuple(OBJECTIVES))
-    if len(objectives) > _MOST_OBJECTIVES:
-        raise table.error("objectives", f"give one to {_MOST_OBJECTIVES}")
-    return tuple(objectives)
+def _objectives(table: Table, configurations: Sequence[str]) -> tuple[str, ...]:
+    given = table.list("objectives", str, "objectives", default=["area", "latency"])
+    return table.checked("objectives", lambda: checked_objectives(given, configurations))
+
+
+def checked_objectives(given: Sequence[str], configurations: Sequence[str]) -> tuple[str, ...]:
+    """Return the objectives of a study; `InputError` says which are none that it can have."""
+    for each in given:
+        if each not in OBJECTIVES:
+            raise InputError(f"'{shown(each)}' is unknown; {known_are(each, tuple(OBJECTIVES))}")
+    if len(given) > _MOST_OBJECTIVES:
+        raise InputError(f"give one to {_MOST_OBJECTIVES}")
+    if len(set(given)) < len(given):
+        raise InputError("give each one once")
+    if "util_2d" in given:
+        for name in configurations:
+            if "2d" not in described(name).machine.paper_names:
+                raise InputError(f"util_2d: the machine of {name} calls none of its arrays 2d")
+    return tuple(given)
+
+
+def _linear_layers(
+    table: Table, configurations: Sequence[str], folder: Path | None
+) -> tuple[str, ...]:
+    key = "linear_layers"
+    given = table.get(key, (str, list), "an accelerator or a list of them", default=[])
+    if given == []:
+        return ()
+    listed = [given] if isinstance(given, str) else table.list(key, str, "accelerators")
+    names = tuple(_named(table, key, each, folder) for each in listed)
+    for each in names:
+        if described(each).cascade.computes != "own":
+            raise table.error(key, f"{shown(each)} computes attention, not linear layers")
+    table.checked(key, lambda: paired(configurations, names))
+    return names

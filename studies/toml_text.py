@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from studies.bounds_toml import bound_entries
 from studies.specification import Specification
 from studies.workload_toml import own_transformers, workload_entries
 
@@ -18,7 +19,10 @@ def to_toml(study: Specification, made_with: Mapping[str, Any]) -> str:
     table: dict[str, Any] = {
         "name": study.name,
         "configuration": study.configuration,
-        **workload_entries(study.workloads),
+        **workload_entries(study.workloads, study.weights, study.scenes),
+        "over_workloads": study.over_workloads,
+        "whole_model": study.whole_model,
+        "linear_layers": list(study.linear_layers) or None,
         "objectives": list(study.objectives),
         "sampler": study.sampler,
         "seed": study.seed,
@@ -31,7 +35,7 @@ def to_toml(study: Specification, made_with: Mapping[str, Any]) -> str:
         "pinned": study.pinned,
     }
     lines = _entries(table)
-    lines += _table("constraints", dict(study.bounds) | {"registers": study.registers})
+    lines += _table("constraints", bound_entries(study) | {"registers": study.registers})
     lines += _table("space", study.overrides)
     for name, sizes in own_transformers(study.workloads).items():
         lines += _table(f"transformers.{_key(name)}", sizes)

@@ -36,10 +36,11 @@ def evaluated(capsys: pytest.CaptureFixture[str]) -> Evaluated:
 
 def test_the_readme_names_every_file_and_its_commands_run() -> None:
     text = Path("examples/README.md").read_text()
-    named = set(re.findall(r"^\| `([\w-]+\.toml)`", text, re.MULTILINE))
-    assert named == {path.name for path in Path("examples").glob("*.toml")}
+    named = set(re.findall(r"^\| `([\w./-]+\.\w+)`", text, re.MULTILINE))
+    files = {path for path in Path("examples").rglob("*") if path.is_file()}
+    assert named == {str(path.relative_to("examples")) for path in files} - {"README.md"}
     commands = re.findall(r"^    dse (.*)$", text, re.MULTILINE)
-    assert len(commands) == 4
+    assert len(commands) == 8
     for command in commands:
         assert main(command.split()) == 0, command
 
@@ -79,3 +80,74 @@ def test_the_edge_chip_is_slower_as_its_array_and_clock_say(evaluated: Evaluated
     paper = evaluated("--configuration", "binding", "--seq-len", "64K")
     assert found["compute_2d_s"] / paper["compute_2d_s"] == pytest.approx(16 * 2, rel=1e-14)
     assert found["area_um2"] < paper["area_um2"] / 12
+
+
+GIB = 2**30
+LAYERS = 32
+HEADS_OF_64 = 64 * 8
+"""Key heads of 64 sequences."""
+
+
+@pytest.fixture
+def service() -> pd.DataFrame:
+    """The sweep of the service: one row a half of a scene of a feasible design."""
+    assert main(["sweep", "examples/service.toml"]) == 0
+    return pd.read_parquet("runs/service/sweep/part-000000000000.parquet")
+
+
+def test_decoding_takes_the_bytes_of_keys_values_and_weights_where_the_bandwidth_binds(
+    service: pd.DataFrame,
+) -> None:
+    """Of each sequence 2 * 8 * 8192 * 128 words of K and V, of 2 bytes or 1; queries and outputs of
+    32 heads of 128 words; 218,103,808 weights a layer, and the 64 rows of its seven layers.
+    """
+    steps = service[service["scene"] == "decode"].groupby(
+        ["dram_bytes_per_s", "kv_bits", "design"], observed=True
+    )
+    fastest_s = LAYERS * steps["latency_s"].sum().groupby(level=[0, 1]).min()
+    widths = [(4096, 4096), (4096, 1024), (4096, 1024), (4096, 4096)]
+    widths += [(4096, 14336), (4096, 14336), (14336, 4096)]
+    weights = sum(rows * columns for rows, columns in widths)
+    assert weights == 218_103_808
+    edges = 64 * sum(rows + columns for rows, columns in widths)
+    for bits, most in ((16, 800), (8, 400)):
+        cached = 64 * 2 * 8 * 8192 * 128 * bits // 8
+        layer_bytes = cached + 2 * (64 * 32 * 2 * 128 + weights + edges)
+        for gib in (50, 100, 200, 400, 800):
+            least_s = LAYERS * layer_bytes / (gib * GIB)
+            if gib <= most:
+                assert fastest_s[gib * GIB, bits] == pytest.approx(least_s, rel=1e-12)
+            else:  # the arrays bind
+                assert fastest_s[gib * GIB, bits] > 1.6 * least_s
+
+
+def test_a_prefill_takes_the_cycles_of_the_chunks_that_its_mask_leaves(
+    evaluated: Evaluated,
+) -> None:
+    """Sides of 512 keys by 256 rows, 8 query tiles: 2,048 rows are 512 queries, and the tiles of a
+    head visit 1 + 2 + ... + 16 = 136 chunks of 512 keys. A chunk takes each of the 8 tiles of 256
+    rows E + F + 9 cycles of the 2D array, and each of the 16 steps of 128 lanes E + F + 10 of the
+    1D array, which then divides the F outputs of 16 tiles.
+    """
+    sizes = {"array-rows": 512, "array-cols": 256, "vector-lanes": 128, "buffer-bytes": 67108864}
+    sizes |= {"query-tiles": 8, "seq-len": 8192, "fit": "pad", "accounting": "corrected"}
+    options = [word for name, value in sizes.items() for word in (f"--{name}", str(value))]
+    model = "64,4096,128,128,32,14336,kv_heads=8,gated=1,layers=32"
+    found = evaluated("--configuration", "binding", "--shape", model, "--causal", *options)
+    cycles_2d = HEADS_OF_64 * 136 * 8 * (128 + 128 + 9)
+    cycles_1d = HEADS_OF_64 * 16 * (136 * (128 + 128 + 10) + 16 * 128)
+    assert found["compute_2d_s"] == pytest.approx(cycles_2d / 940e6, rel=1e-12)
+    assert found["compute_1d_s"] == pytest.approx(cycles_1d / 940e6, rel=1e-12)
+
+
+def test_the_service_brings_forth_its_tokens_in_the_time_of_its_calls(
+    service: pd.DataFrame,
+) -> None:
+    """64 prompts of 8,192 tokens in one call, 64 tokens in each of 512 calls, 32 layers each."""
+    calls = {"prefill": 1, "decode": 512}
+    weighted_s = service["latency_s"] * service["scene"].astype(str).map(calls) * LAYERS
+    seconds = weighted_s.groupby(service["design"]).sum()
+    front = pd.read_parquet("runs/service/sweep/front.parquet")
+    tokens = 64 * 8192 + 512 * 64
+    told = front["tokens_per_s"].to_numpy()
+    assert told == pytest.approx(tokens / seconds[front["design"]].to_numpy(), rel=1e-12)

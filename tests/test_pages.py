@@ -26,7 +26,7 @@ from evaluators.describe import cascade, machine, mapping, reading
 from evaluators.describe.accelerator import WORKLOAD_RANKS
 from evaluators.errors import InputError
 from studies import toml, workload_toml
-from studies.objectives import BOUNDABLE, OBJECTIVES
+from studies.objectives import BOUNDABLE, OBJECTIVES, OVER_WORKLOADS
 from studies.specification import SAMPLERS
 
 ROOT = Path(__file__).parents[1]
@@ -278,7 +278,13 @@ def test_the_reference_of_study_files_is_complete() -> None:
     page = "study-files.md"
     assert keys(page, "key of a study") == set(toml._KEYS)
     known = {words(first)[0]: words(cell) for first, cell in table(page, "of")}
-    assert known == {"objectives": tuple(OBJECTIVES), "sampler": SAMPLERS}
+    assert known == {"sampler": SAMPLERS, "over_workloads": OVER_WORKLOADS}
+    objectives = {words(row[0])[0]: row for row in table(page, "objective")}
+    assert list(objectives) == list(OBJECTIVES)
+    for name, each in OBJECTIVES.items():
+        _, column, _, better = objectives[name]
+        assert words(column) == (each.column,)
+        assert better == ("more" if each.maximised else "less")
     assert keys(page, "key of `constraints`") == {*BOUNDABLE, "registers"}
     assert keys(page, "key of a workload") == set(workload_toml.ENTRY)
     assert keys(page, "key of a transformer") == set(workload_toml.TRANSFORMER)

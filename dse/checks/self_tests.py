@@ -95,11 +95,11 @@ def _expect(expected: object, found: object, what: str) -> None:
 
 def engine() -> str:
     """One published latency: +Binding for BERT at 256K tokens."""
-    from dse.results.designs import Setting, evaluate_pinned  # noqa: PLC0415
+    from dse.results.designs import evaluate_pinned, settings  # noqa: PLC0415
     from evaluators.design import Designs  # noqa: PLC0415
     from evaluators.protocol import evaluator  # noqa: PLC0415
 
-    setting = Setting.parse({})
+    ((_, setting),) = settings({}, Designs.of())
     ((_, evaluations),) = evaluate_pinned(setting, Designs.of(), evaluator("analytical"))
     latency_s = float(evaluations.metrics["latency_s"][0])
     _expect("118.279", f"{latency_s:.6g}", "latency of +Binding, BERT 256K, in s")

@@ -99,6 +99,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     design_parsers.reproduce(commands)
     design_parsers.verify(commands)
     design_parsers.evaluate(commands, arguments)
+    design_parsers.schedule(commands, arguments)
     design_parsers.accelerator(commands)
     design_parsers.machine(commands)
     design_parsers.workload(commands)

@@ -295,5 +295,5 @@ def _of_a_front(options: argparse.Namespace) -> Iterator[Job]:
     front = study_tables.front(study, study_tables.trials(study, folder))
     for number in front["design"] if len(front) else ():
         columns = study.space.rows(int(number), int(number) + 1)
-        for _, job in study_jobs(study, columns, 1, breakdown=True):
+        for *_, job in study_jobs(study, columns, 1, breakdown=True):
             yield replace(job, evaluator="analytical")

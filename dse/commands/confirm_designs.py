@@ -10,7 +10,7 @@ import numpy as np
 from dse.execution.executors import Job
 from dse.results.design_rows import Wrong, evaluated
 from dse.results.design_tables import DesignTable
-from dse.results.designs import Setting, with_paper_binding
+from dse.results.designs import settings, with_paper_binding
 from dse.results.table_files import Chunk
 from evaluators.protocol import evaluator
 
@@ -57,8 +57,8 @@ def _rows(table: DesignTable, chunk: Chunk) -> Iterator[tuple[int, Job | str]]:
                 if reason:
                     yield int(rows[member]), str(reason)
                     continue
-                setting = Setting.parse({**labels, "configuration": name})
                 own = designs.take([member])
+                ((_, setting),) = settings({**labels, "configuration": name}, own)
                 ((_, bound),) = with_paper_binding(name, setting.workload, own, setting.accounting)
                 yield (
                     int(rows[member]),

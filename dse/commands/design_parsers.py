@@ -28,6 +28,8 @@ from dse.commands.options import (
     add_workload,
     command,
     positive,
+    seconds,
+    share,
     tolerance,
 )
 
@@ -104,14 +106,8 @@ def _parameters(parser: Parser, arguments: Sequence[str]) -> None:
     add_parameters(parser, f"parameters of {shown(name)}", declared)
 
 
-def evaluate(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str]) -> None:
-    """Add the parser of `dse evaluate`."""
-    parser = command(
-        commands,
-        "evaluate",
-        "evaluate one design on one workload, or a table of designs",
-        "dse evaluate --configuration binding --model BERT --seq-len 256K --array-rows 128",
-    )
+def _setting(parser: Parser) -> None:
+    """Add what a design runs as and on."""
     parser.add_argument(
         "--configuration",
         metavar="NAME",
@@ -128,8 +124,41 @@ def evaluate(commands: argparse._SubParsersAction[Parser], arguments: Sequence[s
     parser.add_argument(
         "--accounting",
         metavar="NAME",
-        help="published, corrected, or corrections joined by +, as Q1+Q2 (default: published)",
+        help="published, corrected, or corrections joined by +, as Q1+Q2 (default: published for "
+        "the paper's own designs, else corrected)",
     )
+
+
+def schedule(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str]) -> None:
+    """Add the parser of `dse schedule`."""
+    parser = command(
+        commands,
+        "schedule",
+        "schedule a design's Einsums so that arrays and memory overlap, and say what that takes",
+        "dse schedule --configuration flat --seq-len 4K --figure waterfall.svg",
+    )
+    _setting(parser)
+    parser.add_argument(
+        "--figure",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="draw the waterfall, as .pdf, .png or .svg; may be repeated (default: none)",
+    )
+    add_json(parser)
+    if arguments[:1] == ["schedule"]:
+        _parameters(parser, arguments)
+
+
+def evaluate(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str]) -> None:
+    """Add the parser of `dse evaluate`."""
+    parser = command(
+        commands,
+        "evaluate",
+        "evaluate one design on one workload, or a table of designs",
+        "dse evaluate --configuration binding --model BERT --seq-len 256K --array-rows 128",
+    )
+    _setting(parser)
     parser.add_argument(
         "--designs",
         type=Path,
@@ -224,12 +253,37 @@ def map_(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str])
     parser.add_argument(
         "--front", action="store_true", help="the whole front of latency and energy, too"
     )
+    parser.add_argument(
+        "--freedoms",
+        action="store_true",
+        help="the optimum with each freedom taken away in turn, too (default: no)",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=share,
+        default=0.0,
+        metavar="SHARE",
+        help="take the least energy of what is slower than the fastest by no more, as 1%% "
+        "(default: 0.0)",
+    )
+    parser.add_argument(
+        "--time-limit",
+        type=seconds,
+        metavar="SECONDS",
+        help="end the search after so much CPU time, and tell the gap (default: none)",
+    )
+    parser.add_argument(
+        "--out",
+        metavar="FILE.toml",
+        help="write the optimum as an accelerator file, to be evaluated as any other "
+        "(default: no file)",
+    )
     add_json(parser)
     if arguments[:1] == ["map"]:
-        from dse.commands.map import PARAMETERS  # noqa: PLC0415
         from evaluators.describe.machine_reading import machine  # noqa: PLC0415
+        from evaluators.mapper.resources import MACHINE, PARAMETERS  # noqa: PLC0415
 
-        declared = machine("fusemax").parameters
+        declared = machine(MACHINE).parameters
         add_parameters(parser, "the machine", {name: declared[name] for name in PARAMETERS})
 
 

@@ -13,9 +13,10 @@ from dse.results.designs import (
     Setting,
     evaluate_pinned,
     reasons,
+    settings,
     warnings,
 )
-from evaluators.describe.catalogue import described
+from evaluators.describe.catalogue import canonical, described
 from evaluators.design import Designs
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations, Evaluator, Runs, evaluator
@@ -37,12 +38,8 @@ def run(options: argparse.Namespace) -> int:
         said, complete = evaluate_file(options.designs, options.out, engine)
         print(said)
         return 0 if complete else 1
-    if "model" in given and "shape" in given:
-        raise InputError("--model and --shape both describe the transformer; give one of them")
-    setting = Setting.parse({k: v for k, v in given.items() if k in LABEL_DEFAULTS})
-    declared = described(setting.configuration).all_parameters
-    parameters = {name: declared[name].read(text) for name, text in options.parameters.items()}
-    evaluations = _evaluate_one(setting, Designs.of(**parameters), engine)
+    setting, designs = setting_of(options)
+    evaluations = evaluate_one(setting, designs, engine)
     if options.json:
         print(json.dumps(as_json(setting, evaluations, engine), indent=1))
     else:
@@ -54,7 +51,23 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _evaluate_one(setting: Setting, design: Designs, engine: Evaluator) -> Evaluations:
+def setting_of(options: argparse.Namespace) -> tuple[Setting, Designs]:
+    """Read a configuration, a workload, an accounting, and a design."""
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    if "model" in given and "shape" in given:
+        raise InputError("--model and --shape both describe the transformer; give one of them")
+    labels = {k: v for k, v in given.items() if k in LABEL_DEFAULTS}
+    name = canonical(labels.get("configuration", LABEL_DEFAULTS["configuration"]))
+    declared = described(name).all_parameters
+    design = Designs.of(
+        **{name: declared[name].read(text) for name, text in options.parameters.items()}
+    )
+    ((_, setting),) = settings(labels, design)
+    return setting, design
+
+
+def evaluate_one(setting: Setting, design: Designs, engine: Evaluator) -> Evaluations:
+    """Evaluate a design, its breakdown included; `InputError` says why it is infeasible."""
     ((_, results),) = evaluate_pinned(setting, design, engine, breakdown=True)
     evaluations = results.whole()
     (reason,) = reasons(setting, evaluations, engine)

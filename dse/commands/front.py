@@ -28,6 +28,7 @@ from evaluators.describe.parameters import LargestThatFits
 from evaluators.errors import InputError
 from search_spaces.domains import parameters_of
 from studies.builtin import COLLECTIONS
+from studies.objectives import maximised
 from studies.pins import Pin, pins
 from studies.reference import reference
 from studies.specification import Specification
@@ -98,7 +99,7 @@ def _figures(options: argparse.Namespace, searched: list[Searched]) -> list[Path
     if options.figure is not None:
         (objectives, *others) = {each.study.objectives for each in searched}
         if others or len(objectives) == 1:
-            raise InputError("--figure draws two or three objectives, the same of all studies")
+            raise InputError("--figure draws two objectives or more, the same of all studies")
         return [options.figure]
     if options.study[0] not in COLLECTIONS or len(searched) == 1:
         return []
@@ -132,7 +133,10 @@ def report(searched: Searched) -> dict[str, Any]:
     result: dict[str, Any] = {
         "study": study.name,
         "accounting": study.accounting.name,
+        "told": study.told,
         "objectives": objectives,
+        "maximised": maximised(study.objectives),
+        "objectives_of": study.objectives_of,
         "trials": len(searched.trials),
         "feasible": int(searched.trials["feasible"].sum()),
         "space": study.space.size,
@@ -152,7 +156,13 @@ def report(searched: Searched) -> dict[str, Any]:
         "importances": importances(study, searched.trials),
     }
     if searched.true_front is not None:
-        compared = quality(searched.front, searched.true_front, objectives, reference(study))
+        compared = quality(
+            searched.front,
+            searched.true_front,
+            objectives,
+            reference(study),
+            maximised(study.objectives),
+        )
         result["true_front"] = {"designs": len(searched.true_front), **vars(compared)}
     return result
 
@@ -185,7 +195,7 @@ def _standing(searched: Searched, pin: Pin) -> dict[str, Any]:
     if not result["feasible"]:
         return standing | {"violations": result["violations"], "failure": result["failure"]}
     point = {name: result[name] for name in objectives}
-    better = dominators(searched.reference, point, objectives)
+    better = dominators(searched.reference, point, objectives, maximised(study.objectives))
     workload = next(
         each
         for each in study.workloads

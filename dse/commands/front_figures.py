@@ -11,8 +11,10 @@ import pandas as pd
 from analysis.front_figure import DOMINATED, PAPER, SEARCHED, TRUE, draw_fronts, figure_points
 from analysis.objectives_figure import Fronts, draw_objectives
 from dse.commands.front import Searched
+from dse.commands.study_tables import objective_columns
 from evaluators.workloads.sizes import seq_len_label
 from studies.builtin import COLLECTIONS
+from studies.objectives import maximised
 
 
 def draw(
@@ -32,7 +34,8 @@ def draw(
         each.study.name: Fronts(each.front, each.true_front, _paper(report))
         for each, report in zip(searched, reports, strict=True)
     }
-    draw_objectives(fronts, reports[0]["objectives"], files)
+    objectives = searched[0].study.objectives
+    draw_objectives(fronts, objective_columns(searched[0].study), maximised(objectives), files)
 
 
 def _paper(report: dict[str, Any]) -> pd.DataFrame:

@@ -183,7 +183,7 @@ def add_tokens(parser: Parser) -> None:
         "--fit",
         metavar="NAME",
         help="strict or pad: what a side of an array leaves over is infeasible, or padded "
-        "(default: strict)",
+        "(default: strict for the paper's own designs, else pad)",
     )
     masks.add_argument(
         "--causal", dest="mask", action="store_const", const="causal", help="as --mask causal"
@@ -298,6 +298,17 @@ def seed(text: str) -> int:
 def batch(text: str) -> int:
     """Read the size of a batch."""
     return _number(text, 1, 2**16)
+
+
+def share(text: str) -> float:
+    """Read a share of 0 to 1, also as 1%."""
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"'{shown(text)}' is no share; give 0 to 1, or as 1%")
+    return value
 
 
 def seconds(text: str) -> float:

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     write(results.table, options.out / "evaluations")
     figures = draw_figures(data, options.out / "figures")
 
-    bindings = best_over_pinned(accounting, engine)
+    bindings = best_over_pinned(results.evaluations, accounting, engine)
     corrected = {} if accounting == PUBLISHED else step_by_step(accounting, engine)
     if options.json:
         summary: dict[str, Any] = {

@@ -165,7 +165,7 @@ def _resuming(folder: Path, options: argparse.Namespace) -> str:
 def summary(study: Specification, progress: Progress, folder: Path) -> str:
     """Say what came of a study."""
     lines = [
-        f"{study.name}: {progress.finished} trials, "
+        f"{study.name} ({study.told}): {progress.finished} trials, "
         f"{progress.feasible} feasible, {progress.repeated} repeated"
         + (f", {len(progress.failures)} failed" if progress.failures else "")
     ]

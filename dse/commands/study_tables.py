@@ -20,12 +20,12 @@ from dse.commands.options import BAD_INPUT
 from dse.reports import text
 from dse.results.parts import Parts
 from dse.results.table_writing import content
-from dse.results.trials import Trials, columns
+from dse.results.trials import Trials, columns, row_labels
 from dse.search.home import stored
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
 from evaluators.workloads.reading import labels_of
-from studies.objectives import UNITS
+from studies.objectives import UNITS, maximised
 from studies.pins import pins
 from studies.specification import Specification
 
@@ -44,7 +44,7 @@ def trials(study: Specification, folder: Path) -> pd.DataFrame:
     wanted = list(dict.fromkeys([*columns(study), *own]))
     batches = [part.table for part in Parts(study, folder).all(wanted)]
     came_to = Trials.joined(study, [Trials.of(study, batch) for batch in batches])
-    count = len(study.workloads)
+    count = len(study.rows)
     labels = {
         name: pd.Series(
             [each for batch in batches for each in batch[name].to_pylist()[::count]], dtype=object
@@ -78,7 +78,9 @@ def front(study: Specification, table: pd.DataFrame) -> pd.DataFrame:
         return table
     feasible = table[table["feasible"]].drop_duplicates("design")
     unsorted = ["violations", "failed", "failure"]
-    return pareto_front(feasible.drop(columns=unsorted), objective_columns(study))
+    return pareto_front(
+        feasible.drop(columns=unsorted), objective_columns(study), maximised(study.objectives)
+    )
 
 
 def show_list(options: argparse.Namespace) -> int:
@@ -129,6 +131,7 @@ def show(options: argparse.Namespace) -> int:
         "repeated": int(table["repeated"].sum()) if len(table) else 0,
         "failed": int(table["failed"].sum()) if len(table) else 0,
         "front": len(front(study, table)),
+        "objectives of": study.objectives_of,
         "pinned": {pin.id: pin.id in done for pin in inside},
         "not pinned, outside the space": outside,
         "specification": _specification(study),
@@ -138,6 +141,8 @@ def show(options: argparse.Namespace) -> int:
         return 0
     for key in ("study", "space", "trials", "budget", "feasible", "repeated", "failed", "front"):
         print(f"{key:9} {summary[key]}")
+    if study.objectives_of:
+        print(f"of        {study.objectives_of}")
     for name, evaluated in summary["pinned"].items():
         print(f"pinned    {name} {'evaluated' if evaluated else 'waiting'}")
     for name in outside:
@@ -171,6 +176,8 @@ def export(options: argparse.Namespace) -> int:
     ]
     place = table.schema.get_field_index("violations")
     table = table.set_column(place, "violations", pa.array(violations, pa.string()))
+    for name, labels in row_labels(study).items():
+        table = table.append_column(name, pa.array(labels * (len(table) // len(labels))))
     table = table.append_column("on_front", on_front)
     write_atomically(options.file, content(_without_nan(table), options.file))
     print(f"{len(table)} evaluations of {study.name} are in {options.file}")

@@ -22,6 +22,7 @@ from dse.results.sweep_parts import SweepParts, Swept, parquet
 from dse.search.home import begun, stored
 from dse.search.lookup import find
 from evaluators.errors import EvaluationError
+from studies.objectives import maximised
 from studies.specification import Specification
 
 
@@ -59,7 +60,10 @@ def _sweep(study: Specification, folder: Path, options: argparse.Namespace) -> i
         raise EvaluationError(f"{error}; the same command continues the sweep") from error
     feasible = parts.feasible()
     size = study.space.size
-    print(f"{study.name}: {size} designs, {feasible} of them feasible ({feasible / size:.1%})")
+    print(
+        f"{study.name} ({study.told}): {size} designs, {feasible} of them feasible "
+        f"({feasible / size:.1%})"
+    )
     if not feasible:
         print("no design is feasible; widen the space or the constraints")
         return 1
@@ -101,7 +105,8 @@ def _front(study: Specification, parts: SweepParts, workers: Executor) -> pd.Dat
     for start in sorted(set(parts.starts()) - set(missing)):
         interruption.stop_if_asked()
         fronts.append(parts.front_of(parts.read(start)))
-    return pareto_front_of_chunks((front.to_pandas() for front in fronts), objectives)
+    tables = (front.to_pandas() for front in fronts)
+    return pareto_front_of_chunks(tables, objectives, maximised(study.objectives))
 
 
 def _content(parts: SweepParts, start: int, pieces: Mapping[int, bytes | Swept]) -> bytes:

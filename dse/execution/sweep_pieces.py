@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from dse.execution.batch import constrained, jobs
+from dse.execution.batch import jobs, scenes, with_registers
 from dse.execution.executors import run_job
 from dse.results.sweep_parts import SweepParts, Swept, parquet
 from evaluators.protocol import METRICS, evaluator
+from studies.objectives import excess
 from studies.specification import Specification
 
 _JOB = 1 << 14
@@ -88,15 +89,19 @@ def reduced(piece: Piece) -> Reduced:
 def _feasible(piece: Piece) -> Swept:
     """Evaluate a piece and keep the designs that are feasible."""
     study, start, stop = piece.study, piece.start, piece.stop
-    shape = (stop - start, len(study.workloads))
+    shape = (stop - start, len(study.rows))
     metrics = {name: np.full(shape, np.nan) for name in METRICS}
     feasible = np.ones(stop - start, dtype=bool)
-    for rows, job in jobs(study, study.space.rows(start, stop), _JOB, breakdown=False):
+    for rows, place, job in jobs(study, study.space.rows(start, stop), _JOB, breakdown=False):
         evaluations = run_job(job).whole()
-        workload = study.workloads.index(job.workload)
         for name, column in metrics.items():
-            column[rows, workload] = evaluations.metrics[name]
-        feasible[rows] &= constrained(study, job, evaluations).feasible
+            column[rows, place] = evaluations.metrics[name]
+        feasible[rows] &= with_registers(study, job, evaluations).feasible
+    if study.bounds or study.floors:
+        columns = [{name: each[:, i] for name, each in metrics.items()} for i in range(shape[1])]
+        for scene in scenes(study, columns):
+            for magnitude in excess(study.bounds, scene, study.floors).values():
+                feasible &= magnitude <= 0
     return Swept(
         start + np.flatnonzero(feasible), {name: each[feasible] for name, each in metrics.items()}
     )

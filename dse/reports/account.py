@@ -12,11 +12,8 @@ from dse.reports import text
 from dse.reports.workload_text import sizes
 from dse.results.designs import Setting
 from evaluators.describe.catalogue import described
-from evaluators.engine.roofs import macs_per_s
 from evaluators.engine.rules import by_rule, given_of
-from evaluators.engine.usefulness import padded_share
 from evaluators.protocol import EinsumEvaluation, Evaluations
-from evaluators.workloads.closed_forms import attention
 from search_spaces.domains import parameters_of
 
 KIB, GIB = 2**10, 2**30
@@ -32,11 +29,11 @@ def account(setting: Setting, evaluations: Evaluations) -> str:
     arrays = _arrays(setting, metrics, evaluations)
     lines = [
         f"{setting.configuration} on {shape.name} {setting.workload.told}, "
-        f"{setting.accounting.name} accounting",
+        f"{'' if setting.workload.padded else 'strict, '}{setting.accounting.name} accounting",
         f"  workload  {sizes(setting.workload)}",
         f"  design    {_machine(setting, evaluations)}{_buffer(setting, evaluations)}",
         *_binding_line(setting, evaluations),
-        *_usefulness(setting, metrics, evaluations),
+        *_usefulness(setting, metrics),
         f"  latency   {metrics['latency_s']:.6g} s, {_bound(metrics, arrays, evaluations)}",
         *(
             f"  {each.called:9} busy {each.busy_s:.6g} s, utilization {each.util:.1%}"
@@ -84,19 +81,13 @@ def _arrays(setting: Setting, metrics: dict[str, float], evaluations: Evaluation
     ]
 
 
-def _usefulness(setting: Setting, metrics: dict[str, float], evaluations: Evaluations) -> list[str]:
-    """Tell what padding costs, and what of a 2D array's peak the two matrix products are worth."""
-    workload, lines = setting.workload, []
-    accelerator = described(setting.configuration)
-    if workload.padded:
-        share = padded_share(accelerator, workload, evaluations.designs)
-        lines = [f"  padding   {share:.2%} of the macs"]
-    two_d = accelerator.machine.paper_names.get("2d")
-    attends = accelerator.cascade.computes == "attention"
-    if (workload.padded or workload.masked) and attends and two_d is not None:
-        peak = macs_per_s(accelerator.machine.arrays[two_d], _columns(setting, evaluations))
-        share = attention(workload).macs / peak / metrics["latency_s"]
-        lines += [f"  useful    {share:.2%} of the 2D array's peak"]
+def _usefulness(setting: Setting, metrics: dict[str, float]) -> list[str]:
+    """Tell what padding costs, and what of a 2D array's peak is worth something."""
+    lines = []
+    if setting.workload.padded:
+        lines = [f"  padding   {metrics['padded_share']:.2%} of the macs"]
+    if "2d" in described(setting.configuration).machine.paper_names:
+        lines += [f"  useful    {metrics['useful_util_2d']:.2%} of the 2D array's peak"]
     return lines
 
 
@@ -145,7 +136,7 @@ def _binding_line(setting: Setting, evaluations: Evaluations) -> list[str]:
     told = [
         f"{each} {accelerator.parameters[each].written(evaluations.designs.columns[each][0])}"
         for each in own
-        if each not in accelerator.machine.parameters
+        if each not in accelerator.machine.parameters and each in evaluations.designs.columns
     ]
     return textwrap.wrap(
         ", ".join(told), 98, initial_indent="  binding   ", subsequent_indent="            "

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from analysis.fronts import hypervolume
 from dse.results.progress import Progress
+from studies.objectives import signs
 from studies.reference import reference
 from studies.specification import Specification
 
@@ -64,6 +65,7 @@ class Bar:
             f"front {len(progress.front)}",
         ]
         if self._reference is not None:
-            volume = hypervolume(np.log10(progress.front), np.log10(self._reference))
+            ways = signs(self._study.objectives)
+            volume = hypervolume(ways * np.log10(progress.front), ways * np.log10(self._reference))
             told.append(f"hypervolume {volume:.4g}")
         return told

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import described
 from evaluators.design import AUTOMATIC
-from evaluators.engine.rules import one_chip
 from evaluators.workloads.paper import TRANSFORMERS
 from evaluators.workloads.reading import options_of
 from evaluators.workloads.sizes import seq_len_label
 from evaluators.workloads.transformer import shape_label
 from evaluators.workloads.workload import Workload
+from studies.end_to_end import on_one_chip
 from studies.specification import Specification
 
 
@@ -29,7 +29,7 @@ class Commands:
         rows: which designs they are, shape (n,).
         starts: how the command of each workload starts.
         options: option -> its n values as they are written, '' where it is not given.
-        end: how all commands end, '' for nothing.
+        end: how all commands end.
 
     """
 
@@ -41,15 +41,16 @@ class Commands:
     def line(self, workload: int, place: int) -> str:
         """Return one command."""
         given = [f"{name} {texts[place]}" for name, texts in self.options.items() if texts[place]]
-        return " ".join(filter(None, [self.starts[workload], *given, self.end]))
+        return " ".join([self.starts[workload], *given, self.end])
 
 
 def commands(study: Specification, designs: NDArray[np.int64]) -> Iterator[Commands]:
     """Yield the commands of designs by their numbers, ascending, configuration by configuration."""
     parts = study.space.split(study.space.numbered(designs))
     for configuration, (rows, found) in parts.items():
-        several = len(study.workloads) > 1
-        own = one_chip(described(configuration), study.workloads, found) if several else found
+        runs = study.evaluated[configuration]
+        several = len(study.rows) > 1
+        own = on_one_chip(runs, study.workloads, found)[0] if several else found
         declared = described(configuration).all_parameters
         options = {}
         for name, column in own.columns.items():
@@ -84,7 +85,7 @@ def _start(configuration: str, workload: Workload) -> str:
 
 
 def _end(accounting: Accounting) -> str:
-    words = ["--accounting", accounting.name] if accounting.corrections else []
+    words = ["--accounting", accounting.name]
     if accounting != Accounting.parse(accounting.name, ""):
         words += ["--sram", accounting.sram]
     return shlex.join(words)

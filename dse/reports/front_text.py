@@ -16,8 +16,9 @@ def text(report: dict[str, Any], out: Path) -> str:
     """Lay out the report of a study in the folder `out`, see `dse.commands.front.report`."""
     return "\n".join(
         [
-            f"{report['study']} ({report['accounting']} accounting): {report['trials']} trials, "
+            f"{report['study']} ({report['told']}): {report['trials']} trials, "
             f"{report['feasible']} feasible, front of {len(report['front'])} designs",
+            *([f"objectives: {report['objectives_of']}"] if report["objectives_of"] else []),
             *_front(report),
             "",
             _quality(report, out),

@@ -14,8 +14,9 @@ from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from dse.search.database import directions
 from dse.search.samplers import distributions, params_of
-from studies.objectives import UNITS
+from studies.objectives import UNITS, signs
 from studies.specification import Specification
 
 ENOUGH_TRIALS = 50
@@ -58,14 +59,16 @@ def importances(study: Specification, table: pd.DataFrame) -> dict[str, dict[str
     if len(feasible) < ENOUGH_TRIALS:
         return {}
     storage = _Told(_trials(study, feasible["design"].to_numpy(), feasible[objectives].to_numpy()))
-    memory = optuna.create_study(storage=storage, directions=["minimize"] * len(objectives))
+    memory = optuna.create_study(storage=storage, directions=directions(study.objectives))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return {
             name: optuna.importance.get_param_importances(
-                memory, evaluator=PedAnovaImportanceEvaluator(), target=_objective(place)
+                memory, evaluator=PedAnovaImportanceEvaluator(), target=_cost(place, way)
             )
-            for place, name in enumerate(objectives)
+            for place, (name, way) in enumerate(
+                zip(objectives, signs(study.objectives).tolist(), strict=True)
+            )
         }
 
 
@@ -94,5 +97,6 @@ def _trials(study: Specification, designs: Any, objectives: Any) -> list[FrozenT
     ]
 
 
-def _objective(place: int) -> Callable[[FrozenTrial], float]:
-    return lambda trial: float(trial.values[place])  # noqa: PD011
+def _cost(place: int, way: float) -> Callable[[FrozenTrial], float]:
+    """Return what reads an objective of a trial so that less of it is better."""
+    return lambda trial: way * float(trial.values[place])  # noqa: PD011

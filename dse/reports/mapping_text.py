@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dse.reports import text
 from dse.results.mapped import LEVELS, EinsumRun, GroupRun, Mapped, groups
+from evaluators.mapper.freedoms import Without
 from evaluators.mapper.resources import WORD_BYTES
 
 _GIB, _KIB = 2**30, 2**10
@@ -17,7 +18,10 @@ def report(mapped: Mapped, *, front: bool) -> str:
     parts += [_group(number, each) for number, each in enumerate(found, start=1)]
     if front:
         parts.append(_front(mapped))
-    parts.append("\n".join([_beside(mapped), _proof(mapped)]))
+    parts.append(_beside(mapped))
+    if mapped.freedoms is not None:
+        parts.append(_freedoms(mapped, mapped.freedoms))
+    parts.append(_proof(mapped))
     return "\n\n".join(parts)
 
 
@@ -106,17 +110,40 @@ def _front(mapped: Mapped) -> str:
 
 
 def _beside(mapped: Mapped) -> str:
-    compared = mapped.compared
-    if isinstance(compared, str):
-        return f"+Binding does not run here: {compared}"
+    rows = []
+    for each in mapped.compared:
+        cells = ["-", "-", "-", "-"]
+        if each.metrics is not None:
+            cells = _against(mapped, each.metrics["latency_s"], each.metrics["energy_pj"])
+        rows.append([each.title, *cells])
+    head, *lines = text.table(["the paper's, here", *_AGAINST], rows, left=1).split("\n")
+    notes = [each.note for each in mapped.compared]
+    told = (f"{line}  {note}".rstrip() for line, note in zip(lines, notes, strict=True))
+    return "\n".join([head, *told])
+
+
+_AGAINST = ("latency s", "of optimum's", "energy J", "of optimum's")
+
+
+def _against(mapped: Mapped, latency_s: float, energy_pj: float) -> list[str]:
     costs = mapped.costs
-    return (
-        f"+Binding on this machine: {compared['latency_s']:.6g} s, "
-        f"{compared['latency_s'] / costs.latency_s:.4f} of the optimum's; "
-        f"{compared['energy_pj'] * 1e-12:.6g} J, {compared['energy_pj'] / costs.energy_pj:.4f}; "
-        f"{compared['traffic_bytes']:,.0f} bytes, "
-        f"{compared['traffic_bytes'] / costs.traffic_bytes:.4f}"
-    )
+    return [
+        f"{latency_s:.6g}",
+        f"{latency_s / costs.latency_s:.4f}",
+        f"{energy_pj * 1e-12:.6g}",
+        f"{energy_pj / costs.energy_pj:.4f}",
+    ]
+
+
+def _freedoms(mapped: Mapped, freedoms: tuple[Without, ...]) -> str:
+    rows = []
+    for each in freedoms:
+        if each.latency_s is None or each.energy_pj is None:
+            rows.append([each.fixed, "none fits", "-", "-", "-", "-"])
+        else:
+            cells = _against(mapped, each.latency_s, each.energy_pj)
+            rows.append([each.fixed, *cells, str(each.cascade)])
+    return text.table(["the best with a freedom less", *_AGAINST, "cascade"], rows, left=1)
 
 
 def _proof(mapped: Mapped) -> str:
@@ -125,8 +152,16 @@ def _proof(mapped: Mapped) -> str:
         "every divisor of the keys" if mapped.chunks is None else ", ".join(map(str, mapped.chunks))
     )
     chunks = f" (chunks of {sizes})" if chunked else ""
+    named = f"{', '.join(mapped.cascades)}{chunks}"
+    slow, dear = mapped.gaps
+    proof = f"proven: every binding of {named} is counted or bounded from below"
+    if slow or dear:
+        proof = (
+            f"not proven, time was up: of {named} none is faster by more than {slow:.2%}, "
+            f"none as fast takes less energy by more than {dear:.2%}"
+        )
     return (
-        f"proven: every binding of {', '.join(mapped.cascades)}{chunks} is counted or bounded "
-        f"from below\n{mapped.configurations} configurations of shared loops and {mapped.labels} "
-        f"partial bindings counted in {mapped.cpu_s:.1f} s of CPU time"
+        f"{proof}\n{mapped.ways:.3g} ways to cut, tile, place and order the Einsums, each with its "
+        f"choices of stores\n{mapped.configurations} configurations of shared loops and "
+        f"{mapped.labels} partial bindings counted in {mapped.cpu_s:.1f} s of CPU time"
     )

@@ -50,9 +50,20 @@ def registers_short_on(study: Specification, front: pd.DataFrame) -> int:
     """Count the trials of a front whose register files do not hold what the mapping keeps there."""
     count = 0
     for name, designs in _designs(front):
-        short = registers_short(name, study.workloads[0], designs)
-        count += int(np.any([words > 0 for words in short.values()], axis=0).sum())
+        halves = [designs, *[_sizes(designs, half) for half in study.evaluated[name][1:]]]
+        short = [
+            words > 0
+            for workload, half in study.rows
+            for words in registers_short(
+                study.evaluated[name][half], workload, halves[half]
+            ).values()
+        ]
+        count += int(np.any(short, axis=0).sum())
     return count
+
+
+def _sizes(designs: Designs, configuration: str) -> Designs:
+    return designs.only(described(configuration).machine.parameters)
 
 
 def _designs(front: pd.DataFrame) -> Iterator[tuple[str, Designs]]:

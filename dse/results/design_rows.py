@@ -18,8 +18,8 @@ from dse.results.designs import (
     evaluate_pinned,
     larger_bytes,
     reasons,
+    settings,
 )
-from dse.results.table_cells import LARGEST
 from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import described
 from evaluators.design import AUTOMATIC, Designs
@@ -29,6 +29,7 @@ from evaluators.workloads.catalogue import transformer
 from evaluators.workloads.reading import DEFAULT_TOKENS, labels_of, workload_of
 from evaluators.workloads.sizes import parse_seq_len
 from evaluators.workloads.transformer import shape_label
+from studies.defaults import OWN
 
 
 class Wrong(InputError):
@@ -48,24 +49,35 @@ def evaluated(
 ) -> Iterator[Outcome]:
     """Evaluate designs of one accelerator that share their other labels, as they are given.
 
-    A whole number beyond 64 bits is `LARGEST`. What is too large fails alone; `Wrong` names the row
-    of what no design has.
+    What is too large fails alone; `Wrong` names the row of what no design has.
     """
+    given = {**given, "configuration": name}
     try:
         designs = _own(name, designs)
         try:
-            setting = Setting.parse({**given, "configuration": name})
+            parts = list(settings(given, designs))
         except TooLarge as error:
-            rows = np.arange(len(designs))
-            yield rows, _left_out(name, given, designs, str(error), engine)
+            labels = _labels_as_given(given, engine)
+            yield np.arange(len(designs)), _left_out(name, labels, designs, str(error))
             return
     except Wrong:
         raise
     except InputError as error:
         raise Wrong(0, error) from None
+    for rows, setting in parts:
+        try:
+            for members, columns in _of_setting(setting, designs.take(rows), engine):
+                yield rows[members], columns
+        except Wrong as wrong:
+            raise Wrong(int(rows[wrong.row]), wrong) from None
+
+
+def _of_setting(setting: Setting, designs: Designs, engine: Evaluator) -> Iterator[Outcome]:
+    """Evaluate designs of one setting."""
+    name, labels = setting.configuration, setting.labels(engine)
     too_large = _too_large(name, designs)
     for row, sentence in too_large.items():
-        yield np.array([row]), _left_out(name, given, designs.take([row]), sentence, engine)
+        yield np.array([row]), _left_out(name, labels, designs.take([row]), sentence)
     fits = np.array([row for row in range(len(designs)) if row not in too_large], dtype=np.intp)
     if not len(fits):
         return
@@ -75,10 +87,10 @@ def evaluated(
             yield fits[members], _result(setting, evaluations, engine)
     except TooLarge as error:
         if len(fits) == 1:
-            yield fits, _left_out(name, given, own, str(error), engine)
+            yield fits, _left_out(name, labels, own, str(error))
             return
         for row in fits:
-            for _, part in evaluated(name, given, designs.take([row]), engine):
+            for _, part in _of_setting(setting, designs.take([row]), engine):
                 yield np.array([row]), part
     except InputError as error:
         raise Wrong(int(fits[0]), error) from None
@@ -106,9 +118,7 @@ def _too_large(name: str, designs: Designs) -> dict[int, str]:
     for parameter, column in designs.columns.items():
         each = declared[parameter]
         for row in () if each.switch else np.flatnonzero(column > each.most).tolist():
-            value = column[row].item()
-            or_more = " or more" * (value == LARGEST)
-            found.setdefault(row, f"{parameter} {value}{or_more}: it must be {each}")
+            found.setdefault(row, f"{parameter} {column[row].item()}: it must be {each}")
     return found
 
 
@@ -131,13 +141,9 @@ def _result(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> di
 
 
 def _left_out(
-    name: str, given: Mapping[str, str], designs: Designs, reason: str, engine: Evaluator
+    name: str, labels: Mapping[str, Any], designs: Designs, reason: str
 ) -> dict[str, Any]:
     """Return the columns of rows that are not evaluated, as they were given; None for open ones."""
-    labels = {**LABEL_DEFAULTS, **given}
-    if labels["shape"] and "model" not in given:
-        labels["model"] = OWN_NAME
-    accounting = Accounting.parse(labels["accounting"], labels["sram"])
     declared = described(name).all_parameters
     values = {
         parameter: column.astype(object)
@@ -146,17 +152,22 @@ def _left_out(
     for parameter, column in values.items():
         if not declared[parameter].switch:
             column[designs.columns[parameter] == AUTOMATIC] = None
+    return {**values, **labels, "feasible": False, "failed": False, "reason": reason}
+
+
+def _labels_as_given(given: Mapping[str, str], engine: Evaluator) -> dict[str, Any]:
+    """Return the first columns of rows whose workload is too large to be one."""
+    labels = {**LABEL_DEFAULTS, **OWN, **{key: text for key, text in given.items() if text}}
+    if labels["shape"] and "model" not in given:
+        labels["model"] = OWN_NAME
+    accounting = Accounting.parse(labels["accounting"], labels["sram"])
     return {
-        **values,
         "study": STUDY,
-        "configuration": name,
+        "configuration": labels["configuration"],
         **_workload_as_given(labels),
         "accounting": accounting.name,
         "sram": accounting.sram,
         "evaluator": engine.name,
-        "feasible": False,
-        "failed": False,
-        "reason": reason,
     }
 
 
@@ -170,7 +181,7 @@ def _workload_as_given(labels: Mapping[str, str]) -> dict[str, Any]:
         "mask": labels["mask"] or "none",
         "window": parse_seq_len(labels["window"] or "0"),
         "shape": labels["shape"],
-        "fit": labels["fit"] or "strict",
+        "fit": labels["fit"],
     }
     if not labels["shape"]:
         shape = transformer(labels["model"])

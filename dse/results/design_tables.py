@@ -1,13 +1,14 @@
 """Tables of designs: read, evaluated row for row, written, chunk by chunk.
 
-A blank cell, as a missing column, takes the default. A row whose sizes are too large is infeasible
-alone; what cannot be read, or would be ignored, refuses the table. Columns of the user's own, such
-as an id, are in the results as they were.
+A blank cell, as a missing column, takes the default; paths start from the table's folder. A row
+whose sizes are too large is infeasible alone; what cannot be read, or would be ignored, refuses the
+table. Columns of the user's own, such as an id, are in the results as they were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from analysis.results import declared_in, schema_of, selected
 from dse.results import table_cells, table_files, table_writing
 from dse.results.design_rows import Wrong, evaluated
 from dse.results.designs import LABEL_DEFAULTS
-from dse.results.table_cells import BLANK, LARGEST, Place, Texts, whole_number
+from dse.results.table_cells import BLANK, Place, Texts, whole_number
 from dse.results.table_files import Chunk, listed
 from evaluators.describe.catalogue import canonical, described
 from evaluators.describe.parameters import BEST, Parameter
@@ -30,6 +31,7 @@ from evaluators.design import AUTOMATIC, Designs
 from evaluators.engine.rules import lacks
 from evaluators.errors import InputError, TooLarge, did_you_mean, shown
 from evaluators.protocol import Evaluator
+from evaluators.workloads.catalogue import names_file
 from evaluators.workloads.reading import TOKENS
 from evaluators.workloads.sizes import parse_seq_len
 from search_spaces.domains import CONFIGURATIONS
@@ -67,6 +69,7 @@ def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, boo
         )
     table = DesignTable(designs)
     counts = dict.fromkeys(("rows", "feasible", "failed"), 0)
+    settled: Counter[tuple[str, str]] = Counter()
     chunks = table.chunks()
     first = next(chunks, None)
     own = [] if first is None else [_own_field(first, name) for name in table.own]
@@ -78,11 +81,26 @@ def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, boo
             counts["rows"] += len(results)
             for name in ("feasible", "failed"):
                 counts[name] += results[name].combine_chunks().true_count
+            settled.update(_settled(results))
     return (
-        f"{counts['rows']} designs evaluated, {counts['feasible']} of them feasible"
+        f"{counts['rows']} designs evaluated{_told(settled)}, {counts['feasible']} of them feasible"
         + (f", {counts['failed']} failed" if counts["failed"] else "")
         + f"; results are in {out}"
     ), not counts["failed"]
+
+
+def _settled(results: pa.Table) -> dict[tuple[str, str], int]:
+    """Count the rows of each fit and accounting."""
+    found = results.group_by(["fit", "accounting"]).aggregate([([], "count_all")])
+    return {(row["fit"], row["accounting"]): row["count_all"] for row in found.to_pylist()}
+
+
+def _told(settled: Mapping[tuple[str, str], int]) -> str:
+    """Say how designs were fitted and charged: ' (2 strict, published; 1 pad, corrected)'."""
+    parts = [f"{many} {fit}, {accounting}" for (fit, accounting), many in settled.items()]
+    if len(parts) == 1:
+        parts = [parts[0].partition(" ")[2]]
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -166,7 +184,10 @@ class DesignTable:
                 for name, column in tokens.items()
                 if column[first] != BLANK
             }
-            name = canonical(labels.pop(_CONFIGURATION, LABEL_DEFAULTS[_CONFIGURATION]))
+            folder = self._path.parent
+            name = canonical(labels.pop(_CONFIGURATION, LABEL_DEFAULTS[_CONFIGURATION]), folder)
+            if "shape" not in labels and names_file(labels.get("model", "")):
+                labels["model"] = str(folder / labels["model"])
             columns = {}
             for parameter, (values, known) in numbers.items():
                 if parameter in described(name).all_parameters:
@@ -223,7 +244,7 @@ def _configurations(path: Path) -> list[str]:
             break
         texts = table_cells.texts(chunk.columns[_CONFIGURATION], _CONFIGURATION, chunk.place)
         for code, label in enumerate(texts.known):
-            name = canonical(label or LABEL_DEFAULTS[_CONFIGURATION])
+            name = canonical(label or LABEL_DEFAULTS[_CONFIGURATION], path.parent)
             try:
                 described(name)
             except InputError as error:
@@ -299,7 +320,7 @@ def _values(chunk: Chunk, parameter: Parameter) -> tuple[NDArray[Any], NDArray[n
     least = 0 if parameter.automatic or parameter.switch else 1
 
     def read(text: str) -> int:
-        number = whole_number(text)
+        number = whole_number(text, name)
         if number is None and parameter.unit:
             number = int(parameter.read(text))
         if number is None or number < least:
@@ -329,8 +350,8 @@ def _tokens(chunk: Chunk, name: str) -> Int64s:
     least = int(name != "window")
 
     def read(text: str) -> int:
-        number = whole_number(text)
-        number = _with_suffix(text) if number is None else number
+        number = whole_number(text, name)
+        number = _with_suffix(text, name) if number is None else number
         if number is None or number < least:
             raise InputError(f"{name} '{shown(text)}': give tokens, as 262144, 256K or 1M")
         return number
@@ -338,12 +359,12 @@ def _tokens(chunk: Chunk, name: str) -> Int64s:
     return table_cells.whole_numbers(chunk.columns[name], name, chunk.place, least, read)
 
 
-def _with_suffix(text: str) -> int | None:
+def _with_suffix(text: str, name: str) -> int | None:
     """Read tokens with a suffix; None for what is none."""
     try:
         return parse_seq_len(text)
     except TooLarge:
-        return LARGEST
+        raise table_cells.beyond(text, name) from None
     except InputError:
         return None
 

@@ -20,7 +20,8 @@ from evaluators.workloads.catalogue import named, transformer
 from evaluators.workloads.reading import TOKENS, workload_of
 from evaluators.workloads.transformer import Transformer, parse_shape, shape_label
 from evaluators.workloads.workload import Workload
-from studies.paper import on_paper_machine, pinned_binding
+from studies.defaults import OWN, PAPERS
+from studies.paper import are_points, on_paper_machine, pinned_binding
 
 LABEL_DEFAULTS = {
     "configuration": "binding",
@@ -29,10 +30,11 @@ LABEL_DEFAULTS = {
     **dict.fromkeys(TOKENS, ""),
     "mask": "",
     "fit": "",
-    "accounting": "published",
+    "accounting": "",
     "sram": "",
 }
-"""What a design runs as and on, and the default of each, as text."""
+"""What a design runs as and on, and the default of each, as text: '' is what follows from others,
+of `fit` and `accounting` in `settings`."""
 
 
 OWN_NAME = "custom"
@@ -54,10 +56,10 @@ class Setting:
 
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> Setting:
-        """Read labels of `LABEL_DEFAULTS`; those that are not given have their default.
+        """Read labels of `LABEL_DEFAULTS`, `fit` and `accounting` among them.
 
-        A shape may have a name, its model. `InputError` says which label is wrong, `TooLarge` that
-        the workload is.
+        Others that are not given have their default. A shape may have a name, its model.
+        `InputError` says which label is wrong, `TooLarge` that the workload is.
         """
         labels = {**LABEL_DEFAULTS, **given}
         name = canonical(labels["configuration"])
@@ -73,6 +75,23 @@ class Setting:
     def labels(self, engine: Evaluator) -> dict[str, Any]:
         """Return the first columns of an evaluation's row."""
         return labels_of(STUDY, self.configuration, self.workload, self.accounting, engine.name)
+
+
+def settings(
+    given: Mapping[str, str], designs: Designs
+) -> Iterator[tuple[NDArray[np.intp], Setting]]:
+    """Tell what designs of one configuration run as and on, with the accounting and fit meant.
+
+    Yields up to two parts, each with its rows: the points of the paper, and the rest. See
+    `Setting.parse` for errors.
+    """
+    said = {name: text for name, text in given.items() if text or name not in PAPERS}
+    setting = Setting.parse(PAPERS | said)
+    papers = are_points(setting.configuration, setting.workload, designs)
+    if papers.any():
+        yield np.flatnonzero(papers), setting
+    if not papers.all():
+        yield np.flatnonzero(~papers), Setting.parse(OWN | said)
 
 
 def _named_shape(text: str, name: str) -> Transformer:
@@ -93,8 +112,8 @@ def evaluate_pinned(
 ) -> Iterator[tuple[NDArray[np.intp], Evaluations]]:
     """Evaluate a batch in up to two parts, see `with_paper_binding`.
 
-    Yields the rows of each part and their evaluations. The corrected accounting has registers short
-    among its violations.
+    Yields the rows of each part and their evaluations. Any accounting but the published one has
+    registers short among its violations.
     """
     for rows, bound in with_paper_binding(
         setting.configuration, setting.workload, designs, setting.accounting
@@ -106,7 +125,7 @@ def evaluate_pinned(
             setting.accounting,
             breakdown=breakdown,
         )
-        if setting.accounting.is_corrected:
+        if not setting.accounting.is_published and engine.own_binding:
             short = registers_short(setting.configuration, setting.workload, evaluations.designs)
             evaluations = replace(evaluations, violations={**evaluations.violations, **short})
         yield rows, evaluations
@@ -117,7 +136,9 @@ def warnings(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> l
 
     Register files that are short, and buffers that are priced as the next larger of the table.
     """
-    short = registers_short(setting.configuration, setting.workload, evaluations.designs)
+    short = {}
+    if engine.own_binding:
+        short = registers_short(setting.configuration, setting.workload, evaluations.designs)
     return [
         f"{name} is in no table of SRAMs; energy and area are those of the next larger, "
         f"{int(size[0])} bytes (sram = exact refuses it)"
@@ -176,12 +197,10 @@ def reasons(
     setting: Setting,
     evaluations: Evaluations,
     engine: Evaluator,
-    bounds: Mapping[str, float] | None = None,
 ) -> list[str]:
     """Say of every design why it is not feasible; '' where it is.
 
-    That is the first constraint that it violates, or what stopped its evaluation. The bounds are a
-    study's, see `studies.objectives.excess`.
+    That is the first constraint that it violates, or what stopped its evaluation.
     """
     sentences = [str(evaluations.failures.get(row, "")) for row in range(len(evaluations.designs))]
     for row in np.flatnonzero(~evaluations.feasible):
@@ -190,11 +209,6 @@ def reasons(
             for name, magnitudes in evaluations.violations.items()
             if magnitudes[row] > 0
         )
-        metric = constraint.removesuffix("_over")
-        if bounds and metric in bounds:
-            value = evaluations.metrics[metric][row]
-            sentences[row] = f"{metric} {value:.6g} is over the study's bound of {bounds[metric]:g}"
-            continue
         sentences[row] = engine.reason(
             setting.configuration,
             constraint,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dse.results.designs import Setting
 from evaluators.mapper.binding import Binding, BoundGroup, Costs, Step, chunked, loop_nest
+from evaluators.mapper.freedoms import Without
 from evaluators.mapper.resources import PE, SIDES, Resources
 from evaluators.mapper.search import Point
 from evaluators.mapper.structure import Structure
@@ -14,6 +15,27 @@ from evaluators.mapper.uses import BUFFER, EDGE, OFF_CHIP
 
 LEVELS = {OFF_CHIP: "DRAM", BUFFER: "buffer", EDGE: "edge register"}
 """What the codes of a binding's levels are called; a tensor in none is in registers alone."""
+
+
+COMPARED_METRICS = ("latency_s", "energy_pj", "traffic_bytes")
+"""What a configuration of the paper is compared by."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A configuration of the paper on the machine.
+
+    Attributes:
+        configuration, title: its name, and what people call it.
+        metrics: `COMPARED_METRICS`; None where it does not run.
+        note: why it does not, or what its machine has otherwise.
+
+    """
+
+    configuration: str
+    title: str
+    metrics: Mapping[str, float] | None
+    note: str
 
 
 @dataclass(frozen=True)
@@ -27,8 +49,12 @@ class Mapped:
         cascades: those searched, by name.
         chunks: keys in a chunk, those searched; None for every divisor.
         front: the points found, by latency.
+        tolerance: share of the least latency that the optimum may be slower for less energy.
         binding, costs: of the optimum: least latency, then least energy.
-        compared: metrics of +Binding on this machine, or why there are none.
+        gaps: shares by which its latency and energy may be above the least; 0 where proven.
+        compared: the paper's configurations on this machine.
+        freedoms: the optimum with each freedom taken away in turn; None where it was not asked for.
+        ways: in how many the cascades may be cut, tiled, placed and ordered.
         labels, configurations: partial bindings, and shared loops of groups, that were counted.
         cpu_s: of the search.
 
@@ -39,10 +65,14 @@ class Mapped:
     extents: Mapping[str, int]
     cascades: Mapping[str, Structure]
     chunks: tuple[int, ...] | None
+    tolerance: float
     front: tuple[Point, ...]
     binding: Binding
     costs: Costs
-    compared: Mapping[str, float] | str
+    gaps: tuple[float, float]
+    compared: tuple[Compared, ...]
+    freedoms: tuple[Without, ...] | None
+    ways: int
     labels: int
     configurations: int
     cpu_s: float

@@ -1,8 +1,8 @@
 """A study's evaluations on disk: one Parquet part a batch, written whole or not at all.
 
-One row is a design on a workload. The breakdown by Einsum is a list of structs in the row. The
-metadata of a part says of which study it is, what its sampler left for the batches that follow,
-what made it, and how far the study had come with it.
+One row is a design on a workload, see `Specification.rows`. The breakdown by Einsum is a list of
+structs in the row. The metadata of a part says of which study it is, what its sampler left for the
+batches that follow, what made it, and how far the study had come with it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def part_schema(study: Specification) -> pa.Schema:
     A design's automatic parameters are resolved; what is feasible of the row's workload is so under
     the study's own constraints too.
     """
-    return pa.schema([*TRIAL, *schema_of(study.space.configurations)])
+    return pa.schema([*TRIAL, *schema_of(study.row_configurations)])
 
 
 _NAME = re.compile(r"part-([0-9]{8,18})\.parquet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from analysis.fronts import non_dominated
 from dse.results.trials import Trials
 from evaluators.protocol import Runs
+from studies.objectives import signs
 
 
 @dataclass
@@ -32,8 +34,8 @@ class Progress:
     front: NDArray[np.float64] | None = None
     runs: Runs = field(default_factory=Runs)
 
-    def count(self, batch: Trials) -> None:
-        """Count the trials that follow."""
+    def count(self, batch: Trials, objectives: Sequence[str]) -> None:
+        """Count the trials that follow, of a study of these objectives."""
         self.finished += len(batch)
         self.feasible += int(batch.feasible.sum())
         self.repeated += int(batch.repeated.sum())
@@ -42,7 +44,7 @@ class Progress:
         new = batch.objectives[batch.feasible & ~batch.repeated]
         if self.front is not None:
             new = np.concatenate([self.front, new])
-        self.front = new[non_dominated(new)]
+        self.front = new[non_dominated(signs(objectives) * new)]
 
     def counts(self) -> dict[str, int]:
         """Return the counts by name."""

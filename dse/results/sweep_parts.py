@@ -3,8 +3,9 @@
     runs/<study>/sweep/part-<start>.parquet   the feasible designs from number <start> on
     runs/<study>/sweep/front.parquet          the designs that no other dominates
 
-A row of a part is a design on a workload; the rows of a design follow each other. Every file is
-written whole or not at all and says what it is of, so that a sweep that was stopped continues.
+A row of a part is a design on a workload, see `Specification.rows`; those of a design follow each
+other. Every file is written whole or not at all and says what it is of, so that a sweep that was
+stopped continues.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from analysis.fronts import non_dominated
 from dse.results.sealed import metadata, sealed, unsealed
+from dse.results.trials import objectives_of, row_labels
 from evaluators.errors import InputError, shown
 from evaluators.files import write_atomically
 from evaluators.protocol import METRICS
@@ -30,7 +32,7 @@ from evaluators.workloads.reading import labels_of
 from search_spaces.domains import parameters_of
 from search_spaces.parameter import Parameter
 from studies.differences import another_behaviour
-from studies.objectives import OBJECTIVES, UNITS, objective_values
+from studies.objectives import UNITS, signs
 from studies.specification import Specification
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ class Swept:
 
     Attributes:
         designs: their numbers in the space, ascending, shape (n,).
-        metrics: `METRICS` by name, shape (n, workloads).
+        metrics: `METRICS` by name, shape (n, rows of a design).
 
     """
 
@@ -118,17 +120,16 @@ class SweepParts:
         """Return a part as it is on disk."""
         infeasible = self.stop(start) - start - len(swept.designs)
         told = self._metadata(start) | {"infeasible": str(infeasible)}
-        workloads = self._study.workloads
-        models = [each.transformer.name for each in workloads]
+        rows = self._study.rows
         n = len(swept.designs)
         columns = {
-            "design": np.repeat(swept.designs, len(workloads)),
-            "model": pa.DictionaryArray.from_arrays(
-                np.tile(np.arange(len(workloads), dtype=np.int32), n), models
-            ),
-            "seq_len": np.tile([each.keys for each in workloads], n),
+            "design": np.repeat(swept.designs, len(rows)),
+            "model": _tiled([workload.transformer.name for workload, _ in rows], n),
+            "seq_len": np.tile([workload.keys for workload, _ in rows], n),
         }
-        columns |= self._parameters(swept.designs, len(workloads))
+        for name, labels in row_labels(self._study).items():
+            columns[name] = _tiled(labels, n)
+        columns |= self._parameters(swept.designs, len(rows))
         columns |= {name: swept.metrics[name].ravel() for name in METRICS}
         return pa.table(columns).replace_schema_metadata(told)
 
@@ -146,16 +147,9 @@ class SweepParts:
 
         Columns are their number, parameters and objectives; the order is that of their numbers.
         """
-        count = len(self._study.workloads)
-        metrics = {metric for name in self._study.objectives for metric in OBJECTIVES[name]}
-        values = objective_values(
-            self._study.objectives,
-            [
-                {name: table[name].to_numpy()[place::count] for name in metrics}
-                for place in range(count)
-            ],
-        )
-        best = np.flatnonzero(non_dominated(values))
+        count = len(self._study.rows)
+        values = objectives_of(self._study, table)
+        best = np.flatnonzero(non_dominated(signs(self._study.objectives) * values))
         front = table.select(["design", *(each.name for each in self._varying)])
         front = front.take(best * count).replace_schema_metadata(None)
         for name, column in zip(self._study.objectives, values[best].T, strict=True):
@@ -221,7 +215,7 @@ class SweepParts:
 
     def _described(self, front: pd.DataFrame) -> dict[str, Any]:
         """Return the labels and the parameters that all designs share; null where one has none."""
-        if len(self._study.workloads) > 1:
+        if len(self._study.rows) > 1:
             return {}
         (workload,) = self._study.workloads
         space, accounting = self._study.space, self._study.accounting
@@ -285,6 +279,12 @@ def digest(study: Specification) -> str:
     identity = {k: v for k, v in study.identity().items() if k not in _SEARCH_ALONE}
     text = json.dumps(identity, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _tiled(labels: Sequence[str], times: int) -> Any:
+    """Return labels over and over."""
+    places = np.tile(np.arange(len(labels), dtype=np.int32), times)
+    return pa.DictionaryArray.from_arrays(places, list(labels))
 
 
 def _column(parameter: Parameter, values: Int64s) -> Any:

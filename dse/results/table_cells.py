@@ -24,7 +24,7 @@ BLANK = -1
 """A whole number that is not given."""
 
 LARGEST = 2**63 - 1
-"""Any whole number of this size or more."""
+"""The largest whole number of a table."""
 
 _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,4})?")
 _DIGITS = re.compile(r"[0-9]+")
@@ -128,7 +128,7 @@ def _is_cell(kind: pa.DataType) -> bool:
 def whole_numbers(
     column: pa.Array, name: str, place: Place, least: int, read: Callable[[str], int]
 ) -> Int64s:
-    """Return a column of whole numbers: `BLANK` where blank, `LARGEST` where larger.
+    """Return a column of whole numbers, `BLANK` where blank.
 
     Args:
         column: numbers or texts.
@@ -176,20 +176,27 @@ def reals(
     return values[given.codes]
 
 
-def whole_number(text: str) -> int | None:
+def whole_number(text: str, name: str) -> int | None:
     """Read a whole number in decimal notation, as 1024, 1024.0 or 1e3, exactly; None for others.
 
-    Numbers beyond 64 bits are `LARGEST`; -1024 is -1024.
+    -1024 is -1024. `InputError` names a number beyond `LARGEST`.
     """
     if _DIGITS.fullmatch(text):
         number = integer(text, 0, LARGEST)
-        return LARGEST if number is None else number
+        if number is None:
+            raise beyond(text, name)
+        return number
     if len(text) > _LONGEST_NUMBER or not _DECIMAL.fullmatch(text):
         return None
     value = Decimal(text)
-    if value.adjusted() >= len(str(LARGEST)):
-        return LARGEST if value > 0 else -LARGEST
-    return max(-LARGEST, min(int(value), LARGEST)) if value == int(value) else None
+    if value.adjusted() >= len(str(LARGEST)) or abs(value) > LARGEST:
+        raise beyond(text, name)
+    return int(value) if value == int(value) else None
+
+
+def beyond(text: str, name: str) -> InputError:
+    """Return the error of a whole number beyond `LARGEST`."""
+    return InputError(f"{name} '{shown(text)}': it is beyond 64 bits; give at most {LARGEST}")
 
 
 def _plain(given: list[str], least: int) -> Int64s:

@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 
 from analysis.results import declared_in
 from evaluators.protocol import METRICS
-from studies.objectives import objective_values, relative_excess
+from studies.objectives import broken_bound, objective_values, relative_excess
+from studies.scenes import scenes_of
 from studies.specification import Specification
+
+HALVES = ("attention", "linear layers")
+"""What the rows of a workload are of, end to end."""
 
 
 def columns(study: Specification) -> list[str]:
@@ -24,8 +28,26 @@ def columns(study: Specification) -> list[str]:
 
 def _sizes(study: Specification) -> list[str]:
     """Return the parameters that are numbers."""
-    declared = declared_in(study.space.configurations)
+    declared = declared_in(study.row_configurations)
     return [name for name, each in declared.items() if not each.labels]
+
+
+def row_labels(study: Specification) -> dict[str, list[str]]:
+    """Return what tells the rows of a design apart beside their workloads, by column."""
+    places = [study.workloads.index(workload) for workload, _ in study.rows]
+    scenes = {"scene": [study.scenes[place] for place in places]} if study.scenes else {}
+    parts = {"layers": [HALVES[half] for _, half in study.rows]} if study.linear_layers else {}
+    return scenes | parts
+
+
+def objectives_of(study: Specification, table: pa.Table) -> NDArray[np.float64]:
+    """Return the objectives of n designs, shape (n, objectives), from their rows."""
+    count = len(study.rows)
+    metrics = [
+        {name: table[name].to_numpy()[place::count] for name in METRICS} for place in range(count)
+    ]
+    scenes = scenes_of(study.workloads, metrics, whole_model=study.whole_model)
+    return objective_values(study.objectives, scenes, study.weights)
 
 
 @dataclass(frozen=True)
@@ -66,14 +88,10 @@ class Trials:
     def of(cls, study: Specification, table: pa.Table) -> Self:
         """Compute what trials came to from their rows, see `dse.results.parts.part_schema`.
 
-        The rows of a trial follow each other, one a workload.
+        The rows of a trial follow each other, see `Specification.rows`.
         """
-        count = len(study.workloads)
-        metrics = [
-            {name: table[name].to_numpy()[place::count] for name in METRICS}
-            for place in range(count)
-        ]
-        objectives = objective_values(study.objectives, metrics)
+        count = len(study.rows)
+        objectives = objectives_of(study, table)
         violations, excess = _violations(study, table, len(objectives))
         failures = _failures(table, count)
         barren = [bool(v or f) for v, f in zip(violations, failures, strict=True)]
@@ -122,7 +140,7 @@ def _violations(
     """Return the worst of each violation of n trials, with its unit and without."""
     violations: list[dict[str, float]] = [{} for _ in range(n)]
     excess: list[dict[str, float]] = [{} for _ in range(n)]
-    count = len(study.workloads)
+    count = len(study.rows)
     capacities = {name: table[name].to_numpy() for name in _sizes(study)}
     for row, items in enumerate(table["violations"].to_pylist()):
         if not items:
@@ -132,7 +150,8 @@ def _violations(
         }
         natural, relative = violations[row // count], excess[row // count]
         for name, magnitude in items:
-            share = relative_excess(name, magnitude, study.bounds, design)
+            _, bound = broken_bound(name, study.bounds, study.floors) or ("", None)
+            share = relative_excess(name, magnitude, bound, design)
             natural[name] = max(magnitude, natural.get(name, 0.0))
             relative[name] = max(share, relative.get(name, 0.0))
     return violations, excess

@@ -27,6 +27,7 @@ from optuna.trial import FrozenTrial, TrialState
 from dse.search.address import Address
 from dse.search.journal import Journal
 from evaluators.errors import EvaluationError, InputError, shown
+from studies.objectives import OBJECTIVES
 
 BATCH, PIN, FAILURE = "batch", "pin", "failure"
 """User attributes of a trial: the first trial of its batch; its id as a pinned one; what stopped
@@ -161,6 +162,14 @@ def tell(storage: BaseStorage, number: int, trial: FrozenTrial) -> None:
     storage.set_trial_state_values(number, trial.state, trial.values)
 
 
+def directions(objectives: Sequence[str]) -> list[StudyDirection]:
+    """Return whether Optuna is to minimise or maximise each objective."""
+    return [
+        StudyDirection.MAXIMIZE if OBJECTIVES[name].maximised else StudyDirection.MINIMIZE
+        for name in objectives
+    ]
+
+
 def has_study(storage: BaseStorage, address: Address, name: str) -> bool:
     """Tell whether a storage has a study of that name."""
     with readable_errors(address):
@@ -171,7 +180,7 @@ def open_study(
     storage: BaseStorage,
     address: Address,
     name: str,
-    metrics: Sequence[str],
+    metrics: Mapping[str, StudyDirection],
     attrs: Mapping[str, Any],
 ) -> optuna.Study:
     """Open a study; make it where it is missing, or what its driver was killed before it could.
@@ -180,18 +189,18 @@ def open_study(
         storage: where it is.
         address: of the storage, for errors.
         name: the study's.
-        metrics: the names of its objectives, all minimised.
+        metrics: the names of its objectives, and their directions.
         attrs: its user attributes; the last says what it is.
 
     """
-    directions = [StudyDirection.MINIMIZE] * len(metrics)
+    ways = list(metrics.values())
     with readable_errors(address):
         if has_study(storage, address, name):
             study = optuna.load_study(study_name=name, storage=storage)
         else:
-            study = optuna.create_study(study_name=name, storage=storage, directions=directions)
+            study = optuna.create_study(study_name=name, storage=storage, directions=ways)
         begun = list(study.user_attrs) in ([], list(attrs)[:-1])
-        if begun and study.directions == directions and not storage.get_n_trials(study._study_id):
+        if begun and study.directions == ways and not storage.get_n_trials(study._study_id):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 study.set_metric_names(list(metrics))

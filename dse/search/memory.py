@@ -20,8 +20,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dse.execution import interruption
 from dse.results.trials import Trials
-from dse.search.database import BATCH, CONSTRAINT, FAILURE, PIN, tell
+from dse.search.database import BATCH, CONSTRAINT, FAILURE, PIN, directions, tell
 from dse.search.samplers import GRID, distributions, params_of, sampler
+from studies.objectives import signs
 from studies.pins import pins
 from studies.specification import Specification
 
@@ -63,7 +64,7 @@ class Memory:
         self._distributions = distributions(study.space)
         self.pins, _ = pins(study)
         self._waiting: list[tuple[Sequence[FrozenTrial], Mapping[str, Any]]] = []
-        self._optuna = optuna.create_study(directions=["minimize"] * len(study.objectives))
+        self._optuna = optuna.create_study(directions=directions(study.objectives))
 
     def finished(
         self, first: int, batch: Trials, params: Mapping[str, Sequence[int]]
@@ -71,6 +72,7 @@ class Memory:
         """Return the trials of a batch as samplers are told of them."""
         values = np.log10(batch.objectives).tolist()
         feasible = batch.feasible.tolist()
+        worst = (signs(self._study.objectives) * np.inf).tolist()
         told = []
         for place, number in enumerate(batch.numbers.tolist()):
             failure, pin = batch.failures[place], batch.pins[place]
@@ -82,11 +84,7 @@ class Memory:
                     {name: column[place] for name, column in params.items()},
                     marks | ({FAILURE: failure} if failure else {}),
                     {f"{CONSTRAINT}{name}": each for name, each in batch.excess[place].items()},
-                    None
-                    if failure
-                    else values[place]
-                    if feasible[place]
-                    else [float("inf")] * len(self._study.objectives),
+                    None if failure else values[place] if feasible[place] else worst,
                 )
             )
         return told

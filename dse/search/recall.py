@@ -74,7 +74,7 @@ def recall(
         memory.recall(told, part.state)
         for design in batch.designs[~batch.repeated].tolist():
             recalled.homes[design] = first
-        recalled.progress.count(batch)
+        recalled.progress.count(batch, study.objectives)
         note(recalled.makers, first, part)
     finished = recalled.progress.finished
     if finished:

@@ -131,7 +131,7 @@ class Runner:
         rows = self._evaluate(drawn)
         table = pa.Table.from_pylist(rows, schema=self._parts.schema)
         batch = Trials.of(self._study, table)
-        self.progress.count(batch)
+        self.progress.count(batch, self._study.objectives)
         self._parts.write(first, Part(table, drawn.state, self._made_with, self.progress.counts()))
         told = self._memory.finished(first, batch, drawn.state["params"])
         for identity, trial in zip(ids, self._natural.finished(told, batch), strict=True):

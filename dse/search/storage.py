@@ -29,6 +29,7 @@ from dse.search.database import (
     REBUILD,
     Database,
     connected,
+    directions,
     has_study,
     open_study,
     readable_errors,
@@ -136,19 +137,21 @@ def _opened(where: Address) -> BaseStorage:
 def _open(
     storage: BaseStorage, where: Address, study: Specification, folder: Path, *, rebuild: bool
 ) -> optuna.Study:
-    metrics = [UNITS[name] for name in study.objectives]
+    ways = directions(study.objectives)
+    metrics = dict(zip((UNITS[name] for name in study.objectives), ways, strict=True))
     attrs = {_VERSION: optuna.__version__, _IDENTITY: study.identity()}
     if not rebuild and not has_study(storage, where, study.name):
         _refuse_orphans(folder, where)
     opened = open_study(storage, where, study.name, metrics, attrs)
     with readable_errors(where):
         stored = opened.user_attrs.get(_IDENTITY)
-        directions = [each.name for each in opened.directions]
+        found = list(opened.directions)
     _check_same(stored, study, where, folder)
-    if directions != ["MINIMIZE"] * len(study.objectives):
+    if found != ways:
+        wanted = ", ".join(f"{way.name.lower()} {metric}" for metric, way in metrics.items())
         raise InputError(
-            f"the database {shown(where.shown, 200)} is damaged: it does not minimise "
-            f"{', '.join(study.objectives)}; restore it, or {REBUILD}"
+            f"the database {shown(where.shown, 200)} is damaged: it does not {wanted}; restore it, "
+            f"or {REBUILD}"
         )
     return opened
 

@@ -62,6 +62,8 @@ class Footprint:
         shared: groups of tensors that take turns in one place.
         staging: copies of one step of the array of every tensor that is streamed past the store.
         staged_whole: ranks of a streamed output that are not cut where no side carries them.
+        waiting: registers hold what waits there for later Einsums, too, not the words of the Einsum
+            that runs alone.
 
     """
 
@@ -71,6 +73,7 @@ class Footprint:
     shared: tuple[frozenset[str], ...] = ()
     staging: int = 0
     staged_whole: frozenset[str] = frozenset()
+    waiting: bool = False
 
 
 @dataclass(frozen=True)

@@ -224,10 +224,6 @@ class Cascade:
         read |= {self.previous[name] for name in read if name in self.previous}
         return tuple(name for name in self.einsums if name not in read)
 
-    def store_name(self, tensor: str) -> str:
-        """Return the tensor whose store another lies in: a state's, for its previous value."""
-        return self.previous.get(tensor, tensor)
-
     def replaced(self, changes: Mapping[str, Einsum]) -> Mapping[str, Einsum]:
         """Return the Einsums with some of them written otherwise."""
         return {name: changes.get(name, each) for name, each in self.einsums.items()}

@@ -188,6 +188,12 @@ def _mappings(accelerator: Accelerator, at: Places) -> Problems:
                 at.row(name),
                 f"Einsum {name} has a row without 'when' beside others; give each a condition",
             )
+        if len(rows) > 1 and accelerator.footprint.waiting:
+            yield (
+                at.row(name),
+                f"Einsum {name} is mapped {len(rows)} times; what waits in registers is counted "
+                "where each Einsum runs in one way, else leave out footprint.registers",
+            )
         for table, row in rows:
             yield from _row(accelerator, table, row, outer, at)
 

@@ -103,15 +103,23 @@ class Expression:
             return self
         return Expression(written(self.with_padding), self.with_padding, self.real)
 
-    def __call__(self, values: Mapping[str, Any], *, real: bool = False) -> Any:
+    def __call__(
+        self,
+        values: Mapping[str, Any],
+        *,
+        real: bool = False,
+        known: dict[str, Any] | None = None,
+    ) -> Any:
         """Evaluate on columns: an integer or a real for each design, or one for all.
 
         Args:
             values: of every name.
             real: divide reals, whatever remains.
+            known: what other expressions rounded up on these values, by its text; is added to.
 
         """
-        return (self._real if real or self.real else self._exact)(values)
+        compiled = self._real if real or self.real else self._exact
+        return compiled(values, {} if known is None else known)
 
     @cached_property
     def _real(self) -> Compiled:
@@ -141,6 +149,10 @@ def expression(text: str, *, real: bool = False) -> Expression:
 def _fitted(node: Node, *, pads: bool) -> Node:
     """Return a node with what sides make of ranks written out, with padding or without."""
     operands = tuple(_fitted(each, pads=pads) for each in node.operands)
+    if pads and node.operation == "/" and operands[0].operation == "*":
+        left, right = operands[0].operands
+        if operands[1] == left:  # steps(X, SIDE, T) / T
+            return right
     if node.operation not in ("side", "steps"):
         return replace(node, operands=operands)
     extent, side, *multiple = operands
@@ -201,7 +213,7 @@ def _exact_divisions(node: Node) -> Iterator[tuple[Node, Node]]:
         yield a, b
 
 
-Compiled = Callable[[Mapping[str, Any]], Any]
+Compiled = Callable[[Mapping[str, Any], dict[str, Any]], Any]
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -222,27 +234,39 @@ def _compiled(node: Node, *, real: bool) -> Compiled:
     value = node.value
     match node.operation:
         case "number":
-            return lambda values: value
+            return lambda values, known: value
         case "name":
-            return operator.itemgetter(node.name)
+            name = node.name
+            return lambda values, known: values[name]
         case "ceil":
-            return _ceiling(node.operands[0], real=real)
+            return _remembered(written(node), _ceiling(node.operands[0], real=real))
     first, *rest = (_compiled(each, real=real) for each in node.operands)
     join = _BINARY[{"/": "//"}.get(node.operation, node.operation)]
     if node.operation == "/" and real:
         join = operator.truediv
     if len(rest) == 1:
         (second,) = rest
-        return lambda values: join(first(values), second(values))
-    return lambda values: reduce(join, (each(values) for each in rest), first(values))
+        return lambda values, known: join(first(values, known), second(values, known))
+    return lambda values, known: reduce(
+        join, (each(values, known) for each in rest), first(values, known)
+    )
 
 
 def _ceiling(inside: Node, *, real: bool) -> Compiled:
     if inside.operation == "/":
         above, below = (_compiled(each, real=real) for each in inside.operands)
-        return lambda values: -(-above(values) // below(values))
+        return lambda values, known: -(-above(values, known) // below(values, known))
     whole = _compiled(inside, real=real)
-    return lambda values: np.ceil(whole(values))
+    return lambda values, known: np.ceil(whole(values, known))
+
+
+def _remembered(text: str, compiled: Compiled) -> Compiled:
+    def remembered(values: Mapping[str, Any], known: dict[str, Any]) -> Any:
+        if text not in known:
+            known[text] = compiled(values, known)
+        return known[text]
+
+    return remembered
 
 
 _BINDS = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2}

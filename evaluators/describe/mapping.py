@@ -99,11 +99,16 @@ def loops_named(einsum: Einsum, factors: str) -> tuple[Loop, ...]:
     """Read loops as 'B H P2 M1', outermost first.
 
     A loop is named by its rank, or by its rank and a digit where the rank is split: P2, P1, P0 are
-    the loops over P, outer to inner, unless the Einsum has a rank of that very name.
+    the loops over P, outer to inner, unless the Einsum has a rank of that very name; M01, M00 are
+    those over a rank M0.
     """
     loops = []
     for factor in factors.split():
-        rank = factor if factor in einsum.ranks else factor.rstrip("0123456789")
+        digitless = factor[:-1] if factor[-1].isdecimal() else factor
+        rank = next(
+            (each for each in (factor, digitless) if each in einsum.ranks),
+            factor.rstrip("0123456789"),
+        )
         loops.append(Loop(rank, factor))
     return tuple(loops)
 
@@ -118,6 +123,7 @@ class Row:
         streamed: its loop nest with every marked tensor past the stores of its choice.
         resident: the same with every marked tensor in them.
         marked: the tensors whose store is a choice.
+        last: the tensors that leave for the outermost store once, after the last chunk.
         turns: what runs in turn at a point of the iteration space; in a turn chained functional
             units, each with its number of operations.
         when: parameter -> the label or number that selects the row.
@@ -130,6 +136,7 @@ class Row:
     streamed: Mapping
     resident: Mapping
     marked: tuple[str, ...]
+    last: tuple[str, ...]
     turns: tuple[tuple[tuple[str, int], ...], ...]
     when: Table[str, str]
     line: int
@@ -161,7 +168,8 @@ def parse_table(text: str, array: Array, machine: Machine, cascade: Cascade) -> 
 
     The header's cells are 'Einsum', '<store> loops', '<store> keep', 'register loops', 'edge keep',
     'spatial' (the factors along the array's sides), 'operations' and 'when'. Of the tensors kept,
-    `K?` stays there where its choice keeps it on chip, and `~K` where it does not.
+    `K?` stays there where its choice keeps it on chip, and `~K` where it does not; `K!` of the
+    outermost store is a state that leaves for it once, after the last chunk.
 
     Raises:
         LineError: names the line that is wrong.
@@ -229,12 +237,20 @@ def _row(
         return Mapping(einsum, (*levels[:-1], replace(levels[-1], spatial=spatial), registers))
 
     marks = " ".join(keep for _, _, keep in above).split()
+    last = tuple(each.strip("!") for each in marks if "!" in each)
+    outermost = {each.strip("!") for each in above[0][2].split() if "!" in each}
+    if set(last) != outermost or not outermost <= {name} & set(cascade.previous.values()):
+        raise InputError(
+            f"'!' marks a state where its Einsum keeps it in {above[0][0]}, as '{name}!' of "
+            "a state; it leaves after the last chunk"
+        )
     return Row(
         einsum=name,
         array=array.name,
         streamed=mapping(resident=False),
         resident=mapping(resident=True),
         marked=tuple(dict.fromkeys(each.strip("~?") for each in marks if each.strip("~?") != each)),
+        last=last,
         turns=_turns(cells["operations"]),
         when=_conditions(cells.get("when", "")),
         line=line,
@@ -242,8 +258,10 @@ def _row(
 
 
 def _kept(cell: str, *, resident: bool) -> frozenset[str]:
-    dropped = "~" if resident else "?"
-    return frozenset(each.strip("~?") for each in cell.split() if dropped not in each)
+    dropped = ("~", "!") if resident else ("?", "!")
+    return frozenset(
+        each.strip("~?") for each in cell.split() if not any(mark in each for mark in dropped)
+    )
 
 
 def _turns(cell: str) -> tuple[tuple[tuple[str, int], ...], ...]:

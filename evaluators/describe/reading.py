@@ -115,12 +115,19 @@ def _read(files: tuple[File, ...]) -> Accelerator:
 def _chip(layers: Layers) -> tuple[Machine, tuple[File, ...]]:
     """Read the machine, and return its files too."""
     on = layers.holding("machine")
-    named = on.top.get("machine", str, "the name or the file of a machine", required=True)
-    beside = on.path.parent
-    parts = on.top.checked(
-        "machine",
-        lambda: files_of(located(named, MACHINES, "machine", beside), MACHINES, "machine"),
-    )
+    wanted = "the name or the file of a machine, or a table that describes one"
+    given = on.top.get("machine", (str, dict), wanted, required=True)
+    own: tuple[File, ...] = ()
+    named = given
+    if not isinstance(given, str):
+        own = (File(on.path, on.text, on.section("machine")),)
+        named = on.section("machine").get("base", str, "a machine")
+    parts: tuple[File, ...] = ()
+    if named is not None:
+        place = located(named, MACHINES, "machine", on.path.parent)
+        parts = on.top.checked("machine", lambda: files_of(place, MACHINES, "machine"))
+    if own:
+        return machine_of((*own, *parts)), parts
     return on.top.checked("machine", lambda: machine_of(parts)), parts
 
 
@@ -240,10 +247,13 @@ def _requires(layers: Layers) -> tuple[Expression, ...]:
 def _footprint(layers: Layers) -> Footprint:
     section = layers.holding("footprint").section("footprint")
     section.only(
-        ("capacity", "einsums", "copies", "shared", "staging", "staged_whole"), "a footprint"
+        ("capacity", "einsums", "copies", "shared", "staging", "staged_whole", "registers"),
+        "a footprint",
     )
     capacity = section.get("capacity", str, "'enforce' or 'spill'", default="enforce")
     section.one_of("capacity", capacity, ("enforce", "spill"))
+    registers = section.get("registers", str, "'running' or 'waiting'", default="running")
+    section.one_of("registers", registers, ("running", "waiting"))
     copies = section.table("copies", "a table of numbers")
     shared = section.list("shared", str, "tensors, as 'QK A'") if "shared" in section.values else []
     return Footprint(
@@ -253,6 +263,7 @@ def _footprint(layers: Layers) -> Footprint:
         shared=tuple(frozenset(group.split()) for group in shared),
         staging=section.count("staging", least=0, most=_MOST_COPIES, default=0),
         staged_whole=frozenset(words_at(section, "staged_whole", "")),
+        waiting=registers == "waiting",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import prod
+from math import lcm, prod
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ def factors(accelerator: Accelerator, at: Places) -> Problems:
     """Factors of a rank that do not multiply to its extent, tried on designs that divide."""
     open_rows = {(table, row): 0 for table in accelerator.tables for row in table.rows}
     wrong: dict[tuple[str, str, str], str] = {}
-    for values in _draws(accelerator):
+    for values in (*_draws(accelerator), *_draws(accelerator, _divisors(accelerator))):
         if min(open_rows.values(), default=_TRIED) >= _TRIED:
             break
         for (table, row), tried in open_rows.items():
@@ -53,11 +53,23 @@ def factors(accelerator: Accelerator, at: Places) -> Problems:
             yield at.row(row.einsum), said
 
 
-def _draws(accelerator: Accelerator) -> Iterator[dict[str, Any]]:
-    """Yield extents and parameters of designs, powers of two, whose ranks divide."""
+def _divisors(accelerator: Accelerator) -> int:
+    """Return the least number that all numbers divide by which something is divided."""
+    expressions = [each for table in accelerator.tables for each in table.factors.values()]
+    below = [b for each in (*expressions, *accelerator.ranks.values()) for _, b in each.divisions]
+    return lcm(*(int(each({})) for each in below if not each.names))
+
+
+def _draws(accelerator: Accelerator, times: int = 1) -> Iterator[dict[str, Any]]:
+    """Yield extents and parameters of designs whose ranks divide.
+
+    They are powers of two, the extents `times` that.
+    """
     random = np.random.default_rng(0)
     for _ in range(_DRAWS):
-        values: dict[str, Any] = {name: 2 ** int(random.integers(6, 13)) for name in WORKLOAD_RANKS}
+        values: dict[str, Any] = {
+            name: times * 2 ** int(random.integers(6, 13)) for name in WORKLOAD_RANKS
+        }
         for name, parameter in accelerator.all_parameters.items():
             if parameter.labels or (parameter.domain and set(parameter.domain.values) == {0, 1}):
                 values[name] = int(random.integers(0, max(2, len(parameter.labels))))
@@ -80,12 +92,17 @@ def _divides(expressions: Mapping[str, Expression], names: dict[str, Any]) -> bo
 
 def partial_sums(accelerator: Accelerator, at: Places) -> Problems:
     """Consumers inside a shared loop over a rank that their producer sums over."""
-    if not accelerator.overlapped_memory:
-        return
+    whole = [tuple(accelerator.cascade.einsums)]
+    stages = [each.einsums for each in accelerator.stages]
+    together = {
+        name: frozenset(stage)
+        for stage in (whole if accelerator.overlapped_memory else stages)
+        for name in stage
+    }
     for name, einsum in accelerator.cascade.einsums.items():
         for _, row in accelerator.rows(name):
             outer = {loop.factor for loop in row.streamed.levels[0].loops}
-            for operand in einsum.operands:
+            for operand in (each for each in einsum.operands if each.name in together[name]):
                 for _, maker in accelerator.rows(operand.name):
                     made = maker.streamed
                     summed = {

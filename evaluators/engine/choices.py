@@ -16,7 +16,7 @@ from evaluators.describe.expressions import Expression
 from evaluators.describe.machine import CLOCK_HZ, WORD_BITS
 from evaluators.describe.parameters import Domain, LargestThatFits
 from evaluators.design import AUTOMATIC
-from evaluators.engine.columns import Columns, all_shared, int64s, reals
+from evaluators.engine.columns import Columns, all_shared, int64s
 from evaluators.engine.constraints import divisions, magnitudes
 from evaluators.engine.costs import Costs, buffer_of
 from evaluators.engine.distinct import distinct, groups
@@ -109,44 +109,54 @@ def _most(
 ) -> Int64s:
     """Return the largest value of each design whose footprint fits; the least where none does.
 
-    A footprint grows with a tile at least as fast as from 1 to 2: the line through both gives a
-    value that no larger one fits, from which it goes down until it fits.
+    A footprint grows with the tile, so that halving finds it, once for designs that are alike.
     """
+    reads = _loops_read(accelerator)
+    keys = [key for key in columns if key in accelerator.all_parameters and key != name]
+    varying = [key for key in keys if key in reads and (columns[key] != columns[key][0]).any()]
+    first, place = distinct(*(columns[key] for key in varying or keys[:1]))
+    different = {key: columns[key][first] for key in keys}
+    return _largest_of_all(accelerator, workload, different, accounting, name, domain)[place]
+
+
+def _largest_of_all(
+    accelerator: Accelerator,
+    workload: Workload,
+    columns: Columns,
+    accounting: Accounting,
+    name: str,
+    domain: Domain,
+) -> Int64s:
+    """Return what `_most` does, for every design by itself."""
     store = buffer_of(accelerator)
     n = len(next(iter(columns.values())))
     given = all_shared(columns)
 
-    def footprint(values: Any, *, real: bool = False) -> tuple[Any, Any]:
-        batch = {**given, name: values}
-        if real:
-            batch = {key: reals(each) for key, each in batch.items()}
-        nests = Nests(accelerator, workload, batch, accounting, real=real)
+    def footprint(values: Any) -> tuple[Any, Any]:
+        nests = Nests(accelerator, workload, {**given, name: values}, accounting)
         return footprint_bytes(nests, store), capacity_for_tiles(nests)
 
-    one, capacity = footprint(1.0, real=True)
-    two, _ = footprint(2.0, real=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        bound = 1 + np.floor(np.true_divide(capacity - one, two - one) + 1e-6)
-    bound = np.broadcast_to(np.where(np.isnan(bound), np.inf, bound), n)
-    places, found = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    least, most, found = (np.zeros(n, dtype=np.int64) for _ in range(3))
     choices_of = list(_choices_of(workload, columns, domain))
     for rows, choices in choices_of:
-        places[rows] = np.maximum(np.searchsorted(choices, bound[rows], side="right") - 1, 0)
-        found[rows] = choices[places[rows]]
-    while True:
-        size, capacity = footprint(found)
-        too_large = np.broadcast_to(size > capacity, n) & (places > 0)
-        if not too_large.any():
-            break
-        places = places - too_large
+        most[rows] = len(choices) - 1
+    while (least < most).any():
+        middle = (least + most + 1) // 2
         for rows, choices in choices_of:
-            found[rows] = choices[places[rows]]
+            found[rows] = choices[middle[rows]]
+        size, capacity = footprint(found)
+        fits = np.asarray(size <= capacity, dtype=bool)
+        least, most = np.where(fits, middle, least), np.where(fits, most, middle - 1)
+        most = np.maximum(least, most)
+    for rows, choices in choices_of:
+        found[rows] = choices[least[rows]]
     if not workload.padded:
         return found
     every = np.ones(n, dtype=np.int64)
     for rows, choices in choices_of:
         every[rows] = choices[-1]
-    fuller = _fuller(found, every, _that_fit(footprint(1)[0], footprint(every)[0], capacity, every))
+    one, capacity = footprint(1)
+    fuller = _fuller(found, every, _that_fit(one, footprint(every)[0], capacity, every))
     nests = Nests(accelerator, workload, given | {name: fuller}, accounting)
     left = reduce(np.maximum, (each.rest() for each in divisions(nests)), np.zeros(n, np.int64))
     return np.where(left == 0, fuller, found)
@@ -254,18 +264,28 @@ def _decisive(accelerator: Accelerator, choice: Choice) -> frozenset[str]:
     if not choice.einsums:
         return frozenset(accelerator.all_parameters)
     machine = accelerator.machine
-    read = [*accelerator.ranks.values(), *accelerator.requires]
-    for store in machine.stores:
-        read += [each for each in (store.bytes, store.row_words, store.bytes_per_s) if each]
-    read += accelerator.bits.values()
-    names = {CLOCK_HZ, WORD_BITS, *accelerator.keeps.values()}
+    read = [*accelerator.requires, *(each.bytes_per_s for each in machine.stores)]
     for einsum in choice.einsums:
-        for table, row in accelerator.rows(einsum):
+        for _, row in accelerator.rows(einsum):
             array = machine.arrays[row.array]
-            names |= row.when.keys()
-            read += [*table.factors.values(), array.registers, *array.shared.values()]
+            read += [array.registers, *array.shared.values()]
             if array.edge is not None:
                 read.append(machine.arrays[array.edge.like].registers)
+    loops = _loops_read(accelerator, choice.einsums)
+    return loops.union({CLOCK_HZ}, *(each.names for each in read if each))
+
+
+@lru_cache(maxsize=256)
+def _loops_read(accelerator: Accelerator, einsums: tuple[str, ...] = ()) -> frozenset[str]:
+    """Return the parameters that loops of some Einsums, by default of all, and stores depend on."""
+    read = [*accelerator.ranks.values(), *accelerator.bits.values()]
+    for store in accelerator.machine.stores:
+        read += [each for each in (store.bytes, store.row_words) if each]
+    names = {WORD_BITS, *accelerator.keeps.values()}
+    for einsum in einsums or accelerator.cascade.einsums:
+        for table, row in accelerator.rows(einsum):
+            names |= row.when.keys()
+            read += table.factors.values()
     return frozenset(names.union(*(each.names for each in read)))
 
 

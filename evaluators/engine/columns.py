@@ -65,13 +65,6 @@ def int64s(column: Any) -> Any:
     return np.minimum(column, BOUND).astype(np.int64)
 
 
-def reals(column: Any) -> Any:
-    """Return Python integers as reals; other columns as they are."""
-    if isinstance(column, np.ndarray) and column.dtype == object:
-        return column.astype(np.float64)
-    return column
-
-
 class Factors:
     """The loop factors of a batch by name, and their products, each computed once.
 

@@ -116,7 +116,24 @@ def magnitudes(nests: Nests, *, own_choices: bool = False) -> dict[str, Any]:
     for array in nests.accelerator.machine.arrays.values():
         depth = array.registers(nests.values)
         found[f"{array.registers.text}_over"] = depth - address.MOST_ROWS
+    for side, taken in sides_taken(nests):
+        short, key = taken - side(nests.values), f"{side.text}_short"
+        found[key] = np.maximum(found[key], short) if key in found else short
     return found
+
+
+def sides_taken(nests: Nests) -> Iterator[tuple[Expression, int]]:
+    """Yield the sides of arrays that loops take a fixed number of PEs or lanes of, and how many.
+
+    What is computed from the side fits by what it says.
+    """
+    for table in nests.plan.tables:
+        sides = nests.accelerator.machine.arrays[table.table.array].sides
+        for each in table.rows:
+            for side, loop in zip(sides, each.streamed.levels[-2].spatial, strict=False):
+                factor = table.table.factors.get(loop.factor)
+                if factor is not None and not factor.names:
+                    yield side, int(factor({}))
 
 
 def _parameter(accelerator: Accelerator, below: Expression) -> str:

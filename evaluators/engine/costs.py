@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 from evaluators.accounting import Correction
@@ -183,6 +184,8 @@ class Costs:
         if known is None:
             reads = self._stored(run, self._dram, self._kept_reads)
             writes = self._stored(run, self._dram, _updates)
+            for tensor in run.row.last:
+                writes = writes + machine_words(self._nests, tensor, self._last_words(tensor))
             spilled = self._spilled.get(run.row.einsum)
             if spilled is not None:
                 share, tensors = run.at(spilled[0]), spilled[1]
@@ -198,6 +201,12 @@ class Costs:
             words = run.words(each, store, quantity)
             total = total + machine_words(self._nests, each.tensor, words)
         return total
+
+    def _last_words(self, tensor: str) -> Any:
+        """Return the words of a state after the last chunk."""
+        ranks = self._nests.plan.written[tensor].output.ranks
+        along = self._nests.accelerator.cascade.along
+        return prod(self._nests.values[rank] for rank in ranks if rank != along)
 
     def _spill(self, run: Run, tensors: frozenset[str]) -> tuple[Any, Any]:
         """Words that DRAM reads and writes more when the tensors spill whole.

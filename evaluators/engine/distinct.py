@@ -16,12 +16,12 @@ def distinct(*columns: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.
     n = len(columns[0])
     key, size = np.zeros(n, dtype=np.int64), 1
     for column in columns:
-        values = np.unique(column)
-        if size * len(values) > _LARGEST_TABLE:
+        many, places = _places(column)
+        if size * many > _LARGEST_TABLE:
             used, key = np.unique(key, return_inverse=True)
             size = len(used)
-        key = key * len(values) + np.searchsorted(values, column)
-        size *= len(values)
+        key = key * many + places
+        size *= many
     if size > _LARGEST_TABLE:
         _, first, place = np.unique(key, return_index=True, return_inverse=True)
         return first, place
@@ -31,6 +31,20 @@ def distinct(*columns: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.
     rank = np.zeros(size, dtype=np.intp)
     rank[used] = np.arange(len(used))
     return rows[used], rank[key]
+
+
+def _places(column: NDArray[np.int64]) -> tuple[int, NDArray[np.intp]]:
+    """Return how many values a column has, and each row's place among them."""
+    n = len(column)
+    if n and column.dtype == np.int64 and column.min() >= 0 and column.max() < 4 * n:
+        there = np.zeros(column.max() + 1, dtype=bool)
+        there[column] = True
+        values = np.flatnonzero(there)
+        rank = np.zeros(len(there), dtype=np.intp)
+        rank[values] = np.arange(len(values))
+        return len(values), rank[column]
+    values = np.unique(column)
+    return len(values), np.searchsorted(values, column)
 
 
 def groups(*columns: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:

@@ -24,6 +24,7 @@ from evaluators.engine.plan import plan
 from evaluators.engine.reasons import reason
 from evaluators.engine.rules import by_rule, exact, given_of
 from evaluators.engine.schedule import Times
+from evaluators.engine.usefulness import padded_share, useful_share
 from evaluators.errors import EvaluationError
 from evaluators.protocol import EINSUM_METRICS, ENERGIES, METRICS, EinsumEvaluation, Evaluations
 from evaluators.workloads.workload import Workload
@@ -139,6 +140,8 @@ class Batch:
             "array_area_um2": self._areas.get(two_d, 0.0),
             "area_um2": self._areas["chip"],
             **self._costs.component_pj,
+            "padded_share": padded_share(self.nests),
+            "useful_util_2d": useful_share(self.nests, self._latency_s),
             **self._further,
         }
 
@@ -171,6 +174,7 @@ class AnalyticalEvaluator:
 
     name = "analytical"
     one_by_one = False
+    own_binding = True
 
     def __init__(self, batch: Callable[[Nests], Batch] = Batch, chunk: int = CHUNK) -> None:
         self._batch = batch

@@ -16,7 +16,7 @@ from evaluators.describe.machine import Store
 from evaluators.engine.columns import select
 from evaluators.engine.counting import Counts
 from evaluators.engine.nests import Nests, Run, chosen
-from evaluators.engine.plan import Kept, tiles
+from evaluators.engine.plan import Kept, held_across, stored_as, tiles
 from evaluators.engine.widths import stored_bytes
 
 
@@ -32,7 +32,7 @@ def resident_bytes(nests: Nests, store: Store) -> Any:
     for einsum in _counted(nests):
         runs = nests.runs[einsum]
         for name in dict.fromkeys(each.tensor for run in runs for each in _kept(run, store)):
-            tile = chosen(runs, [_tile(run, store, name) for run in runs])
+            tile = chosen(runs, [_tile(nests, run, store, name) for run in runs])
             total = total + stored_bytes(nests, name, tile)
     return total
 
@@ -52,9 +52,9 @@ def tile_bytes(nests: Nests, store: Store, einsums: tuple[str, ...]) -> dict[str
         runs = nests.runs[einsum]
         here = dict.fromkeys(each.tensor for run in runs for each in _kept(run, store))
         for tensor in nests.plan.written[einsum].tensors:
-            name = nests.accelerator.cascade.store_name(tensor.name)
+            name = stored_as(nests.accelerator.cascade, einsum, tensor.name)
             if tensor.name in here:
-                size = chosen(runs, [_tile(run, store, tensor.name) for run in runs])
+                size = chosen(runs, [_tile(nests, run, store, tensor.name) for run in runs])
                 if name in rules.copies:
                     size = rules.copies[name] * size
                 kept[name] = _larger(kept[name], size) if name in kept else size
@@ -99,11 +99,14 @@ def _kept(run: Run, store: Store) -> tuple[Kept, ...]:
     return run.plan.levels[store.name]
 
 
-def _tile(run: Run, store: Store, tensor: str) -> Any:
+def _tile(nests: Nests, run: Run, store: Store, tensor: str) -> Any:
     """Return words of one copy of a tensor's tile, 0 where the store does not keep it."""
+    cascade, nest = nests.accelerator.cascade, run.plan.streamed
+    name = stored_as(cascade, run.row.einsum, tensor)
     for each in _kept(run, store):
         if each.tensor == tensor:
-            return run.words(each, store.name, _size)
+            across = run.factors.product(held_across(cascade, nest, store.name, name))
+            return run.words(each, store.name, _size) * across
     return 0
 
 

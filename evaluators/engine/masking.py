@@ -73,13 +73,19 @@ class Visits:
         mask: the mask.
         rows: rows of a step of the loops of those names, where padding makes it more than P over
             all steps; None without padding.
+        known: what other tables' loop nests visit; is added to.
 
     """
 
-    def __init__(self, mask: Mask, rows: Callable[[Names], Any] | None = None) -> None:
+    def __init__(
+        self,
+        mask: Mask,
+        rows: Callable[[Names], Any] | None,
+        known: dict[tuple[int, ...], tuple[Any, Any]],
+    ) -> None:
         self._mask = mask
         self._rows = rows
-        self._known: dict[tuple[int, ...], tuple[Any, Any]] = {}
+        self._known = known
 
     def __call__(self, steps: Any, outer: Any, key: Any, names: Names) -> Any:
         """Return the pairs of a step and a chunk that are visited.
@@ -91,10 +97,11 @@ class Visits:
             names: of the outer loops.
 
         """
-        columns = (steps, outer, key)
+        rows = None if self._rows is None else self._rows(names)
+        columns = (steps, outer, key, rows)
         places = tuple(id(each) for each in columns)
         if places not in self._known:
-            stride = self._mask.rows // outer if self._rows is None else self._rows(names)
+            stride = self._mask.rows // outer if rows is None else rows
             chunk = -(-self._mask.keys // key)
             self._known[places] = columns, self._mask.chunks(steps, outer, stride, chunk)
         return self._known[places][1]

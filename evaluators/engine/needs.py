@@ -15,6 +15,7 @@ from evaluators.describe.catalogue import described
 from evaluators.describe.machine import REGISTERS
 from evaluators.describe.padding import fitted
 from evaluators.design import AUTOMATIC, Designs
+from evaluators.engine import waiting
 from evaluators.engine.costs import sram_size
 from evaluators.engine.nests import Nests
 from evaluators.engine.rules import by_rule, given_of
@@ -24,9 +25,11 @@ from evaluators.workloads.workload import Workload
 def register_words(nests: Nests) -> dict[str, Any]:
     """Return array -> words that its register files must hold.
 
-    A register file holds the tile of every tensor of the Einsum that it runs; the Einsum that asks
-    for most sets the need.
+    A register file holds the tile of every tensor of the Einsum that it runs, and what waits there
+    for later ones where the file asks for that; the Einsum that asks for most sets the need.
     """
+    if nests.accelerator.footprint.waiting:
+        return waiting.register_words(nests)
     need: dict[str, Any] = {}
     for runs in nests.runs.values():
         for run in runs:

@@ -88,7 +88,6 @@ class Nests:
         columns: every parameter's values; one number where all designs share it.
         accounting: which slips are repaired.
         einsums: those that are looked at, by default all that take place.
-        real: divide without remainder, as if every extent were any real number.
 
     """
 
@@ -99,8 +98,6 @@ class Nests:
         columns: Mapping[str, Any],
         accounting: Accounting,
         einsums: tuple[str, ...] = (),
-        *,
-        real: bool = False,
     ) -> None:
         self.accelerator = accelerator
         self.workload = workload
@@ -108,11 +105,12 @@ class Nests:
         self.plan: Plan = plan(accelerator, accounting, einsums or present(accelerator, workload))
         self._mask = mask_of(workload)
         self.wrapped = self._mask is None and not accounting.repairs(Correction.Q5)
-        self._visits = None if self._mask is None or workload.padded else Visits(self._mask)
-        self.real = real
+        self._visited: dict[tuple[int, ...], tuple[Any, Any]] = {}
+        self._rows: dict[tuple[str, ...], Any] = {}
         self.values: dict[str, Any] = workload.extents | dict(columns)
+        self._known: dict[str, Any] = {}
         for name, expression in accelerator.ranks.items():
-            self.values[name] = expression(self.values, real=real)
+            self.values[name] = expression(self.values, known=self._known)
 
     @property
     def einsums(self) -> tuple[str, ...]:
@@ -173,22 +171,27 @@ class Nests:
         for name, expression in each.table.factors.items():
             if expression.names <= self.values.keys():
                 if expression not in known:
-                    known[expression] = expression(names, real=self.real)
+                    known[expression] = expression(names, known=self._known)
                 names[name] = known[expression]
             else:
-                names[name] = expression(names, real=self.real)
+                names[name] = expression(names)
         return names
 
     def _visits_of(self, place: int) -> Visits | None:
         """Return what the loop nests of a table visit under the mask; None without one."""
-        if self._mask is None or self._visits is not None:
-            return self._visits
-        return Visits(self._mask, partial(self._rows_of, place))
+        if self._mask is None:
+            return None
+        rows = partial(self._rows_of, place) if self.workload.padded else None
+        return Visits(self._mask, rows, self._visited)
 
     def _rows_of(self, place: int, outer: tuple[str, ...]) -> Any:
         """Return the rows in a step of query loops of a table, the fewest that nests pad it to."""
-        inside = rows_inside(self.plan)[loops_of(self.plan.tables[place], outer)]
-        return reduce(np.minimum, (self.factors[table].product(names) for table, names in inside))
+        loops = loops_of(self.plan.tables[place], outer)
+        if loops not in self._rows:
+            inside = rows_inside(self.plan)[loops]
+            rows = (self.factors[table].product(names) for table, names in inside)
+            self._rows[loops] = reduce(np.minimum, rows)
+        return self._rows[loops]
 
     def _run(self, each: RowPlan, mask: Mask, factors: Factors, visits: Visits | None) -> Run:
         if not each.choices:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from evaluators.accounting import Accounting, Correction
 from evaluators.describe.accelerator import Accelerator, Slip, Table
-from evaluators.describe.cascade import Einsum
+from evaluators.describe.cascade import Cascade, Einsum
 from evaluators.describe.mapping import Mapping, Row
 
 
@@ -119,9 +119,34 @@ def tiles(
                         for loop in (*level.loops, *level.spatial)
                         if loop.rank in ranks[kept.tensor]
                     )
-                    name = of.accelerator.cascade.store_name(kept.tensor)
-                    found[Tile(name, place, tuple(factors))] = None
+                    name = stored_as(of.accelerator.cascade, each.row.einsum, kept.tensor)
+                    copies = held_across(of.accelerator.cascade, each.streamed, store, name)
+                    found[Tile(name, place, tuple(sorted((*factors, *copies))))] = None
     return tuple(found), tuple(name for name in einsums if name not in fixed)
+
+
+def stored_as(cascade: Cascade, einsum: str, tensor: str) -> str:
+    """Return the tensor in whose place an Einsum finds another.
+
+    The previous value of a state lies where the state will; read after the state is there, it has a
+    place of its own.
+    """
+    state = cascade.previous.get(tensor, tensor)
+    order = list(cascade.einsums)
+    return tensor if state in order and order.index(einsum) > order.index(state) else state
+
+
+def held_across(cascade: Cascade, nest: Mapping, store: str, name: str) -> tuple[str, ...]:
+    """Return the loops above a store, inside that over the chunks, with a tile of a state each.
+
+    For what is no state there are none: its tile makes way for the next.
+    """
+    if name not in cascade.previous.values():
+        return ()
+    above = [loop for level in nest.levels[: nest.index(store)] for loop in level.loops]
+    chunks = next((k for k, loop in enumerate(above) if loop.rank == cascade.along), len(above))
+    ranks = cascade.einsums[name].output.ranks
+    return tuple(sorted(loop.factor for loop in above[chunks + 1 :] if loop.rank in ranks))
 
 
 def plan(accelerator: Accelerator, accounting: Accounting, einsums: tuple[str, ...] = ()) -> Plan:

@@ -9,7 +9,7 @@ import numpy as np
 from evaluators.components import address, sram
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.parameters import BEST
-from evaluators.engine.constraints import Division, divisions
+from evaluators.engine.constraints import Division, divisions, sides_taken
 from evaluators.engine.costs import sram_size
 from evaluators.engine.footprint import footprint_bytes
 from evaluators.engine.needs import register_words
@@ -53,6 +53,13 @@ def reason(nests: Nests, constraint: str, magnitude: int) -> str:
             )
         if constraint == "sram_unknown":
             return sram.missing(*(_one(each) for each in sram_size(store, nests.values)))
+    for side, taken in sides_taken(nests):
+        size = _one(side(nests.values))
+        if constraint == f"{side.text}_short" and taken - size == magnitude:
+            return (
+                f"{side.text} {size} is {magnitude} short of the {taken} that the mapping takes; "
+                f"give {taken} or more"
+            )
     return _registers(nests, constraint, magnitude)
 
 

@@ -50,14 +50,14 @@ class Roofs:
         return self.array if demand.macs_per_byte >= self.ridge else "DRAM"
 
 
-def macs_per_s(array: Array, values: Mapping[str, Any]) -> float:
-    """Return the peak of an array of one design: a multiply-accumulate a PE and cycle.
+def macs_per_s(array: Array, values: Mapping[str, Any]) -> Any:
+    """Return the peak of an array of each design: a multiply-accumulate a PE and cycle.
 
     PEs that share a unit take turns.
     """
     by = sharing(array, "mac")
-    places = prod(_one(side(values)) for side in array.sides)
-    return float(places * _one(values[CLOCK_HZ]) / (1 if by is None else _one(by(values))))
+    places = prod((side(values) for side in array.sides), start=1.0)
+    return places * values[CLOCK_HZ] / (1 if by is None else by(values))
 
 
 def roofs(accelerator: Accelerator, workload: Workload) -> Roofs:
@@ -73,7 +73,7 @@ def roofs(accelerator: Accelerator, workload: Workload) -> Roofs:
     }
     values = workload.extents | by_rule(accelerator, workload, defaults, 1)
     macs = {
-        name: macs_per_s(array, values)
+        name: float(_one(macs_per_s(array, values)))
         for name, array in machine.arrays.items()
         if "mac" in array.units
     }

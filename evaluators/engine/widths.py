@@ -34,11 +34,11 @@ def store_row_bytes(store: Store, values: Mapping[str, Any]) -> Any:
 
 
 def stored_bytes(nests: Nests, tensor: str, words: Any) -> Any:
-    """Return the whole bytes that words of a tensor take in a store; a real number on reals."""
+    """Return the whole bytes that words of a tensor take in a store."""
     bits = _stored_bits(nests, tensor)
     if bits is None:
         return word_bytes(nests.values) * words
-    return words * bits / 8 if nests.real else -(-words * bits // 8)
+    return -(-words * bits // 8)
 
 
 def machine_words(nests: Nests, tensor: str, words: Any) -> Any:

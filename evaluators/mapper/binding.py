@@ -117,6 +117,42 @@ def chunked(binding: Binding, structure: Structure, extents: Mapping[str, int]) 
     return known
 
 
+@dataclass(frozen=True)
+class EinsumCosts:
+    """Of one Einsum: cycles of its array, words off chip, energy; and its counts.
+
+    `cycles` are those that the array is busy, of every PE or lane.
+    """
+
+    cycles: int
+    words: int
+    energy_pj: float
+    counts: LoopNest
+
+
+def einsum_costs(
+    place: int,
+    step: Step,
+    bound: BoundGroup,
+    structure: Structure,
+    resources: Resources,
+    extents: Mapping[str, int],
+) -> EinsumCosts:
+    """Return what an Einsum of a group costs; the extents are those of `chunked`."""
+    einsum = structure.einsums[place]
+    nest, values = loop_nest(einsum, step, bound, structure, resources, extents)
+    counts = LoopNest(nest, Factors(values), wrapped=False)
+    work = resources.work(structure.operations(place), step.placement.array)
+    assert work is not None
+    units = sum(resources.prices.units[name] * n for name, n in work.units.items())
+    words, energy = 0, counts.cycles * counts.instances * units
+    for tensor in einsum.tensors:
+        off_chip, spent = _use(counts, tensor.name, step, resources, extents, structure)
+        words += off_chip
+        energy += spent
+    return EinsumCosts(counts.cycles * work.cycles, words, energy, counts)
+
+
 def _group(
     bound: BoundGroup, structure: Structure, resources: Resources, extents: Mapping[str, int]
 ) -> Costs:
@@ -124,23 +160,16 @@ def _group(
     busy = {PE: 0, LANES: 0}
     tiles: dict[str, int] = {}
     for place, step in zip(bound.group, bound.steps, strict=True):
-        einsum = structure.einsums[place]
-        nest, values = loop_nest(einsum, step, bound, structure, resources, extents)
-        counts = LoopNest(nest, Factors(values), wrapped=False)
-        work = resources.work(structure.operations(place), step.placement.array)
-        assert work is not None
-        busy[step.placement.array] += counts.cycles * work.cycles
-        units = sum(resources.prices.units[name] * n for name, n in work.units.items())
-        energy += counts.cycles * counts.instances * units
-        for tensor in einsum.tensors:
-            off_chip, spent = _use(counts, tensor.name, step, resources, extents, structure)
-            words += off_chip
-            energy += spent
+        own = einsum_costs(place, step, bound, structure, resources, extents)
+        busy[step.placement.array] += own.cycles
+        words += own.words
+        energy += own.energy_pj
+        for tensor in structure.einsums[place].tensors:
             if BUFFER in step.keep[tensor.name]:
                 state = structure.cascade.previous.get(tensor.name)
                 made = state is not None and structure.place[state] in bound.group
                 copies = bound.inner if tensor.name in structure.previous_of else 1
-                size = counts.size("L3", tensor.name) * copies
+                size = own.counts.size("L3", tensor.name) * copies
                 if not (made and structure.place[str(state)] >= place):
                     tiles[tensor.name] = max(size, tiles.get(tensor.name, 0))
     traffic = WORD_BYTES * words

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.mapper.loops import Flags, Integers
+from evaluators.mapper.placement import Placement
 from evaluators.mapper.reservations import Load
 from evaluators.mapper.resources import PE, Resources
 from evaluators.mapper.states import Move
 from evaluators.mapper.transfers import Factor
-from evaluators.mapper.uses import Uses
+from evaluators.mapper.uses import BUFFER, OFF_CHIP, Uses
 
 Reals = NDArray[np.float64]
 
@@ -45,6 +46,7 @@ class Costs:
         self._resources: Resources = uses.shared.resources
         self._products: dict[frozenset[Factor], Integers] = {}
         self._loads: dict[tuple[str, Load], Flags] = {}
+        self._idle: dict[tuple[int, Placement, str], bool] = {}
 
     def of(self, place: int, moves: list[Move]) -> MoveCosts:
         """Return what moves cost, a row a move, a column a configuration."""
@@ -116,6 +118,19 @@ class Costs:
         if known is None:
             known = self.register_words(load) <= self._resources.registers(array)
             self._loads[array, load] = known
+        return known
+
+    def idle(self, place: int, placement: Placement, tensor: str) -> bool:
+        """Tell whether a tensor from off chip is never cheaper to an Einsum through the buffer."""
+        key = place, placement, tensor
+        known = self._idle.get(key)
+        if known is None:
+            past, through = (self._uses.cost(*key, each) for each in (OFF_CHIP, OFF_CHIP + BUFFER))
+            rows = self._rows
+            known = self._idle[key] = bool(
+                (past.words[rows] <= through.words[rows]).all()
+                and (past.energy_pj[rows] <= through.energy_pj[rows]).all()
+            )
         return known
 
     def register_words(self, load: Load) -> Integers:

@@ -17,14 +17,19 @@ from numpy.typing import NDArray
 
 from evaluators.mapper.placement import Placement
 from evaluators.mapper.reservations import Load, reservations
-from evaluators.mapper.resources import LANES, PE, Resources
-from evaluators.mapper.states import Freedom, Move, State, arrays_of
+from evaluators.mapper.resources import LANES, PE
+from evaluators.mapper.states import Freedom, Move, State
 from evaluators.mapper.structure import Group, Structure
 from evaluators.mapper.transfers import Held, Sent, Transfer, Transfers
 from evaluators.mapper.uses import BUFFER, EDGE, LAST, OFF_CHIP
 
 Fits = Callable[[str, Load], "NDArray[np.bool_]"]
 """Tells for every configuration whether a load fits the registers of an array."""
+
+Idle = Callable[[int, Placement, str], bool]
+"""Tells whether an Einsum so placed gains nothing from the buffer for a tensor from off chip."""
+
+Stored = frozenset[tuple[str, str]]
 
 
 class Moves:
@@ -34,36 +39,38 @@ class Moves:
         self,
         structure: Structure,
         group: Group,
-        resources: Resources,
         holds: Mapping[tuple[str, ...], bool],
         placements: Mapping[int, tuple[Placement, ...]],
         freedom: Freedom,
         fits: Fits,
+        idle: Idle,
     ) -> None:
         self.structure = structure
         self.group = group
         self._transfers = Transfers(structure, group, holds)
-        self._resources = resources
         self._freedom = freedom
         self.placements = placements
-        self._fits = fits
+        self._fits, self._idle = fits, idle
         self._roomy = holds["roomy",]
         self._alive: dict[int, tuple[tuple[str, int], ...]] = {}
         self._takes: dict[tuple[Transfer, Placement], bool] = {}
         self._passes: dict[Any, Transfer | None] = {}
         self._holds: dict[Any, list[Held]] = {}
         self._sends: dict[Any, tuple[Sent, ...]] = {}
-
-    def _arrays(self, place: int) -> tuple[str, ...]:
-        return arrays_of(self.structure, self._resources, self._freedom, place)
+        self._after_of: dict[Any, tuple[Stored, Stored]] = {}
+        self._arrays = {k: {each.array for each in some} for k, some in placements.items()}
+        self._readers = {
+            (tensor, place): tuple(each for each in readers if place < each < group.stop)
+            for tensor, readers in structure.readers.items()
+            for place in group
+        }
 
     def _inside(self, tensor: str) -> bool:
         """Tell whether a tensor is produced in the group."""
         return self.structure.place.get(tensor, -1) in self.group
 
     def _later(self, tensor: str, place: int) -> tuple[int, ...]:
-        readers = self.structure.readers[tensor]
-        return tuple(each for each in readers if place < each < self.group.stop)
+        return self._readers[tensor, place]
 
     def alive(self, place: int) -> tuple[tuple[str, int], ...]:
         """Return the tensors of the group that are there before a place, and their next reader."""
@@ -141,32 +148,50 @@ class Moves:
         ]
         others = [each for each in kept if each not in waiting]
         fits = partial(self._fits, placement.array)
-        for held in reservations(placement, own, out, waiting, fits):
-            incoming, outgoing, passing = held.incoming, held.outgoing, held.passing
-            reads = [
-                self._reads(each.name, place, state, offers.get(each.name, []), incoming)
-                for each in einsum.operands
-            ]
-            promised = [each for some in outgoing.values() for each in some]
-            writes = self._writes(output, place, bool(outgoing[output]) or bool(sent))
-            transfers: frozenset[tuple[Transfer, int]] = frozenset(
-                [*others, *passing, *((each, place) for each in promised)]
-            ).union((each, place) for each in sent)
-            names = [each.name for each in einsum.tensors]
-            for picked in product(*reads, writes):
-                keep = {name: each[0] for name, each in zip(names, picked, strict=True)}
-                if edge:
-                    keep[output] += EDGE
-                tiles = tuple(each[1] for each in picked if each[1])
-                after = self._after(place, state, keep, tiles, transfers)
-                yield Move(placement, keep, tiles, held.load, held.unless, after)
+        stored = [each for each in self._writes(output, place) if self._freedom.stores(each[0])]
+        passed = bool(sent or out[output])
+        if len(self._later(output, place)) == 1 and self._only_inside(output):
+            # Who takes it past the stores needs none of them, who reads a store none of the rest.
+            ways = [([("", "")], out, sent)] if passed else []
+            ways += [] if edge else [(stored, {**out, output: []}, ())]
+        elif self._only_inside(output) and passed:
+            ways = [(stored, out, sent), ([("", "")], out, sent)]
+        else:
+            ways = [(stored, out, sent)]
+        for writes, promises, sends in ways:
+            for held in reservations(placement, own, promises, waiting, fits):
+                if writes == [("", "")] and not (held.outgoing[output] or sends):
+                    continue
+                reads = [
+                    self._reads(each.name, place, placement, state, offers, held.incoming)
+                    for each in einsum.operands
+                ]
+                promised = [(each, place) for some in held.outgoing.values() for each in some]
+                transfers = frozenset([*others, *held.passing, *promised]).union(
+                    (each, place) for each in sends
+                )
+                names = [each.name for each in einsum.tensors]
+                for picked in product(*reads, writes):
+                    keep = {name: each[0] for name, each in zip(names, picked, strict=True)}
+                    if edge:
+                        keep[output] += EDGE
+                    tiles = tuple(each[1] for each in picked if each[1])
+                    after = State(*self._after(place, state, keep, tiles), transfers)
+                    yield Move(placement, keep, tiles, held.load, held.unless, after)
+
+    def _only_inside(self, tensor: str) -> bool:
+        """Tell whether a tensor needs no store: it is no state and stays in the group."""
+        return tensor not in self.structure.previous_of and not self.structure.leaves(
+            tensor, self.group
+        )
 
     def _reads(
         self,
         tensor: str,
         place: int,
+        placement: Placement,
         state: State,
-        offers: list[Transfer],
+        offers: Mapping[str, list[Transfer]],
         incoming: Mapping[str, Held | None],
     ) -> list[tuple[str, str]]:
         """Return where an operand may be read from, and the tile that this puts in the buffer.
@@ -174,12 +199,15 @@ class Moves:
         What is at hand in the array costs least; a store is read beside it only to fill the buffer
         for a later reader.
         """
+        later = self._later(tensor, place)
         stored = self._stored(tensor, place, state)
-        sent = any(isinstance(each, Sent) for each in offers)
+        stored = [each for each in stored if self._freedom.stores(each[0])]
+        if not later and self._freedom.streams and self._idle(place, placement, tensor):
+            stored = [each for each in stored if each[0] != OFF_CHIP + BUFFER]
+        sent = [each for each in offers.get(tensor, ()) if isinstance(each, Sent)]
         held = incoming.get(tensor) is not None
-        to_pe = any(isinstance(each, Sent) and each.array == PE for each in offers)
+        to_pe = any(each.array == PE for each in sent)
         if held or (sent and not to_pe):
-            later = self._later(tensor, place)
             return [("", ""), *(each for each in stored if each[1] and later)]
         return [(EDGE, ""), *stored] if to_pe else stored
 
@@ -224,8 +252,8 @@ class Moves:
                 found.append((OFF_CHIP + BUFFER, tensor))
         return found
 
-    def _writes(self, tensor: str, place: int, promised: bool) -> list[tuple[str, str]]:
-        """Return where a result may be kept."""
+    def _writes(self, tensor: str, place: int) -> list[tuple[str, str]]:
+        """Return the stores that may keep a result."""
         outside = self.structure.leaves(tensor, self.group)
         inside = [(BUFFER, tensor)] if self._roomy else [(BUFFER, tensor), (OFF_CHIP, "")]
         if tensor in self.structure.previous_of:
@@ -235,7 +263,7 @@ class Moves:
             return [(both, tensor), (OFF_CHIP, "")]
         if outside:
             return [(OFF_CHIP, ""), (OFF_CHIP + BUFFER, tensor)]
-        return [*inside, ("", "")] if promised else inside
+        return inside
 
     def _held(self, tensor: str, place: int, placement: Placement) -> list[Held]:
         """Return how the registers may hold a tensor for later Einsums of the same array."""
@@ -250,7 +278,7 @@ class Moves:
         return [
             found
             for target in self._later(tensor, place)
-            if placement.array in self._arrays(target)
+            if placement.array in self._arrays[target]
             and (found := self._transfers.held(tensor, place, placement, target)) is not None
         ]
 
@@ -268,18 +296,23 @@ class Moves:
         return tuple(
             found
             for target in self._later(tensor, place)
-            if other in self._arrays(target)
+            if other in self._arrays[target]
             and (found := self._transfers.sent(tensor, place, placement, target)) is not None
         )
 
     def _after(
-        self,
-        place: int,
-        state: State,
-        keep: Mapping[str, str],
-        tiles: tuple[str, ...],
-        transfers: frozenset[tuple[Transfer, int]],
-    ) -> State:
+        self, place: int, state: State, keep: Mapping[str, str], tiles: tuple[str, ...]
+    ) -> tuple[Stored, Stored]:
+        """Return what is stored behind an Einsum, and what is needed of states."""
+        key = place, state.stored, state.needed, tuple(keep.values()), tiles
+        known = self._after_of.get(key)
+        if known is None:
+            known = self._after_of[key] = self._stores(place, state, keep, tiles)
+        return known
+
+    def _stores(
+        self, place: int, state: State, keep: Mapping[str, str], tiles: tuple[str, ...]
+    ) -> tuple[Stored, Stored]:
         output = self.structure.einsums[place].output.name
         previous = self.structure.cascade.previous
         stored = set(state.stored) | {(name, BUFFER) for name in tiles}
@@ -301,7 +334,7 @@ class Moves:
             if self.structure.place[name] > place
             or self._later(self.structure.previous_of[name], place)
         }
-        return State(frozenset(stored), frozenset(needed), transfers)
+        return frozenset(stored), frozenset(needed)
 
     def keeps_states(self, place: int, move: Move, state: State) -> bool:
         """Tell whether a state goes where its previous value was read."""

@@ -8,12 +8,12 @@ none reads it from a store.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.mapper.bounds import WEIGHTS, Bound, Bounds
+from evaluators.mapper.bounds import Bound, Bounds
 from evaluators.mapper.loops import Integers
 from evaluators.mapper.moves import Moves
 from evaluators.mapper.placement import Placement
@@ -31,7 +31,7 @@ Known = tuple[tuple[str, tuple[tuple[str, ...], frozenset[Transfer]]], ...]
 
 @dataclass(frozen=True)
 class Placed:
-    """At least, for every placement and configuration: words, energy, busy cycles by `WEIGHTS`.
+    """At least, for every placement and configuration: words, energy, busy cycles by the weights.
 
     Shapes (placements, configurations), the last with an axis for the weights between.
     """
@@ -59,7 +59,7 @@ class Outlook:
         self._tails: dict[int, Tails] = {}
         self._placements: dict[tuple[int, Known], Placed] = {}
         n = len(rows)
-        self.nothing = Bound(np.zeros(n, np.int64), np.zeros(n), np.zeros((len(WEIGHTS), n)))
+        self.nothing = Bound(np.zeros(n, np.int64), np.zeros(n), np.zeros((len(bounds.weights), n)))
         self._suffix: dict[int, Bound] = {}
         group = moves.group
         total = self.nothing
@@ -93,7 +93,9 @@ class Outlook:
         for at, known in decided.items():
             found = self._extra.get((at, known))
             if found is None:
-                more = self._placed(at, known).energy_pj - self._placed(at, ()).energy_pj
+                mine, usual = self._placed(at, known).energy_pj, self._placed(at, ()).energy_pj
+                with np.errstate(invalid="ignore"):
+                    more = np.where(np.isfinite(mine), mine - usual, np.inf)
                 found = self._extra[at, known] = more.min(axis=0)
             total = total + found
         return total
@@ -106,10 +108,10 @@ class Outlook:
                 known = Tails.none(len(self._rows))
             else:
                 own = self._placed(place, ())
-                weights = np.array(WEIGHTS)
-                pe, lanes = weights == 1.0, weights == 0.0
-                mine = best_tails(np.stack([own.busy[:, pe][:, 0], own.busy[:, lanes][:, 0],
-                                        own.energy_pj]))  # fmt: skip
+                # The weights ascend from the lanes' own to the PEs' own.
+                known_of = own.busy[:, -1], own.busy[:, 0], own.energy_pj
+                possible = np.isfinite(own.energy_pj)
+                mine = best_tails(np.where(possible, np.stack(known_of), np.inf))
                 known = mine.behind(self.tails(place + 1))
             self._tails[place] = known
         return known
@@ -117,11 +119,13 @@ class Outlook:
     def _changed(self, total: Bound, decided: Mapping[int, Known]) -> Bound:
         for at, known in decided.items():
             mine, usual = self._least(at, known), self._least(at, ())
-            total = Bound(
-                total.words + (mine.words - usual.words),
-                total.energy_pj + (mine.energy_pj - usual.energy_pj),
-                total.busy + (mine.busy - usual.busy),
-            )
+            # Where nothing is possible in any state, both are infinite; nobody asks there.
+            with np.errstate(invalid="ignore"):
+                total = Bound(
+                    total.words + (mine.words - usual.words),
+                    total.energy_pj + (mine.energy_pj - usual.energy_pj),
+                    total.busy + (mine.busy - usual.busy),
+                )
         return total
 
     def _decided(self, place: int, state: State) -> dict[int, Known]:
@@ -166,24 +170,19 @@ class Outlook:
         return found
 
     def _each(self, place: int, known: Known) -> Placed:
-        n = len(self._rows)
-        default = self._bounds.keeps(place, self._moves.group)
+        default = self._bounds.ways(place, self._moves.group)
         names = [each.name for each in self._moves.structure.einsums[place].tensors]
         fixed = dict(known)
         energies, words, busy = [], [], []
         for placement in self._bounds.placements(place, self._kind):
-            keeps = tuple(
-                self._options(*fixed[name], placement) if name in fixed else own
-                for name, own in zip(names, default, strict=True)
+            ways = tuple(
+                replace(way, keeps=self._options(*fixed[name], placement)) if name in fixed else way
+                for name, way in zip(names, default, strict=True)
             )
-            legal = all(keeps)
-            usual = keeps if legal else default
-            costs = self._bounds.placed(place, placement, usual)
-            words.append(costs[0][self._rows])
-            energies.append(costs[1][self._rows] if legal else np.full(n, np.inf))
-            share = np.array(WEIGHTS)[:, None]
-            share = share if placement.array == PE else 1 - share
-            busy.append(share * costs[2][self._rows])
+            moved, spent, cycles = self._bounds.placed(place, placement, ways, self._kind)
+            words.append(moved[self._rows])
+            energies.append(spent[self._rows])
+            busy.append(self._bounds.share(placement) * cycles[self._rows])
         return Placed(np.array(words), np.array(energies), np.array(busy))
 
     def _options(

@@ -75,6 +75,13 @@ class Front:
         self.latency_s = np.zeros(0)
         self.energy_pj = np.zeros(0)
 
+    @property
+    def slowest_s(self) -> float:
+        """The latency above which pairs are of no use."""
+        if not len(self.latency_s):
+            return float("inf")
+        return float(self.latency_s[0]) * (1 + self._within) * (1 + SLACK)
+
     def beats(
         self, latency_s: NDArray[np.float64], energy_pj: NDArray[np.float64]
     ) -> NDArray[np.bool_]:
@@ -83,7 +90,7 @@ class Front:
             return np.zeros(len(latency_s), bool)
         before = np.searchsorted(self.latency_s, latency_s * (1 + SLACK), side="right") - 1
         energy = self.energy_pj[np.maximum(before, 0)]
-        slow = latency_s > self.latency_s[0] * (1 + self._within) * (1 + SLACK)
+        slow = latency_s > self.slowest_s
         worse = (before >= 0) & (energy <= energy_pj * (1 + 10 * SLACK))
         return np.asarray(slow | worse)
 

@@ -7,11 +7,12 @@ the labels of one state and one configuration of the shared loops only the best 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from evaluators.mapper.bounds import WEIGHTS, Bound, Bounds
+from evaluators.mapper.bounds import Bound, Bounds
 from evaluators.mapper.labels import (
     LEANINGS,
     Beaten,
@@ -52,13 +53,14 @@ class Programme:
         self.moves = Moves(
             shared.structure,
             group,
-            shared.resources,
             bounds.holds[kind],
             {place: bounds.placements(place, kind) for place in group},
             freedom,
             self.costs.fits,
+            self.costs.idle,
         )
         self._resources: Resources = shared.resources
+        self._weights = bounds.weights[:, None]
         self._outlook = Outlook(bounds, self.moves, kind, rows)
         self._behind: dict[tuple[int, int], Bound] = {}
         self._states: dict[State, int] = {State(): 0}
@@ -67,8 +69,16 @@ class Programme:
         self.kinds: list[list[Move]] = []
         self.history: list[Labels] = []
         self.counted = 0
+        self._alive: Callable[[], None] = lambda: None
 
-    def run(self, rows: Integers, least: Least, front: Beaten, beam: int = 0) -> Labels:
+    def run(
+        self,
+        rows: Integers,
+        least: Least,
+        front: Beaten,
+        beam: int = 0,
+        alive: Callable[[], None] = lambda: None,
+    ) -> Labels:
         """Return the labels of whole groups.
 
         Args:
@@ -76,12 +86,13 @@ class Programme:
             least: what labels end with at least.
             front: those that end no better than its points are dropped.
             beam: keep as many labels of each configuration alone, the most promising; 0: all.
+            alive: called now and then; raises what is to end the run.
 
         """
         n = len(rows)
         zero = np.zeros(n, np.int64)
         labels = Labels(rows, zero, zero, zero, zero, np.zeros(n), zero, zero - 1, zero - 1)
-        self.kinds, self.history = [], [labels]
+        self.kinds, self.history, self._alive = [], [labels], alive
         for place in self.group:
             labels = self._step(place, labels, least, front, beam)
             if not len(labels):
@@ -183,7 +194,7 @@ class Programme:
 
     def _ends(self, labels: Labels, left: Bound, least: Least) -> tuple[Reals, Reals]:
         """Return the latency and energy that labels end with at least."""
-        share = np.array(WEIGHTS)[:, None]
+        share = self._weights
         busy = (share * labels.pe + (1 - share) * labels.lanes + left.busy).max(axis=0)
         return least(labels.row, labels.words + left.words, busy, labels.energy_pj + left.energy_pj)
 
@@ -276,6 +287,7 @@ class Programme:
     def _moves(self, place: int, number: int, which: int) -> list[Move]:
         known = self._moves_of.get((place, number, which))
         if known is None:
+            self._alive()
             state = self._state_list[number]
             placement = self.moves.placements[place][which]
             known = self._moves_of[place, number, which] = [

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from evaluators.accounting import EXACT
 from evaluators.components import dram, sram
 from evaluators.components.arithmetic import charged
 from evaluators.components.register_file import register_file
@@ -19,6 +20,24 @@ ROWS, COLUMNS, SIDE = "rows", "columns", "lanes"
 
 SIDES = {PE: (ROWS, COLUMNS), LANES: (SIDE,)}
 
+MACHINE = "fusemax"
+"""The machine whose stores and arrays these are."""
+
+PARAMETERS = {
+    "array_rows": "rows",
+    "array_cols": "columns",
+    "vector_lanes": "lanes",
+    "buffer_bytes": "buffer_bytes",
+    "pe_registers": "pe_registers",
+    "lane_registers": "lane_registers",
+    "dram_bytes_per_s": "dram_bytes_per_s",
+    "clock_hz": "clock_hz",
+}
+"""Its parameters -> the attribute of `Resources` that each sets."""
+
+RANKS = ("B", "H", "E", "F", "P", "M")
+"""The ranks of attention that a cascade may have, beside chunks."""
+
 WORD_BYTES = 2
 _WORD_BITS = 8 * WORD_BYTES
 _UNITS = charged(_WORD_BITS)
@@ -27,7 +46,10 @@ _EXP_MACS = 6
 
 @dataclass(frozen=True)
 class Work:
-    """What an array does for a point: operations of each unit, and the cycles they take."""
+    """What an array does for a point: operations of each unit, and the cycles they take.
+
+    Units take turns, but those beside an exponential unit are chained with it.
+    """
 
     units: Mapping[str, int]
     cycles: int
@@ -45,6 +67,7 @@ class Resources:
         pe_registers, lane_registers: words of a PE's and of a lane's register file.
         exp_cycles: of the exponential unit in a lane; None: lanes compute exponentials with macs,
             as PEs do.
+        sram_source: where the buffer's costs come from, see `evaluators.accounting.Accounting`.
 
     """
 
@@ -57,10 +80,15 @@ class Resources:
     pe_registers: int = 12
     lane_registers: int = 32
     exp_cycles: int | None = None
+    sram_source: str = EXACT
 
     def side(self, name: str) -> int:
         """Return the PEs or lanes along a side."""
         return {ROWS: self.rows, COLUMNS: self.columns, SIDE: self.lanes}[name]
+
+    def chunk(self, keys: int) -> int:
+        """Return keys in a chunk: as many as the array has rows, or the most below that divide."""
+        return next(each for each in range(min(self.rows, keys), 0, -1) if keys % each == 0)
 
     def registers(self, array: str) -> int:
         """Return the words of a register file."""
@@ -84,7 +112,7 @@ class Resources:
             units[name] = units.get(name, 0) + each * count
             cycles += each * count
         if "exponential" in units and self.exp_cycles is not None:
-            cycles = self.exp_cycles * units["exponential"]
+            cycles = max(self.exp_cycles * units["exponential"], *units.values())
         return Work(units, cycles)
 
     @cached_property
@@ -99,7 +127,7 @@ class Resources:
                 f"{row_bytes} bytes"
             )
         depth, width = self.buffer_bytes // row_bytes, _WORD_BITS * row_words
-        buffer = sram.sram(depth, width)
+        buffer = sram.sram(depth, width, self.sram_source)
         if not float(buffer.area_um2) > 0:
             raise InputError(
                 f"the component table has no SRAM of {depth} rows of {width} bits; {sram.TABLED}"

@@ -5,8 +5,9 @@ docs/model/open-bindings.md, section 7.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,10 @@ from numpy.typing import NDArray
 
 from evaluators.engine.loopnest import check_mappable
 from evaluators.mapper.binding import Binding, BoundGroup, Step
-from evaluators.mapper.bounds import Bounds
 from evaluators.mapper.loops import Flags, Integers, Shared
 from evaluators.mapper.pareto import Front, front
 from evaluators.mapper.programme import Programme
+from evaluators.mapper.promises import Promises, ways
 from evaluators.mapper.resources import WORD_BYTES, Resources
 from evaluators.mapper.states import Freedom
 from evaluators.mapper.structure import Group, Structure
@@ -26,16 +27,16 @@ from evaluators.mapper.uses import Uses
 Reals = NDArray[np.float64]
 Pairs = tuple[Reals, Reals]
 
-_BEAM = 24
+_BEAM = 8
 """Labels that a first, greedy run of the programme keeps, to have a front to prune with."""
 
-_GREEDY = 32
+_GREEDY = 8
 """Configurations that are run greedily."""
 
 _SAME = 1e-12
 """Relative: pairs that differ by less are one."""
 
-_FIRST = 8
+_FIRST = 1
 """Configurations of a batch at first; every batch is twice as large as the one before."""
 
 
@@ -48,13 +49,19 @@ class Limits:
         cuts: whether the cascade may be cut into groups.
         within: what is slower than the optimum by more than that share is left out; None: nothing.
         freedom: what bindings may choose.
+        seconds: of the processor, after which the search ends with what it has; None: none.
 
     """
 
     chunks: tuple[int, ...] | None = None
     cuts: bool = True
     within: float | None = None
-    freedom: Freedom = field(default_factory=lambda: Freedom({}))
+    freedom: Freedom = field(default_factory=Freedom)
+    seconds: float | None = None
+
+
+class _OutOfTime(Exception):
+    """The seconds of a search are over."""
 
 
 @dataclass(frozen=True)
@@ -101,65 +108,23 @@ class Search:
         extents: Mapping[str, int],
         limits: Limits,
         front: Front,
+        alive: Callable[[], None],
     ) -> None:
-        self.name, self.structure = name, structure
+        self.name, self.structure, self._alive = name, structure, alive
         self.resources, self.limits = resources, limits
         self.shared = Shared.all_of(structure, resources, extents, limits.chunks)
         self.uses = Uses(self.shared)
-        self.bounds = Bounds(self.uses, limits.freedom)
         self.front = front
         self.groups = structure.groups if limits.cuts else (structure.whole,)
         self.counted = 0
         self.searched = 0
         self._parts: dict[tuple[Group, int], list[Pair]] = {}
-        self._after = {group: self.bounds.after(group) for group in self.groups}
-        self._rows = {group: np.flatnonzero(self.legal(group)) for group in self.groups}
-        self._chunks = np.unique(self.shared.chunk)
-        self._least: dict[tuple[Group, int], tuple[float, float]] = {}
-        for group in self.groups:
-            rows = self._rows[group]
-            total = self._after[group][0]
-            latency, energy = self.bounds.latency_s(total)[rows], total.energy_pj[rows]
-            for chunk in self._chunks.tolist():
-                own = self.shared.chunk[rows] == chunk
-                if own.any():
-                    self._least[group, chunk] = latency[own].min(), energy[own].min()
+        self._proven = {group: np.zeros(len(self.shared), bool) for group in self.groups}
+        self.bound()
 
-    def legal(self, group: Group) -> Flags:
-        """Return which configurations of the shared loops a group may have."""
-        shared, structure = self.shared, self.structure
-        with_keys = [structure.has_keys(place) for place in group]
-        legal = np.ones(len(shared), bool)
-        if not all(with_keys):
-            legal &= shared.inner == 1
-        if not any(with_keys) and not structure.cascade.along:
-            legal &= shared.keys == 1
-        if not structure.complete(group):
-            legal &= shared.keys == 1
-        return legal
-
-    def rest(self, group: Group) -> tuple[Reals, Reals]:
-        """Return the least latency and energy of all other groups, a configuration's each."""
-        latency = np.zeros(len(self.shared))
-        energy = np.zeros(len(self.shared))
-        for chunk in self._chunks.tolist():
-            rows = self.shared.chunk == chunk
-            before = self._chain(chunk, 0, group.start)
-            behind = self._chain(chunk, group.stop, len(self.structure.einsums))
-            latency[rows] = before[0] + behind[0]
-            energy[rows] = before[1] + behind[1]
-        return latency, energy
-
-    def _chain(self, chunk: int, start: int, stop: int) -> tuple[float, float]:
-        least = {start: (0.0, 0.0)}
-        for group in sorted(self.groups, key=lambda each: (each.stop, each.start)):
-            if group.stop > stop or group.start not in least:
-                continue
-            own = self._least.get((group, chunk), (np.inf, np.inf))
-            both = tuple(a + b for a, b in zip(least[group.start], own, strict=True))
-            known = least.get(group.stop, (np.inf, np.inf))
-            least[group.stop] = min(known[0], both[0]), min(known[1], both[1])
-        return least.get(stop, (np.inf, np.inf))
+    def bound(self) -> None:
+        """Bound every group under every configuration, by what the front says is too slow."""
+        self.promises = Promises(self.uses, self.limits.freedom, self.groups, self.front)
 
     def greedy(self, group: Group) -> None:
         """Run the most promising configurations of a group greedily.
@@ -177,34 +142,48 @@ class Search:
         programmes: dict[int, Programme] = {}
         for rows in self._open(group, _FIRST):
             self._configurations(group, rows, 0, programmes)
+            self._proven[group][rows] = True
             self._tell()
-        for chunk in self._chunks.tolist():
-            parts = self._parts.get((group, chunk), [])
-            self._least[group, chunk] = (
-                min((each.latency_s for each in parts), default=np.inf),
-                min((each.energy_pj for each in parts), default=np.inf),
-            )
+        parts = [self._parts.get((group, each), []) for each in self.promises.chunks.tolist()]
+        latency = [min((each.latency_s for each in some), default=np.inf) for some in parts]
+        energy = [min((each.energy_pj for each in some), default=np.inf) for some in parts]
+        self.promises.settle(group, (np.array(latency), np.array(energy)))
 
-    def promise(self, group: Group) -> float:
-        """Return the least product of latency and energy with a group, infinite where beaten."""
-        least_s, least_pj, rows = self._bounded(group)
-        return float((least_s[rows] * least_pj[rows]).min()) if len(rows) else np.inf
+    def prove(self) -> None:
+        """Search all groups that may be on the front, the most promising first."""
+        for group in self._promising(self.groups):
+            self.greedy(group)
+        groups = self._promising(self.groups)
+        while groups:
+            best = min(groups, key=self.promises.promise)
+            self.exact(best)
+            groups = self._promising(each for each in groups if each != best)
 
-    def _bounded(self, group: Group) -> tuple[Reals, Reals, Integers]:
-        """Return the bounds of cascades with a group, and the configurations that may be good."""
-        latency, energy = self.rest(group)
-        total = self._after[group][0]
-        least_s = self.bounds.latency_s(total) + latency
-        least_pj = total.energy_pj + energy
-        rows = self._rows[group]
-        rows = rows[np.isfinite(least_s[rows]) & np.isfinite(least_pj[rows])]
-        return least_s, least_pj, rows[~self.front.beats(least_s[rows], least_pj[rows])]
+    def left(self) -> tuple[float, float]:
+        """Return the least latency and energy of what is neither searched nor beaten."""
+        least = [(np.inf, np.inf)]
+        for group in self.groups:
+            least_s, least_pj, rows = self.promises.open(group)
+            rows = rows[~self._proven[group][rows]]
+            least += zip(least_s[rows].tolist(), least_pj[rows].tolist(), strict=True)
+        return min(each[0] for each in least), min(each[1] for each in least)
+
+    def ways(self) -> int:
+        """Return in how many ways the cascade may be cut, tiled, placed and ordered."""
+        return ways(self.promises.bounds, self.groups)
+
+    def _promising(self, groups: Iterable[Group]) -> list[Group]:
+        """Return the groups that may be on the front, bounded as well as may be."""
+        found = [each for each in groups if np.isfinite(self.promises.promise(each))]
+        for each in found:
+            self.promises.refine(each)
+        return [each for each in found if np.isfinite(self.promises.promise(each))]
 
     def _open(self, group: Group, batch: int, among: Flags | None = None) -> Iterator[Integers]:
         """Yield configurations of a group that may be good, the most promising first."""
         done = np.zeros(len(self.shared), bool) if among is None else ~among
         while True:
-            least_s, least_pj, rows = self._bounded(group)
+            least_s, least_pj, rows = self.promises.open(group)
             rows = rows[~done[rows]]
             if not len(rows):
                 return
@@ -221,13 +200,14 @@ class Search:
     def _configurations(
         self, group: Group, rows: Integers, beam: int, programmes: dict[int, Programme]
     ) -> None:
-        latency, energy = self.rest(group)
-        for kind in np.unique(self.bounds.kind[rows]).tolist():
+        latency, energy = self.promises.rest(group)
+        bounds = self.promises.bounds
+        for kind in np.unique(bounds.kind[rows]).tolist():
             if kind not in programmes:
-                own = self._rows[group]
-                own = own[self.bounds.kind[own] == kind]
-                programmes[kind] = Programme(self.bounds, group, kind, own, self.limits.freedom)
-            self._run(programmes[kind], rows[self.bounds.kind[rows] == kind], latency, energy, beam)
+                own = self.promises.rows[group]
+                own = own[bounds.kind[own] == kind]
+                programmes[kind] = Programme(bounds, group, kind, own, self.limits.freedom)
+            self._run(programmes[kind], rows[bounds.kind[rows] == kind], latency, energy, beam)
 
     def _run(
         self, programme: Programme, rows: Integers, latency: Reals, energy: Reals, beam: int
@@ -242,7 +222,7 @@ class Search:
             return self._latency_s(words, busy) + rest_s[row], energy + rest_pj[row]
 
         before = programme.counted
-        labels = programme.run(own, least, self.front, beam)
+        labels = programme.run(own, least, self.front, beam, self._alive)
         self.counted += programme.counted - before
         self.searched += len(rows)
         if not len(labels):
@@ -272,7 +252,7 @@ class Search:
         """Return the front of every chunk over all cuts."""
         found = []
         stop = len(self.structure.einsums)
-        for chunk in self._chunks.tolist():
+        for chunk in self.promises.chunks.tolist():
             at = {0: [Point(0.0, 0.0, self.name, chunk, ())]}
             for end in sorted({each.stop for each in self.groups}):
                 joined = [
@@ -303,9 +283,9 @@ class Search:
 
     def _bound(self, part: Pair) -> BoundGroup:
         """Find the binding of a part again: the programme of its configuration alone."""
-        kind = int(self.bounds.kind[part.row])
+        kind = int(self.promises.bounds.kind[part.row])
         programme = Programme(
-            self.bounds, part.group, kind, np.array([part.row]), self.limits.freedom
+            self.promises.bounds, part.group, kind, np.array([part.row]), self.limits.freedom
         )
 
         def least(
@@ -347,13 +327,36 @@ class Found:
     """What a search found.
 
     Attributes:
-        front: its points by latency, the first the optimum.
+        front: its points by latency.
         searches: of each cascade, by name.
+        left_s, left_pj: what no time was left for has at least that latency and energy; infinite
+            where all is proven.
 
     """
 
     front: tuple[Point, ...]
     searches: Mapping[str, Search]
+    left_s: float = np.inf
+    left_pj: float = np.inf
+
+    def optimum(self, tolerance: float = 0.0) -> Point:
+        """Return the point of least energy among those that are slower than none by more than that.
+
+        Rounding makes no other.
+        """
+        least_s = self.front[0].latency_s * (1 + tolerance) * (1 + _SAME)
+        fastest = [each for each in self.front if each.latency_s <= least_s]
+        return min(fastest, key=lambda each: each.energy_pj)
+
+    def gaps(self, point: Point) -> tuple[float, float]:
+        """Return by which share the least latency and a point's energy may be above the least.
+
+        Of the energy: above the least of all bindings within the limits. Both are 0 where all is
+        proven.
+        """
+        fastest_s = self.front[0].latency_s
+        least_s, least_pj = min(self.left_s, fastest_s), min(self.left_pj, point.energy_pj)
+        return fastest_s / least_s - 1, point.energy_pj / least_pj - 1
 
     def binding(self, point: Point) -> Binding:
         """Return a binding that a point stands for."""
@@ -381,22 +384,33 @@ def search(
     """
     check_mappable(dict(extents), "the workload")
     shared = Front(limits.within)
+    ends_s = np.inf if limits.seconds is None else process_time() + limits.seconds
+
+    def alive() -> None:
+        if process_time() > ends_s:
+            raise _OutOfTime
+
     searches = {
-        name: Search(name, each, resources, extents, limits, shared)
+        name: Search(name, each, resources, extents, limits, shared, alive)
         for name, each in cascades.items()
     }
-    for each in searches.values():
-        each.greedy(each.structure.whole)
-    for each in sorted(searches.values(), key=lambda each: len(each.groups)):
-        for group in each.groups:
-            if group != each.structure.whole and each.promise(group) < np.inf:
-                each.greedy(group)
-        groups = list(each.groups)
-        while groups:
-            best = int(np.argmin([each.promise(group) for group in groups]))
-            each.exact(groups.pop(best))
+    left: list[tuple[float, float]] = []
+    try:
+        for each in searches.values():
+            each.greedy(each.structure.whole)
+        for each in searches.values():
+            each.bound()
+        for each in sorted(searches.values(), key=lambda each: len(each.groups)):
+            each.prove()
+    except _OutOfTime:
+        left = [each.left() for each in searches.values()]
     points = best_points([point for each in searches.values() for point in each.points()])
     slowest = np.inf
     if points and limits.within is not None:
         slowest = points[0].latency_s * (1 + limits.within) * (1 + _SAME)
-    return Found(tuple(point for point in points if point.latency_s <= slowest), searches)
+    return Found(
+        tuple(point for point in points if point.latency_s <= slowest),
+        searches,
+        min((each[0] for each in left), default=np.inf),
+        min((each[1] for each in left), default=np.inf),
+    )

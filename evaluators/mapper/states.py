@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from evaluators.mapper.placement import ARRAYS, Placement
@@ -11,6 +11,7 @@ from evaluators.mapper.reservations import Load
 from evaluators.mapper.resources import Resources
 from evaluators.mapper.structure import Structure
 from evaluators.mapper.transfers import Transfer
+from evaluators.mapper.uses import OFF_CHIP
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,18 @@ class Freedom:
 
     Attributes:
         arrays: Einsum -> the arrays it may run on; all for those not named.
-        transfers: whether tensors may go from Einsum to Einsum past the buffer.
+        transfers: whether tensors may go from Einsum to Einsum past all stores.
+        streams: whether words may go between DRAM and the arrays past the buffer.
 
     """
 
-    arrays: Mapping[str, tuple[str, ...]]
+    arrays: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     transfers: bool = True
+    streams: bool = True
+
+    def stores(self, keep: str) -> bool:
+        """Tell whether a use may be kept so."""
+        return (self.streams or keep != OFF_CHIP) and (self.transfers or keep != "")
 
 
 def arrays_of(

@@ -11,6 +11,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from evaluators.describe.cascade import Cascade, Einsum, Formula, Tensor
+from evaluators.describe.dependences import Dependences
 from evaluators.describe.passes import passes
 from evaluators.errors import InputError
 
@@ -97,26 +98,12 @@ class Structure:
         return {state: name for name, state in self.cascade.previous.items()}
 
     @cached_property
-    def _ahead(self) -> tuple[frozenset[int], ...]:
-        """The Einsums that need the result of each, directly or not."""
-        ahead: list[frozenset[int]] = [frozenset()] * len(self.einsums)
-        for place in reversed(range(len(self.einsums))):
-            direct = self.readers[self.einsums[place].name]
-            ahead[place] = frozenset(direct).union(*(ahead[each] for each in direct))
-        return tuple(ahead)
+    def _dependences(self) -> Dependences:
+        return Dependences(self.einsums)
 
     def on_path(self, source: int, target: int) -> tuple[int, ...]:
-        """Return the Einsums on a dependence path from one to another, the latter not among them.
-
-        Empty where the second does not need the first.
-        """
-        if target not in self._ahead[source]:
-            return ()
-        return tuple(
-            place
-            for place in range(source, target)
-            if place == source or (place in self._ahead[source] and target in self._ahead[place])
-        )
+        """Return the Einsums on a dependence path from one to another, see `Dependences`."""
+        return self._dependences.on_path(source, target)
 
     def has_keys(self, place: int) -> bool:
         """Tell whether an Einsum runs over the keys; one that does not runs after their loop."""

@@ -50,6 +50,7 @@ class TimeloopEvaluator:
     """
 
     one_by_one = True
+    own_binding = True
 
     def __init__(
         self,

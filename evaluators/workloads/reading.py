@@ -22,8 +22,8 @@ MASKS = ("none", "causal")
 """What `mask` may be: by default causal where there is a window, else none."""
 
 FITS = ("strict", "pad")
-"""What `fit` may be: whether what a side of an array leaves over is infeasible, as by default, or
-padded."""
+"""What `fit` may be: whether what a side of an array leaves over is infeasible, the first and what
+is meant here where nothing is said, or padded."""
 
 LABELS = ("model", "shape", "seq_len", "queries", "mask", "window", "fit")
 """What tells a workload in a table; `seq_len` is the number of keys."""
@@ -83,7 +83,7 @@ def labels_of(workload: Workload) -> dict[str, Any]:
 
 
 def options_of(workload: Workload) -> dict[str, str | int]:
-    """Return the fewest options beside the transformer that give a workload again."""
+    """Return the options beside the transformer that give a workload again."""
     options: dict[str, str | int] = {}
     if workload.keys != workload.queries:
         options |= {"queries": workload.queries}
@@ -91,6 +91,4 @@ def options_of(workload: Workload) -> dict[str, str | int]:
         options |= {"mask": workload.mask}
     if workload.window != workload.transformer.window:
         options |= {"window": workload.window}
-    if workload.padded:
-        options |= {"fit": "pad"}
-    return {"seq_len": workload.keys} | options
+    return {"seq_len": workload.keys} | options | {"fit": FITS[workload.padded]}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluators.errors import InputError, TooLarge
-from evaluators.workloads.sizes import LONGEST, MOST_READ, seq_len_label
+from evaluators.workloads.sizes import LONGEST, seq_len_label
 from evaluators.workloads.transformer import SHAPE, Transformer
 
 
@@ -43,8 +43,7 @@ class Workload:
             if tokens < 1:
                 raise InputError(f"{called} {tokens}: it must be a positive integer")
             if tokens > LONGEST:
-                or_more = " or more" * (tokens == MOST_READ)
-                raise TooLarge(f"{called} {tokens}{or_more}: give 1 to 2^31 - 1 tokens")
+                raise TooLarge(f"{called} {tokens}: give 1 to 2^31 - 1 tokens")
         if self.causal and self.keys < self.queries:
             raise InputError(
                 f"keys {self.keys}: a causal mask needs {self.queries} or more, as many as queries"

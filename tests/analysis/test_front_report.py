@@ -45,6 +45,14 @@ def test_dominators_come_with_their_factors_the_best_product_first() -> None:
     ]
 
 
+def test_of_what_is_maximised_more_dominates_and_factors_count_inverted() -> None:
+    front = pd.DataFrame({"design": [1, 2, 3], "area": [1.0, 2.0, 4.0], "rate": [1.0, 3.0, 8.0]})
+    found = dominators(front, {"area": 4.0, "rate": 2.0}, ["area", "rate"], ["rate"])
+    # Products: design 2 is 2/4 * 2/3 = 1/3, design 3 is 4/4 * 2/8 = 1/4; design 1 has a rate of 1.
+    assert found["design"].tolist() == [3, 2]
+    assert found["rate"].tolist() == [4.0, 1.5]
+
+
 @pytest.mark.parametrize(
     ("area", "latency"),
     [(1.0, 8.0), (2.0, 4.0), (0.5, 100.0), (3.0, 3.0)],

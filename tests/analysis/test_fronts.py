@@ -34,10 +34,10 @@ def on_grid(objectives: int, min_points: int = 0) -> st.SearchStrategy[Array]:
     return arrays(np.float64, shapes, elements=st.integers(0, SIDE - 1).map(float))
 
 
-grids = st.integers(2, 3).flatmap(on_grid)
-filled_grids = st.integers(2, 3).flatmap(lambda m: on_grid(m, min_points=1))
+grids = st.integers(2, 5).flatmap(on_grid)
+filled_grids = st.integers(2, 5).flatmap(lambda m: on_grid(m, min_points=1))
 decades = filled_grids.map(lambda points: 10.0**points)
-any_finite = st.integers(1, 3).flatmap(
+any_finite = st.integers(1, 5).flatmap(
     lambda m: arrays(
         np.float64,
         st.tuples(st.integers(0, 8), st.just(m)),
@@ -111,7 +111,7 @@ class TestNonDominated:
     def test_dominance_differs_from_its_definition_on_any_finite_value(self, values: Array) -> None:
         assert non_dominated(values).tolist() == brute_force_mask(values)
 
-    @pytest.mark.parametrize("objectives", [1, 2, 3])
+    @pytest.mark.parametrize("objectives", [1, 2, 3, 4, 5])
     @pytest.mark.parametrize("levels", [12, 10**9])
     def test_dominance_differs_from_its_definition_on_many_points(
         self, objectives: int, levels: int
@@ -123,7 +123,7 @@ class TestNonDominated:
         expected = ~(smaller_or_equal & smaller).any(axis=0)
         np.testing.assert_array_equal(non_dominated(values), expected)
 
-    @pytest.mark.parametrize("objectives", [1, 2, 3])
+    @pytest.mark.parametrize("objectives", [1, 2, 3, 4, 5])
     def test_a_copy_of_a_point_of_the_front_is_dropped(self, objectives: int) -> None:
         values = np.array([full(objectives, level) for level in (1, 2, 1, 1)])
         assert non_dominated(values).tolist() == [True, False, True, True]
@@ -132,7 +132,7 @@ class TestNonDominated:
         values = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 4.0], [1.0, 3.0, 3.0], [2.0, 2.0, 3.0]])
         assert non_dominated(values).tolist() == [True, False, False, False]
 
-    @pytest.mark.parametrize("objectives", [1, 2, 3])
+    @pytest.mark.parametrize("objectives", [1, 2, 3, 4, 5])
     def test_no_points_have_no_empty_mask(self, objectives: int) -> None:
         mask = non_dominated(np.empty((0, objectives)))
         assert mask.shape == (0,)
@@ -227,14 +227,14 @@ class TestParetoFront:
 
 
 class TestHypervolume:
-    @given(grids, st.lists(st.integers(0, SIDE), min_size=3, max_size=3))
+    @given(grids, st.lists(st.integers(0, SIDE), min_size=5, max_size=5))
     def test_the_volume_is_not_the_count_of_its_boxes(
         self, points: Array, corner: list[int]
     ) -> None:
         reference = np.array(corner[: points.shape[1]], dtype=np.float64)
         assert hypervolume(points, reference) == boxes_dominated(points, reference)
 
-    @pytest.mark.parametrize("objectives", [1, 2, 3])
+    @pytest.mark.parametrize("objectives", [1, 2, 3, 4, 5])
     def test_the_volume_of_real_values_differs_from_inclusion_and_exclusion(
         self, objectives: int
     ) -> None:
@@ -266,16 +266,16 @@ class TestHypervolume:
         front = np.column_stack([first, 1 - np.sqrt(first)])
         assert 0 < 2 / 3 - hypervolume(front, full(2, 1)) < 1 / steps
 
-    @pytest.mark.parametrize("objectives", [1, 2, 3])
+    @pytest.mark.parametrize("objectives", [1, 2, 3, 4, 5])
     def test_a_point_on_or_beyond_the_reference_adds_volume(self, objectives: int) -> None:
         reference = full(objectives, 2)
         inside = full(objectives, 1)
-        level = np.array([0.0, 0.0, 2.0])[-objectives:]
-        beyond = np.array([0.0, 0.0, 3.0])[-objectives:]
+        level = np.append(np.zeros(objectives - 1), 2.0)
+        beyond = np.append(np.zeros(objectives - 1), 3.0)
         assert hypervolume(np.array([level]), reference) == 0
         assert hypervolume(np.array([inside, level, beyond]), reference) == 1
 
-    @pytest.mark.parametrize("objectives", [1, 2, 3])
+    @pytest.mark.parametrize("objectives", [1, 2, 3, 4, 5])
     def test_no_points_have_volume(self, objectives: int) -> None:
         assert hypervolume(np.empty((0, objectives)), full(objectives, 1)) == 0
 
@@ -303,7 +303,7 @@ class TestHypervolume:
         )
         assert hypervolume(tenths[non_dominated(tenths)], reference) == volume
 
-    @given(filled_grids, st.lists(st.integers(-40, 40), min_size=3, max_size=3))
+    @given(filled_grids, st.lists(st.integers(-40, 40), min_size=5, max_size=5))
     def test_other_units_do_not_scale_the_volume(self, points: Array, powers: list[int]) -> None:
         units = 2.0 ** np.array(powers[: points.shape[1]])
         reference = full(points.shape[1], SIDE)
@@ -350,12 +350,28 @@ class TestRatio:
     def test_a_point_beyond_the_true_front_is_hidden(self, values: Array) -> None:
         assert hypervolume_ratio(values.min(axis=0, keepdims=True) / 2, values) > 1
 
-    @given(decades, st.lists(st.floats(1e-9, 1e9), min_size=3, max_size=3))
+    @given(decades, st.lists(st.floats(1e-9, 1e9), min_size=5, max_size=5))
     def test_units_change_the_ratio(self, values: Array, factors: list[float]) -> None:
         units = np.array(factors[: values.shape[1]])
         found = values[: (len(values) + 1) // 2]
         in_units = hypervolume_ratio(found * units, values * units)
         assert in_units == pytest.approx(hypervolume_ratio(found, values), rel=1e-9)
+
+    @given(decades, st.data())
+    def test_more_of_what_is_maximised_is_not_less_of_its_reciprocal(
+        self, values: Array, data: st.DataObject
+    ) -> None:
+        count = values.shape[1]
+        signs = np.array(
+            data.draw(st.lists(st.sampled_from([-1.0, 1.0]), min_size=count, max_size=count))
+        )
+        costs, found = values**signs, values[: (len(values) + 1) // 2]
+        ratio = hypervolume_ratio(found, values, signs=signs)
+        assert ratio == pytest.approx(hypervolume_ratio(found**signs, costs), rel=1e-9)
+        table, names = labelled(values), objectives_of(labelled(values))
+        rising = [name for name, sign in zip(names, signs, strict=True) if sign < 0]
+        front = pareto_front(table, names, rising)
+        assert sorted(front["design"]) == np.flatnonzero(brute_force_mask(costs)).tolist()
 
     def test_a_front_beyond_the_reference_covers_something(self) -> None:
         true_front = np.array([[1.0, 2.0], [2.0, 1.0]])
@@ -391,7 +407,7 @@ TAKE_VALUES: dict[str, Callable[[Array], object]] = {
 
 @pytest.mark.parametrize("take", TAKE_VALUES.values(), ids=TAKE_VALUES)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("objectives", [1, 2, 3])
+@pytest.mark.parametrize("objectives", [1, 2, 3, 4, 5])
 def test_a_value_that_is_not_finite_is_taken(
     take: Callable[[Array], object], bad: float, objectives: int
 ) -> None:
@@ -401,8 +417,8 @@ def test_a_value_that_is_not_finite_is_taken(
         take(values)
 
 
-@pytest.mark.parametrize("shape", [(4,), (4, 0), (4, 4), (4, 2, 2)])
-def test_values_that_are_not_points_of_one_to_three_objectives_are_taken(
+@pytest.mark.parametrize("shape", [(4,), (4, 0), (4, 6), (4, 2, 2)])
+def test_values_that_are_not_points_of_one_to_five_objectives_are_taken(
     shape: tuple[int, ...],
 ) -> None:
     with pytest.raises(ValueError, match="shape"):

@@ -210,11 +210,11 @@ def table(tmp_path: Path) -> Path:
     (tmp_path / "mine.toml").write_text(MINE, encoding="utf-8")
     designs = tmp_path / "designs.csv"
     designs.write_text(
-        "configuration,seq_len,array_rows,array_cols,vector_lanes,buffer_bytes\n"
-        f"{tmp_path / 'mine.toml'},1K,64,64,64,1048576\n"
-        "binding,1K,100,64,64,1048576\n"
-        "tensor_core,1K,,,,\n"
-        "one_array,1K,64,64,,1048576\n",
+        "configuration,seq_len,fit,array_rows,array_cols,vector_lanes,buffer_bytes\n"
+        f"{tmp_path / 'mine.toml'},1K,,64,64,64,1048576\n"
+        "binding,1K,strict,100,64,64,1048576\n"
+        "tensor_core,1K,,,,,\n"
+        "one_array,1K,,64,64,,1048576\n",
         encoding="utf-8",
     )
     return designs
@@ -238,7 +238,7 @@ def test_a_table_without_a_feasible_design_says_why(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     designs = tmp_path / "designs.csv"
-    designs.write_text("array_rows,seq_len\n100,1K\n", encoding="utf-8")
+    designs.write_text("array_rows,seq_len,fit\n100,1K,strict\n", encoding="utf-8")
     assert main(["confirm", "--designs", str(designs)]) == 2
     said = capsys.readouterr().err
     assert "has no feasible design to confirm; the first: row 1 is left out: array_rows 100" in said

@@ -72,6 +72,9 @@ def test_a_shape_of_ones_own_is_the_paper_model_of_the_same_shape(dse: Run) -> N
     assert own["energy_pj"] == bert["energy_pj"]
 
 
+STRICT = ("--fit", "strict")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -83,11 +86,20 @@ def test_a_shape_of_ones_own_is_the_paper_model_of_the_same_shape(dse: Run) -> N
         (["--seq-len", "3.5K"], "sequence length '3.5K': write tokens, as 262144, 256K or 1M"),
         (["--seq-len", "0"], "sequence length 0: it must be a positive integer"),
         (["--array-rows", "-4"], "array_rows '-4': give a positive integer"),
-        (["--array-rows", "100"], "array_rows 100 leaves a remainder of 44 in the 262144 keys"),
-        (["--array-cols", "96"], "array_cols 96 leaves a remainder of 64 in the 262144 queries"),
-        (["--seq-len", "1000"], "array_rows 256 leaves a remainder of 232 in the 1000 keys"),
-        (["--query-tiles", "3"], "query_tiles 3 leaves a remainder of 1"),
-        (["--vector-lanes", "65536"], "vector_lanes 65536 leaves a remainder of 32768"),
+        (
+            [*STRICT, "--array-rows", "100"],
+            "array_rows 100 leaves a remainder of 44 in the 262144 keys",
+        ),
+        (
+            [*STRICT, "--array-cols", "96"],
+            "array_cols 96 leaves a remainder of 64 in the 262144 queries",
+        ),
+        (
+            [*STRICT, "--seq-len", "1000"],
+            "array_rows 256 leaves a remainder of 232 in the 1000 keys",
+        ),
+        ([*STRICT, "--query-tiles", "3"], "query_tiles 3 leaves a remainder of 1"),
+        ([*STRICT, "--vector-lanes", "65536"], "vector_lanes 65536 leaves a remainder of 32768"),
         (["--buffer-bytes", "65536"], "buffer_bytes 65536 is 66560 bytes short"),
         (["--buffer-bytes", "16777217"], "buffer_bytes 16777217 leaves a remainder of 1"),
         (["--pe-registers", "x"], "pe_registers 'x': give a positive integer, or 0 for auto"),
@@ -97,7 +109,7 @@ def test_a_shape_of_ones_own_is_the_paper_model_of_the_same_shape(dse: Run) -> N
         (["--model", "T5", "--shape", "1,1,1,1,1,1"], "give one of them"),
         (["--shape", "1048576,768,64,64,12,3072", "--seq-len", "1M"], "exceed 2^63 - 1"),
         (
-            ["--configuration", "flat", "--buffer-bytes", "1000448"],
+            ["--configuration", "flat", "--buffer-bytes", "1000448", "--sram", "exact"],
             "the component table has no SRAM of 1954 rows of 4096 bits",
         ),
         (["--shape", f"{10**400},768,64,64,12,3072"], "is too large; sizes are below 2^63"),
@@ -123,23 +135,25 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
 def test_a_table_keeps_its_rows_and_says_which_are_infeasible(dse: Run, tmp_path: Path) -> None:
     table = tmp_path / "designs.csv"
     table.write_text(
-        "configuration,model,seq_len,array_rows,accounting\n"
-        "binding,BERT,256K,,\n"
-        "flat,XLM,1K,100,\n"
-        "unfused,T5,262144,256,Q12\n"
-        "flat,BERT,1K,,\n"
+        "configuration,model,seq_len,array_rows,accounting,fit\n"
+        "binding,BERT,256K,,,\n"
+        "flat,XLM,1K,100,,strict\n"
+        "unfused,T5,262144,256,Q12,\n"
+        "flat,BERT,1K,,,\n"
     )
     code, out, _ = dse("evaluate", "--designs", table, "--out", tmp_path / "results.csv")
     results = pd.read_csv(tmp_path / "results.csv")
     assert code == 0
-    assert "4 designs evaluated, 3 of them feasible" in out
+    assert (
+        "4 designs evaluated (2 strict, published; 1 strict, corrected; 1 strict, Q12), 3 of them"
+    ) in out
     assert list(results["configuration"]) == ["binding", "flat", "unfused", "flat"]
     assert list(results["feasible"]) == [True, False, True, True]
     assert "array_rows 100 leaves a remainder of 24" in results["reason"][1]
     assert np.isnan(results["latency_s"][1])
     assert results["latency_s"][0] == pytest.approx(118.2793728, rel=1e-12)
     assert results["traffic_bytes"][3] == 1308622848
-    assert list(results["accounting"]) == ["published", "published", "Q12", "published"]
+    assert list(results["accounting"]) == ["published", "corrected", "Q12", "published"]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])

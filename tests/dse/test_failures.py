@@ -126,7 +126,10 @@ def test_a_table_of_designs_tells_which_failed(dse: Run, tmp_path: Path) -> None
     assert dse(*command)[0] == 0
     designs.write_text("array_rows\n32\n")
     code, out, _ = dse(*command)
-    assert (code, out.split(";")[0]) == (1, "1 designs evaluated, 0 of them feasible, 1 failed")
+    assert (code, out.split(";")[0]) == (
+        1,
+        "1 designs evaluated (pad, corrected), 0 of them feasible, 1 failed",
+    )
     (row,) = pd.read_csv(results).to_dict("records")
     assert row["failed"]
     assert not row["feasible"]

@@ -262,7 +262,7 @@ PAPERS_BINDING = (
 
 
 def test_the_papers_binding_given_is_the_papers_point(dse: Run) -> None:
-    flat = "dse evaluate --configuration flat --seq-len 256K"
+    flat = "dse evaluate --configuration flat --seq-len 256K --accounting published --fit strict"
     given = _evaluate(dse, f"{flat} {PAPERS_BINDING}")
     assert given == _evaluate(dse, flat)
     other = PAPERS_BINDING.replace("keeps-av 1", "keeps-av 0")
@@ -309,7 +309,8 @@ def test_what_is_given_of_a_binding_is_kept_and_the_rest_is_the_best(dse: Run) -
 def test_a_wrong_binding_is_refused_in_one_sentence(
     dse: Run, configuration: str, binding: str, says: str
 ) -> None:
-    code, text, errors = dse("evaluate", "--configuration", configuration, *binding.split())
+    options = ("--configuration", configuration, "--fit", "strict", *binding.split())
+    code, text, errors = dse("evaluate", *options)
     assert (code, text) == (2, "")
     assert says in errors
     assert errors.count("\n") == 1

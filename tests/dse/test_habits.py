@@ -220,7 +220,7 @@ def test_a_specification_is_shown_as_plain_json(dse: Run, tmp_path: Path) -> Non
             "queries": 1024,
             "mask": "none",
             "window": 0,
-            "fit": "strict",
+            "fit": "pad",
         }
     ]
     assert shown["space"]["configuration"] == ["flat"]

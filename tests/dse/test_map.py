@@ -80,6 +80,7 @@ def test_the_optimum_alone_is_the_first_of_the_front(dse: Run) -> None:
         "pe_registers": 6,
         "lane_registers": 16,
         "exp_cycles": None,
+        "sram_source": "exact",
     }
     assert found["extents"] == {"B": 1, "H": 3, "E": 4, "F": 4, "P": 4, "M": 16}
 
@@ -102,32 +103,86 @@ def test_every_rank_is_covered_and_every_tensor_of_the_workload_read(dse: Run) -
     assert {"Q", "K", "V", "AV"} <= read
 
 
-def test_the_paper_binding_stands_beside(dse: Run) -> None:
+def test_the_papers_configurations_stand_beside(dse: Run) -> None:
     options = (*TINY, "--accounting", "corrected", "--sram", "exact", "--json")
     plain = [each for each in options if each not in ("--cascade", "2-pass")]
-    expected = json.loads(dse("evaluate", *plain)[1])
-    found = json.loads(dse("map", *TINY, "--json")[1])["binding"]
-    assert found == {name: expected[name] for name in ("latency_s", "energy_pj", "traffic_bytes")}
+    mapped = json.loads(dse("map", *TINY, "--json")[1])
+    plain += ["--pe-registers", mapped["machine"]["pe_registers"]]
+    plain += ["--lane-registers", mapped["machine"]["lane_registers"]]
+    found = {each["configuration"]: each for each in mapped["papers"]}
+    names = ("latency_s", "energy_pj", "traffic_bytes")
+    for name in ("binding", "architecture", "flat"):
+        expected = json.loads(dse("evaluate", "--configuration", name, *plain)[1])
+        assert [found[name][each] for each in names] == [expected[each] for each in names]
+    assert found["flat"]["note"] == "has an exponential unit"
     report = dse("map", *TINY)[1]
-    assert "+Binding on this machine: " in report
     assert "proven: every binding of 2-pass is counted or bounded from below\n" in report
     assert "stays on chip: QK GM SN SD SNV\n" in report
 
 
 @pytest.mark.parametrize(
-    ("more", "reason"),
+    ("more", "note"),
     [
         (("--queries", 4), "array_cols 8 leaves a remainder of 4 in the 4 "),
-        (("--exp-cycles", 2), "its machine has no exponential unit"),
+        (("--exp-cycles", 2), "has no exponential unit"),
         (("--pe-registers", 2), "pe_registers 2 is 1 short"),
     ],
 )
-def test_where_the_papers_binding_does_not_run_a_reason_is_told(
-    dse: Run, more: tuple[object, ...], reason: str
+def test_what_keeps_the_papers_binding_from_running_or_is_otherwise_is_told(
+    dse: Run, more: tuple[object, ...], note: str
 ) -> None:
     code, out, _ = dse("map", *TINY, *more, "--json")
     assert code == 0
-    assert json.loads(out)["binding"]["reason"].startswith(reason)
+    (found,) = (x for x in json.loads(out)["papers"] if x["configuration"] == "binding")
+    assert found["note"].startswith(note)
+    assert (found["metrics"] is None) == (more[0] != "--exp-cycles")
+
+
+def test_a_tolerance_gives_the_least_energy_of_what_is_as_quick(dse: Run) -> None:
+    case = CASES[2007]
+    front = case["front"]
+    for text, share in (("0", 0.0), ("5%", 0.05), ("0.5", 0.5)):
+        _, out, _ = dse("map", *arguments(case), "--tolerance", text, "--json")
+        optimum = json.loads(out)["optimum"]
+        slowest_s = front[0][0] * (1 + share) * (1 + 1e-12)
+        least_pj = min(energy_pj for latency_s, energy_pj, *_ in front if latency_s <= slowest_s)
+        assert optimum["energy_pj"] == pytest.approx(least_pj, rel=1e-12)
+        assert optimum["latency_s"] <= slowest_s
+
+
+def test_a_time_limit_tells_a_gap_that_holds_the_optimum(dse: Run) -> None:
+    case = CASES[3018]
+    given = (*arguments(case), "--json", "--time-limit")
+    _, out, _ = dse("map", *given, 600)
+    assert (json.loads(out)["proven"], json.loads(out)["gaps"]) == (
+        True,
+        {"latency": 0, "energy": 0},
+    )
+    latency_s, energy_pj = case["front"][0][:2]
+    for seconds in (0.01, 0.1, 0.2, 0.3, 0.4):
+        code, out, errors = dse("map", *given, seconds)
+        if code:
+            assert (code, errors.count("\n"), "give --time-limit more" in errors) == (2, 1, True)
+            continue
+        found = json.loads(out)
+        best, gaps = found["optimum"], found["gaps"]
+        assert latency_s >= best["latency_s"] / (1 + gaps["latency"]) * (1 - 1e-12)
+        assert energy_pj >= best["energy_pj"] / (1 + gaps["energy"]) * (1 - 1e-12)
+        assert found["proven"] == (gaps == {"latency": 0, "energy": 0})
+
+
+def test_no_freedom_less_is_better_and_those_that_are_left_are_named(dse: Run) -> None:
+    _, out, _ = dse("map", *TINY, "--cascade", "2-pass,3-pass", "--freedoms", "--json")
+    found = json.loads(out)
+    optimum = found["optimum"]
+    least = {each["fixed"]: (each["latency_s"], each["energy_pj"]) for each in found["without"]}
+    assert {"2-pass alone", "3-pass alone", "one group, nothing cut"} < set(least)
+    for latency_s, _ in least.values():
+        assert latency_s >= optimum["latency_s"] * (1 - 1e-12)
+    alone = least[f"{optimum['cascade']} alone"]
+    assert alone == pytest.approx((optimum["latency_s"], optimum["energy_pj"]), rel=1e-12)
+    assert least["2D array for products alone"][0] > optimum["latency_s"]
+    assert "the best with a freedom less" in dse("map", *TINY, "--freedoms")[1]
 
 
 def test_a_cascade_of_ones_own(dse: Run, tmp_path: Path) -> None:
@@ -159,6 +214,8 @@ def test_a_cascade_of_ones_own(dse: Run, tmp_path: Path) -> None:
         (("--queries", 0), "queries 0: it must be a positive integer"),
         (("--causal",), "give --mask none, --window 0 and --fit strict"),
         (("--fit", "pad"), "give --mask none, --window 0 and --fit strict"),
+        (("--tolerance", "2"), "argument --tolerance: '2' is no share; give 0 to 1, or as 1%"),
+        (("--tolerance", "x%"), "argument --tolerance: 'x%' is no share"),
         (("--exp-cycles", 0), "argument --exp-cycles: '0' is no integer"),
         (("--seq-len", "1M", "--shape", "1048576,1,1048576,1048576,1048576,1"), "exceed 2^63 - 1"),
         (("--word-bits", 8), "unknown argument '--word-bits'"),

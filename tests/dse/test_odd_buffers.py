@@ -15,7 +15,7 @@ ODD = ("evaluate", "--seq-len", "4K", "--buffer-bytes", 40 * MIB)
 
 
 def test_the_published_accounting_refuses_and_says_how_to_go_on(dse: Run) -> None:
-    code, _, said = dse(*ODD)
+    code, _, said = dse(*ODD, "--accounting", "published")
     assert code == 2
     assert "take the next larger, 98304 rows of 4096 bits, with --sram 'next larger'" in said
 

@@ -74,7 +74,7 @@ def test_a_file_without_a_change_is_its_base(dse: Run, tmp_path: Path) -> None:
     file = tmp_path / "same.toml"
     file.write_text('name = "same"\nbase = "binding"\n')
     same, base = (
-        json.loads(dse("evaluate", "--configuration", each, "--json")[1])
+        json.loads(dse("evaluate", "--configuration", each, "--accounting", "Q1", "--json")[1])
         for each in (file, "binding")
     )
     assert {name: same[name] for name in METRICS} == {name: base[name] for name in METRICS}
@@ -87,12 +87,29 @@ def test_a_table_of_designs_takes_files(dse: Run, mine: Path) -> None:
     )
     code, out, errors = dse("evaluate", "--designs", "designs.csv", "--out", "results.csv")
     assert code == 0, errors
-    assert "3 designs evaluated, 3 of them feasible" in out
+    assert "3 designs evaluated (pad, corrected), 3 of them feasible" in out
     again = dse("evaluate", "--designs", "results.csv", "--out", "again.csv")
     assert again[0] == 0, again
     first, second = pd.read_csv("results.csv"), pd.read_csv("again.csv")
     assert list(first["configuration"]) == [str(mine), "tensor_core", "one_array"]
     pd.testing.assert_frame_equal(first, second)
+
+
+def test_paths_of_a_table_start_from_its_folder(
+    dse: Run, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {"model_type": "llama", "hidden_size": 64, "intermediate_size": 128}
+    config |= {"num_attention_heads": 4, "num_hidden_layers": 1}
+    Path("config.json").write_text(json.dumps(config))
+    Path("designs.csv").write_text("configuration,model,seq_len\nmine.toml,./config.json,1K\n")
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    code, _, errors = dse("evaluate", "--designs", "../designs.csv", "--out", "results.csv")
+    assert (code, errors) == (0, "")
+    results = pd.read_csv("results.csv")
+    assert results["feasible"].tolist() == [True]
+    assert Path(results["configuration"][0]).samefile(mine)
+    assert results["shape"].tolist() == ["1,64,16,16,4,128"]
 
 
 def test_a_joint_study_searches_files_beside_the_papers(dse: Run, mine: Path) -> None:
@@ -103,7 +120,9 @@ def test_a_joint_study_searches_files_beside_the_papers(dse: Run, mine: Path) ->
     assert code == 0, errors
     code, out, errors = dse("sweep", "study.toml", "--executor", "serial")
     assert code == 0, errors
-    assert "both: 60 designs" in out  # 24 each with lanes, 12 without
+    assert (
+        "both (padded, corrected accounting): 60 designs" in out
+    )  # 24 each with lanes, 12 without
     assert dse("study", "export", "both", "rows.csv")[0] == 0
     rows = pd.read_csv("rows.csv")
     assert set(rows["configuration"]) == {"binding", str(mine), "one_array"}
@@ -160,12 +179,12 @@ def test_a_study_runs_resumes_is_swept_and_has_a_front(
     Path("study.toml").write_text(text)
     code, out, errors = dse("study", "run", "study.toml", "--executor", "serial", "--quiet")
     assert code == 0, errors
-    assert "own: 24 trials" in out
+    assert "own (padded, corrected accounting): 24 trials" in out
     code, out, errors = dse(
         "study", "resume", "own", "--trials", 40, "--executor", "serial", "--quiet"
     )
     assert code == 0, errors
-    assert "own: 40 trials" in out
+    assert "own (padded, corrected accounting): 40 trials" in out
     assert dse("study", "show", "own")[0] == 0
     code, out, errors = dse("sweep", "own", "--executor", "serial")
     assert code == 0, errors
@@ -260,7 +279,7 @@ def test_processes_read_the_file_too(dse: Run, mine: Path) -> None:
         "study", "run", "study.toml", "--executor", "processes", "--workers", 2, "--quiet"
     )
     assert code == 0, errors
-    assert "own: 24 trials" in out
+    assert "own (padded, corrected accounting): 24 trials" in out
 
 
 def test_timeloop_tells_that_it_takes_no_file_yet(dse: Run, mine: Path) -> None:

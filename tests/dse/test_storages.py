@@ -65,7 +65,7 @@ def opened(place: Place) -> optuna.storages.BaseStorage:
 def test_a_study_is_created_with_all_that_a_reader_needs(dse: Run, place: Place) -> None:
     code, out, _ = dse("study", "run", NAME, "--trials", 10, *SMALL, *place.options())
     assert code == 0
-    assert out.startswith(f"{NAME}: 10 trials, ")
+    assert out.startswith(f"{NAME} (strict, published accounting): 10 trials, ")
     study = load(place.folder, NAME, place.url)
     assert [each.name for each in study.directions] == ["MINIMIZE", "MINIMIZE"]
     assert study.metric_names == ["area_um2", "latency_s"]
@@ -122,7 +122,10 @@ def test_a_study_that_is_continued_equals_one_that_ran_at_once(
         (("--seed", 2), "seed was 1 and is 2"),
         (("--sampler", "nsga2"), 'sampler was "random" and is "nsga2"'),
         (("--batch", 4), "batch was 8 and is 4"),
-        (("--accounting", "Q1"), 'accounting was "published" and is "Q1"'),
+        (
+            ("--accounting", "Q1"),
+            'constraints: registers was false and is true; accounting was "published" and is "Q1"',
+        ),
     ],
 )
 def test_another_specification_is_refused_and_changes_nothing(

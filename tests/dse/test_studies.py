@@ -69,7 +69,7 @@ def test_run_says_what_came_of_the_study(dse: Run, tmp_path: Path) -> None:
         if not any((other <= each).all() and (other < each).any() for other in points)
     ]
     assert out.splitlines() == [
-        f"{NAME}: 20 trials, {len(feasible)} feasible, 0 repeated",
+        f"{NAME} (strict, published accounting): 20 trials, {len(feasible)} feasible, 0 repeated",
         f"front of {len(front)} designs in area, latency",
         f"results are in {tmp_path / NAME}; dse front {NAME} --out {tmp_path} shows the front",
     ]
@@ -144,7 +144,7 @@ def test_a_study_nobody_can_meet_exits_1_and_shows_no_front(
     code, out, errors = dse(*run)
     assert (code, errors) == (1, "")
     first, second, header, *misses, last = out.splitlines()
-    assert first == "mine: 20 trials, 0 feasible, 0 repeated"
+    assert first == "mine (padded, corrected accounting): 20 trials, 0 feasible, 0 repeated"
     assert second == "no design is feasible; widen the space or the constraints"
     assert header.split()[0] == "constraint"
     assert "area_um2_over" in {each.split()[0] for each in misses}
@@ -187,7 +187,7 @@ def test_grid_ends_with_the_space(dse: Run, tmp_path: Path, own: Path) -> None:
     own.write_text(text.replace('models = ["tiny", "BERT"]', 'models = ["tiny"]'))
     code, out, _ = dse("study", "run", own, "--sampler", "grid", "--quiet", "--out", tmp_path)
     assert code == 0
-    assert out.startswith("mine: 4 trials, ")
+    assert out.startswith("mine (padded, corrected accounting): 4 trials, ")
     assert rows(tmp_path / "mine")["design"].tolist() == [0, 1, 2, 3]
 
 
@@ -195,7 +195,7 @@ def test_a_time_limit_starts_no_further_batch(dse: Run, tmp_path: Path, own: Pat
     own.write_text(OWN.replace("trials = 20", "time_limit_s = 1e-9"))
     code, out, _ = dse("study", "run", own, "--quiet", "--out", tmp_path)
     assert code == 1
-    assert out.startswith("mine: 0 trials, ")
+    assert out.startswith("mine (padded, corrected accounting): 0 trials, ")
     assert out.splitlines()[1] == "the time limit let no batch start; give it a longer one"
 
 

@@ -236,10 +236,10 @@ def test_passwords_are_hidden_wherever_they_stand() -> None:
 
 def test_what_samplers_are_told_of_a_violation_has_no_unit() -> None:
     design = {"buffer_bytes": 65536, "array_rows": 128}
-    assert relative_excess("buffer_short_bytes", 262144, {}, design) == 4
-    assert relative_excess("array_rows_remainder", 64, {}, design) == 0.5
-    assert relative_excess("area_um2_over", 1e9, {"area_um2": 5e8}, design) == 2
-    assert relative_excess("no_binding", 1, {}, design) == 1
+    assert relative_excess("buffer_short_bytes", 262144, None, design) == 4
+    assert relative_excess("array_rows_remainder", 64, None, design) == 0.5
+    assert relative_excess("area_um2_over", 1e9, 5e8, design) == 2
+    assert relative_excess("no_binding", 1, None, design) == 1
 
 
 def test_the_hypervolumes_reference_is_the_specifications_alone(dse: Run, place: Place) -> None:

@@ -225,13 +225,13 @@ def test_a_killed_worker_of_a_sweep_is_replaced(tmp_path: Path) -> None:
 
 
 def test_bounds_and_registers_are_kept(dse: Run, tmp_path: Path) -> None:
-    bounded = "[constraints]\narea_um2 = 3e7\nregisters = true\n"
+    bounded = "[constraints]\narea_um2 = 1e7\nregisters = true\n"
     registers = "[space]\nlane_registers = [0, 1]\n"
     text = SMALL.replace("[space]\n", bounded + registers)
     dse("sweep", _study(tmp_path, text), "--out", tmp_path)
     rows = pd.read_parquet(tmp_path / "small" / "sweep" / "part-000000000000.parquet")
     expected = _brute_force(dse, SMALL_VALUES, ["BERT", "XLM"], "--seq-len", "4K")
-    inside = expected[expected["area_um2"] <= 3e7]
+    inside = expected[expected["area_um2"] <= 1e7]
     assert 0 < len(inside) < len(expected)
     # One word holds no lane's tile, and the rule's depth holds every one.
     assert (rows["lane_registers"] == 0).all()
@@ -246,6 +246,8 @@ def test_the_joint_space_has_every_configurations_designs(dse: Run, tmp_path: Pa
     configuration = "joint"
     models = ["BERT"]
     seq_lens = ["1K"]
+    accounting = "published"
+    fit = "strict"
     [space]
     array_rows = [64, 256]
     array_cols = 256
@@ -265,6 +267,7 @@ def test_the_joint_space_has_every_configurations_designs(dse: Run, tmp_path: Pa
     rows = pd.read_parquet(tmp_path / "joint" / "sweep" / "part-000000000000.parquet")
     sizes = {"array_rows": [64, 256], "buffer_bytes": [1048576, 16777216]}
     rest = ["--seq-len", "1K", "--array-cols", "256", "--vector-lanes", "256"]
+    rest += ["--accounting", "published", "--fit", "strict"]
     for name in ("unfused", "flat", "cascade", "architecture", "binding"):
         values: dict[str, list[Any]] = dict(sizes)
         if name == "flat":
@@ -411,7 +414,7 @@ def test_a_collection_sweeps_each_of_its_studies(dse: Run, tmp_path: Path) -> No
     code, out, _ = dse("sweep", "pareto", "--out", tmp_path)
     assert code == 0
     for model in ("bert", "trxl", "t5", "xlm"):
-        assert f"binding-{model}: 12800 designs" in out
+        assert f"binding-{model} (strict, published accounting): 12800 designs" in out
         assert (tmp_path / f"binding-{model}" / "sweep" / "front.parquet").exists()
 
 

@@ -50,7 +50,7 @@ def test_a_decoded_token_reads_the_cache_of_its_groups_once(dse: Run, config: Pa
     assert {**own, "model": ""} == {**named, "model": ""}
     assert (own["queries"], own["seq_len"], own["mask"], own["window"]) == (1, 8192, "none", 0)
     head = dse("evaluate", "--model", "llama-3-8b", *options[:-1])[1].split("\n")
-    assert head[0] == "binding on llama-3-8b with 1 query on 8K keys, published accounting"
+    assert head[0] == "binding on llama-3-8b with 1 query on 8K keys, padded, corrected accounting"
     assert head[1].endswith("H=32 S=14336, 8 heads of keys and values, gated")
 
 
@@ -87,7 +87,16 @@ def test_the_linear_layers_are_those_of_the_transformer(dse: Run) -> None:
 
 @pytest.mark.parametrize("name", ["unfused", "flat", "cascade", "architecture", "binding"])
 def test_the_papers_bindings_are_those_of_its_own_workloads(dse: Run, name: str) -> None:
-    options = ("evaluate", "--configuration", name, "--seq-len", "4K", "--json")
+    options = (
+        "evaluate",
+        "--configuration",
+        name,
+        "--seq-len",
+        "4K",
+        "--accounting",
+        "published",
+        "--json",
+    )
     dense, causal = (json.loads(dse(*options, *each)[1]) for each in ((), ("--causal",)))
     assert causal["latency_s"] < 0.65 * dense["latency_s"]
     decoded = json.loads(
@@ -256,9 +265,9 @@ def test_a_study_of_prefill_and_decode_runs_and_is_exported(
     shape = transformer(str(config))
     read = toml.load(study)
     assert read.workloads == (
-        workload_of(shape, {"queries": 2, "keys": 8192, "batch": 64}),
-        Workload(shape, 8192, causal=True),
-        Workload(transformer("mistral-7b"), 8192, 8192, True, 4096),
+        workload_of(shape, {"queries": 2, "keys": 8192, "batch": 64, "fit": "pad"}),
+        Workload(shape, 8192, causal=True, padded=True),
+        Workload(transformer("mistral-7b"), 8192, 8192, True, 4096, padded=True),
     )
     assert toml.parse(to_toml(read, {}), "again").workloads == read.workloads
     runs = ("--out", tmp_path / "runs")
@@ -278,7 +287,7 @@ def test_workloads_of_the_paper_are_written_as_they_were() -> None:
     bert = transformer("BERT")
     study = Specification("s", ("binding",), (Workload(bert, 1024), Workload(bert, 4096)))
     text = to_toml(study, {})
-    assert 'models = ["BERT"]\nseq_lens = ["1K", "4K"]\n' in text
+    assert 'models = ["BERT"]\nseq_lens = ["1K", "4K"]\nfit = "strict"\n' in text
     assert study.identity()["workloads"][0] == (
         "1K {'name': 'BERT', 'batch': 64, 'model_width': 768, 'query_width': 64, "
         "'value_width': 64, 'heads': 12, 'ffn_width': 3072}"

@@ -42,7 +42,7 @@ def evaluate(name: str, workload: Workload, **parameters: Any) -> Evaluations:
 def nest(name: str, factors: dict[str, int], mask: Mask | None) -> LoopNest:
     """Return the counts of one of +Binding's Einsums."""
     ((_, row),) = described("binding").rows(name)
-    visits = None if mask is None else Visits(mask)
+    visits = None if mask is None else Visits(mask, None, {})
     return LoopNest(row.streamed, Factors(factors), wrapped=False, visits=visits)
 
 
@@ -360,7 +360,11 @@ def test_what_one_tile_does_skips_nothing(name: str) -> None:
     assert plain.feasible.all()
     for metric in METRICS:
         before, after = plain.metrics[metric][0], masked.metrics[metric][0]
-        assert after == before if tiles else after <= before
+        if metric == "useful_util_2d":  # of 128 x 128 pairs 129 x 64 are seen
+            before *= 129 / 256
+            assert after == pytest.approx(before, rel=1e-12) if tiles else after >= before
+        else:
+            assert after == before if tiles else after <= before
 
 
 def test_a_masked_workload_never_overflows() -> None:

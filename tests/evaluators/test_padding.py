@@ -16,7 +16,6 @@ from evaluators.describe.padding import padded
 from evaluators.design import Designs
 from evaluators.engine.masking import mask_of
 from evaluators.engine.nests import Nests
-from evaluators.engine.usefulness import padded_share
 from evaluators.protocol import METRICS, Evaluations, evaluator
 from evaluators.workloads.catalogue import transformer
 from evaluators.workloads.closed_forms import attention
@@ -85,7 +84,9 @@ def test_padding_makes_any_extent_feasible_and_no_cheaper(name: str, data: st.Da
     result = evaluate(name, work, **sides)
     remainders = [x for key, x in result.violations.items() if key.endswith("_remainder")]
     assert all(each[0] == 0 for each in remainders)
-    assert 0 <= padded_share(described(name), work, result.designs) < 1
+    if result.feasible[0]:
+        assert 0 <= result.metrics["padded_share"][0] < 1
+        assert 0 < result.metrics["useful_util_2d"][0] <= 1 + 1e-12
     shorter = Workload(shape, max(1, tokens // 2), tokens + 3, causal, padded=True)
     other = evaluate(name, shorter, **sides)
     busy, less = (x.metrics["compute_2d_s"][0] for x in (result, other))
@@ -139,8 +140,41 @@ def test_query_tiles_that_have_no_divisor_near_what_fits_are_padded() -> None:
     assert three.metrics["traffic_bytes"][0] / 1e9 == pytest.approx(370, abs=1)
     again = evaluate("binding", work, query_tiles=121)
     assert again.metrics["latency_s"][0] == result.metrics["latency_s"][0]
-    share = padded_share(described("binding"), work, result.designs)
-    assert share == pytest.approx(0.0024, abs=5e-5)
+    assert result.metrics["padded_share"][0] == pytest.approx(0.0024, abs=5e-5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    tokens=st.integers(100, 3000),
+    rows=st.integers(1, 24),
+    cols=st.integers(1, 24),
+    lanes=st.integers(1, 24),
+    kib=st.integers(4, 400),
+    padded=st.booleans(),
+)
+def test_automatic_query_tiles_are_the_largest_of_all_that_fit(
+    *, tokens: int, rows: int, cols: int, lanes: int, kib: int, padded: bool
+) -> None:
+    """Every divisor of the steps is tried; where none is near what fits, padding may add more."""
+    work = Workload(Transformer("odd", 1, 4, 4, 4, 1, 4), tokens, padded=padded)
+    machine = {"array_rows": rows, "array_cols": cols, "vector_lanes": lanes}
+    machine["buffer_bytes"] = kib * 1024
+    steps = -(-tokens // cols) if padded else tokens // cols
+    divisors = [each for each in range(1, steps + 1) if steps % each == 0]
+    short = evaluate("binding", work, query_tiles=divisors, **machine).violations
+    fitting = [
+        each for each, s in zip(divisors, short["buffer_short_bytes"], strict=True) if s <= 0
+    ]
+    largest = max(fitting, default=1)
+    (found,) = evaluate("binding", work, **machine).designs.columns["query_tiles"]
+    if padded and found not in divisors:
+        assert found >= 2 * largest
+        assert (
+            evaluate("binding", work, query_tiles=found, **machine).violations["buffer_short_bytes"]
+            <= 0
+        )
+    else:
+        assert found == largest
 
 
 class TestByHand:
@@ -176,6 +210,16 @@ class TestByHand:
                 for name, tensor in (("QK", "Q"), ("QK", "BK"), ("SLNV", "BV"), ("AV", "AV"))
             }
             assert words == {"Q": 24, "BK": moved, "BV": moved, "AV": 24}
+
+    def test_reads_of_outputs_that_are_accumulated(self) -> None:
+        """First writes read nothing: 6 scores a pair, over 6 PEs; a maximum of 2 rows a tile."""
+        runs = self.nests(causal=True).runs
+        (qk,), (rm,) = runs["QK"], runs["RM"]
+        registers = qk.row.streamed.levels[-1].name
+        assert qk.streamed.updates(registers, "QK") == 28
+        assert qk.streamed.reads(registers, "QK") == 21
+        assert rm.streamed.reads("L3", "RM0") == 14
+        assert rm.streamed.updates("L3", "RM") == 14
 
     def test_useful_macs(self) -> None:
         runs = self.nests(causal=True).runs

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from analysis.fronts import MAX_OBJECTIVES
 from evaluators.protocol import METRICS
-from studies.objectives import BOUNDABLE, OBJECTIVES, UNITS, excess, objective_values
+from studies import toml
+from studies.objectives import (
+    BOUNDABLE,
+    OBJECTIVES,
+    RISING,
+    UNITS,
+    excess,
+    objective_values,
+)
+from studies.scenes import ADDED, NOT_IN_SCENES, SHARES, TOKENS
 
 BERT = {
     "area_um2": np.array([10.0, 30.0]),
@@ -61,7 +71,17 @@ def test_the_excess_is_in_the_bounds_unit() -> None:
 
 
 def test_objectives_are_made_of_metrics_and_named_with_units() -> None:
-    assert {metric for metrics in OBJECTIVES.values() for metric in metrics} <= set(METRICS)
-    assert OBJECTIVES.keys() == UNITS.keys()
+    read = {name for each in OBJECTIVES.values() for name in (*each.factors, *each.divisors)}
+    assert read <= {*METRICS, TOKENS}
     assert len(set(UNITS.values())) == len(UNITS)
-    assert set(BOUNDABLE) <= set(METRICS)
+    assert set(BOUNDABLE) == {*METRICS, *UNITS.values()} - {*NOT_IN_SCENES}
+    assert {each.column for each in OBJECTIVES.values() if each.maximised} <= set(RISING)
+
+
+def test_a_study_has_as_many_objectives_as_fronts_are_made_of() -> None:
+    assert toml._MOST_OBJECTIVES == MAX_OBJECTIVES
+
+
+def test_every_metric_is_known_to_add_up_to_be_a_share_or_to_be_the_chips() -> None:
+    areas = {name for name in METRICS if name.endswith("area_um2")}
+    assert {*ADDED, *SHARES, *NOT_IN_SCENES} - {TOKENS} | areas == set(METRICS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from hypothesis import strategies as st
 
 from evaluators.accounting import Accounting, Correction
 from evaluators.errors import InputError
-from evaluators.protocol import METRICS
 from evaluators.workloads.paper import TRANSFORMERS
 from evaluators.workloads.transformer import Transformer
 from evaluators.workloads.workload import Workload
@@ -20,6 +20,7 @@ from search_spaces.space import space
 from studies import toml
 from studies.builtin import STUDIES
 from studies.objectives import BOUNDABLE, OBJECTIVES
+from studies.scenes import SHARES
 from studies.specification import SAMPLERS, Specification
 from studies.toml_text import to_toml
 
@@ -37,7 +38,7 @@ batch = 8
 evaluator = "analytical"
 accounting = "Q1+Q2"
 pinned = false
-
+fit = "strict"
 [constraints]                           # upper bounds
 area_um2 = 5e8
 registers = true
@@ -87,7 +88,14 @@ def test_every_key_of_a_file_is_read() -> None:
 
 def test_what_a_file_leaves_out_takes_its_default() -> None:
     short = 'name = "binding-bert"\nconfiguration = "binding"\nmodels = ["BERT"]\n'
-    assert toml.parse(short + 'seq_lens = ["256K"]', "f") == STUDIES["binding-bert"]
+    builtin = STUDIES["binding-bert"]
+    paper = 'seq_lens = ["256K"]\naccounting = "published"\nfit = "strict"'
+    assert toml.parse(short + paper, "f") == builtin
+    assert toml.parse(short + 'seq_lens = ["256K"]', "f") == replace(
+        builtin,
+        workloads=(Workload(TRANSFORMERS["BERT"], 262144, padded=True),),
+        accounting=Accounting(frozenset(Correction), "next larger"),
+    )
     limited = toml.parse(short + 'seq_lens = ["256K"]\ntime_limit_s = 5', "f")
     assert (limited.trials, limited.time_limit_s) == (None, 5.0)
 
@@ -97,6 +105,7 @@ def test_built_in_studies_come_back_as_they_were_written(study: Specification) -
     assert toml.parse(to_toml(study, {"optuna": "5"}), "f") == study
 
 
+scene_names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,20}", fullmatch=True)
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 sizes = st.integers(1, 5000)
 shapes = st.builds(
@@ -132,20 +141,43 @@ def specifications(draw: st.DrawFn) -> Specification:
         )
     )
     lengths = draw(st.lists(st.integers(1, 2**16), min_size=1, max_size=3, unique=True))
+    padded = draw(st.booleans())
     positive = st.floats(0, exclude_min=True, allow_infinity=False)
     limit = draw(st.none() | positive)
+    configurations, linear_layers = draw(
+        st.sampled_from(
+            [
+                (("unfused",), ("linear_flat",)),
+                (("flat",), ()),
+                (("binding",), ("linear_fusemax",)),
+                (ATTENTION, ("linear_flat", "linear_fusemax")),
+                (("flat", "one_array"), ()),
+            ]
+        )
+    )
+    workloads = tuple(
+        Workload(shape, length, padded=padded) for shape in models for length in lengths
+    )
+    count = len(workloads)
+    weight = st.floats(1e-3, 1e9)
+    mixed = st.lists(weight, min_size=count, max_size=count).map(tuple)
+    called = st.lists(scene_names, min_size=count, max_size=count, unique=True).map(tuple)
+    pairs = st.tuples(positive, positive).map(sorted)
+    limits = draw(st.dictionaries(st.sampled_from(BOUNDABLE), pairs))
+    bounded = draw(st.sets(st.sampled_from(BOUNDABLE))) | set(SHARES)
     return Specification(
         name=draw(names),
-        configurations=draw(
-            st.sampled_from(
-                [("unfused",), ("flat",), ("binding",), ATTENTION, ("flat", "one_array")]
-            )
-        ),
-        workloads=tuple(Workload(shape, length) for shape in models for length in lengths),
+        configurations=configurations,
+        workloads=workloads,
+        weights=draw(st.just(()) | mixed | st.just((1.0,) * count)),
+        scenes=draw(st.just(()) | called),
+        whole_model=draw(st.booleans()),
+        linear_layers=draw(st.sampled_from([(), linear_layers])),
         objectives=tuple(
-            draw(st.lists(st.sampled_from(list(OBJECTIVES)), min_size=1, max_size=3, unique=True))
+            draw(st.lists(st.sampled_from(list(OBJECTIVES)), min_size=1, max_size=5, unique=True))
         ),
-        bounds=draw(st.dictionaries(st.sampled_from(BOUNDABLE), positive)),
+        bounds={name: most for name, (_, most) in limits.items() if name in bounded},
+        floors={name: least for name, (least, _) in limits.items() if name not in bounded},
         registers=draw(st.sampled_from([None, False, True])),
         overrides=draw(overrides),
         sampler=draw(st.sampled_from(SAMPLERS)),
@@ -193,9 +225,9 @@ def test_any_study_comes_back_as_it_was_written(study: Specification) -> None:
         ('["area", "latency"]', '["area", "area"]', 5, "objectives: give each one once"),
         (
             '["area", "latency"]',
-            '["area", "latency", "energy", "traffic"]',
+            '["area", "latency", "energy", "traffic", "power", "util_2d"]',
             5,
-            "objectives: give one to 3",
+            "objectives: give one to 5",
         ),
         ('"nsga2"', '"best"', 6, "sampler: 'best' is unknown; known are tpe"),
         ("seed = 3", "seed = -3", 7, "seed: -3 is not an integer from 0"),
@@ -214,10 +246,22 @@ def test_any_study_comes_back_as_it_was_written(study: Specification) -> None:
             13,
             "pined: a study has no such key; did you mean pinned?",
         ),
+        ('fit = "strict"', 'fit = "loose"', 14, "fit: 'loose' is unknown; known are strict, pad"),
         ("area_um2 = 5e8", "area_um2 = -1", 16, "area_um2: -1 is not a number, above 0 and"),
         ("area_um2 = 5e8", "area_um2 = nan", 16, "area_um2: nan is not a number, above 0 and"),
         ("area_um2 = 5e8", f"area_um2 = {10**400}", 16, "an integer of more than 64 bits"),
         ("area_um2 = 5e8", 'area_um2 = "5e8"', 16, "area_um2: '5e8' is not a number"),
+        ("area_um2 = 5e8", "util_2d = 0.8", 16, "util_2d: say which bound it is: { min = 0.8 } or"),
+        ("area_um2 = 5e8", "util_2d = {}", 16, "util_2d: give min, max or both"),
+        ("area_um2 = 5e8", "power_w = { least = 1 }", 16, "least: power_w has no such key; known"),
+        (
+            "area_um2 = 5e8",
+            "power_w = { min = 2, max = 1 }",
+            16,
+            "power_w: min 2 is above max 1",
+        ),
+        ("area_um2 = 5e8", "util_2d = { min = 1.1 }", 16, "util_2d: min 1.1 is above 1"),
+        ("area_um2 = 5e8", "power_w = { min = 0 }", 16, "min: 0 is not a number, above 0"),
         (
             "area_um2 = 5e8",
             "area = 5e8",
@@ -310,7 +354,3 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_no_text_breaks_the_reader(text: str) -> None:
     with pytest.raises(InputError, match=r"^f"):
         toml.parse(text, "f")
-
-
-def test_the_boundable_metrics_are_metrics() -> None:
-    assert set(BOUNDABLE) <= set(METRICS)

@@ -35,7 +35,7 @@ def called(array: str) -> str:
 
 
 def details(study: Specification, rows: Sequence[Row]) -> dict[str, list[dict[str, Any]]]:
-    """Return of each design, by its number as text, one entry a workload of the study.
+    """Return of each design, by its number as text, one entry a row of the study.
 
     An entry has the metrics, the `einsums` with their part of each, the `components` with their
     energy in pJ, the `waterfall`, see `waterfalls`, and whether off-chip traffic overlaps the whole
@@ -94,16 +94,17 @@ def _column(value: Any, n: int) -> list[float]:
 
 def _groups(study: Specification, rows: Sequence[Row]) -> Iterator[tuple[list[int], str, Any]]:
     """Yield the places of the rows that share configuration and workload, with both."""
-    count = len(study.workloads)
+    count = len(study.rows)
     configurations = dict.fromkeys(row["configuration"] for row in rows)
     for configuration in configurations:
-        for number, workload in enumerate(study.workloads):
+        for number, (workload, _) in enumerate(study.rows):
             places = [
                 place
                 for place in range(number, len(rows), count)
                 if rows[place]["configuration"] == configuration
             ]
-            yield places, configuration, workload
+            if places:
+                yield places, configuration, workload
 
 
 def _designs(configuration: str, rows: Sequence[Row]) -> Designs:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dse.reports.account import SATURATED
 from dse.reports.evaluate_command import commands
 from dse.reports.html.details import OFF_CHIP, called
+from dse.results.trials import row_labels
 from evaluators.describe.catalogue import described
 from evaluators.workloads.workload import Workload
 from studies.specification import Specification
@@ -36,17 +37,16 @@ def resources(columns: Iterable[str]) -> dict[str, str]:
     return {name: label for name, label in RESOURCES.items() if name in columns} | own
 
 
-def bounds(metrics: pd.DataFrame, workloads: int) -> dict[str, Any]:
+def bounds(metrics: pd.DataFrame, count: int) -> dict[str, Any]:
     """Tell what bounds the latency of designs.
 
     Args:
-        metrics: latency_s and the columns of `resources`; a row a design on a workload, the rows of
-            a design follow each other.
-        workloads: rows of a design.
+        metrics: latency_s and the columns of `resources`; the rows of a design follow each other.
+        count: rows of a design.
 
     Returns:
-        `resources`, what there is; `busiest`, a column a workload of places among them; `share`,
-        likewise, of the latency in %; one of `saturated` % bounds it, else the schedule does.
+        `resources`, what there is; `busiest`, places among them, a column for each row of a design;
+        `share`, likewise, of the latency in %; one of `saturated` % bounds it, else the schedule.
 
     """
     names = resources(metrics.columns)
@@ -56,8 +56,8 @@ def bounds(metrics: pd.DataFrame, workloads: int) -> dict[str, Any]:
     return {
         "resources": list(names.values()),
         "saturated": 100 * SATURATED,
-        "busiest": busiest.reshape(-1, workloads).T.tolist(),
-        "share": np.round(share, 2).reshape(-1, workloads).T.tolist(),
+        "busiest": busiest.reshape(-1, count).T.tolist(),
+        "share": np.round(share, 2).reshape(-1, count).T.tolist(),
     }
 
 
@@ -131,6 +131,25 @@ def commands_of(study: Specification, designs: NDArray[np.int64]) -> list[dict[s
 def rounded(values: NDArray[np.float64]) -> list[float]:
     """Return values to `DIGITS` digits."""
     return [float(f"{x:.{DIGITS}g}") for x in values.tolist()]
+
+
+def rows_of(study: Specification) -> list[dict[str, Any]]:
+    """Return of each row of a design its `label`, and the place of its `workload`.
+
+    Commands are of attention: `command` tells whether the row has one.
+    """
+    labels = row_labels(study)
+    told = []
+    for place, (workload, half) in enumerate(study.rows):
+        parts = [*(labels[name][place] for name in labels), workload_label(workload)]
+        told.append(
+            {
+                "label": ", ".join(parts),
+                "workload": study.workloads.index(workload),
+                "command": half == 0,
+            }
+        )
+    return told
 
 
 def workload_label(workload: Workload) -> str:

@@ -24,13 +24,14 @@ from dse.reports.html.points import (
     parameters,
     resources,
     rounded,
+    rows_of,
     workload_label,
 )
 from dse.results.parts import Parts, part_schema
 from dse.results.trials import Trials
 from dse.search.place import command
 from dse.search.release import release
-from studies.objectives import UNITS
+from studies.objectives import UNITS, maximised, signs
 from studies.pins import pins
 from studies.reference import reference
 from studies.specification import Specification
@@ -89,7 +90,7 @@ def study_report(
     evaluated = _evaluated(study, folder, sorted({*ids, *true.tolist()}))
     chosen = list(dict.fromkeys([*front.tolist(), *ids, *true.tolist()]))[:MOST_DETAILED]
     firsts = trials.drop_duplicates("design").set_index("design")["trial"]
-    count = len(study.workloads)
+    count = len(study.rows)
     frame = evaluated.frame
     return {
         "kind": "study",
@@ -103,7 +104,8 @@ def study_report(
         },
         "true_front": told["true_front"],
         "objectives": columns,
-        "workloads": [workload_label(each) for each in study.workloads],
+        "maximised": maximised(study.objectives),
+        "rows": rows_of(study),
         "points": {
             "design": evaluated.designs.tolist(),
             "trial": [int(firsts.get(number, -1)) for number in evaluated.designs.tolist()],
@@ -145,7 +147,7 @@ def _evaluated(study: Specification, folder: Path, wanted: list[int]) -> Evaluat
         )
     table = table.take(pc.sort_indices(table, [("design", "ascending")]))
     trials = Trials.of(study, table)
-    kept = np.repeat(trials.feasible, len(study.workloads))
+    kept = np.repeat(trials.feasible, len(study.rows))
     return Evaluated(
         trials.designs[trials.feasible],
         table.filter(pa.array(kept)),
@@ -172,7 +174,8 @@ def convergence(
     end = np.array(list(true["reference"].values())) if true else reference(study)
     if end is None:
         return None
-    values = np.log10(trials[columns].to_numpy(dtype=float))
+    ways = signs(study.objectives)
+    values = ways * np.log10(trials[columns].to_numpy(dtype=float))
     front = values[:0]
     after: list[int] = []
     volumes: list[float] = []
@@ -183,7 +186,7 @@ def convergence(
         front = np.vstack([front, point])
         front = front[non_dominated(front)]
         after.append(int(trial) + 1)
-        volumes.append(hypervolume(front, np.log10(end)))
+        volumes.append(hypervolume(front, ways * np.log10(end)))
     whole = volumes[-1] / true["hypervolume_ratio"] if true and volumes and volumes[-1] else 1.0
     return {
         "reference": dict(zip(columns, end.tolist(), strict=True)),

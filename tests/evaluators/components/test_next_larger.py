@@ -100,7 +100,8 @@ def test_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("said", "sram_"),
     [
-        ("", "exact"),
+        ("", "next larger"),
+        ('accounting = "published"', "exact"),
         ('accounting = "corrected"', "next larger"),
         ('accounting = "corrected"\nsram = "exact"', "exact"),
         ('sram = "next larger"', "next larger"),

@@ -17,6 +17,10 @@ const UNITS = {
   energy_pj: ["energy", "J", 1e12],
   traffic_bytes: ["off-chip traffic", "GiB", 2 ** 30],
   energy_delay_pj_s: ["energy × delay", "J·s", 1e12],
+  power_w: ["power", "W", 1],
+  tokens_per_s: ["tokens", "1/s", 1],
+  energy_per_token_pj: ["energy per token", "mJ", 1e9],
+  util_2d: ["2D utilization", "", 1],
 };
 
 function quantity(column) {

@@ -5,15 +5,17 @@ const POINTS = DATA.points;
 const COUNT = POINTS.design.length;
 const FRONT = new Set(POINTS.front);
 const TRUE = new Set(POINTS.true);
+const MAXIMISED = DATA.objectives.map((column) => DATA.maximised.includes(column));
 const MOST = 3; // designs side by side
 const MOST_LINES = 1000; // of parallel coordinates, beside the front's
 
-const state = { x: 0, y: Math.min(1, DATA.objectives.length - 1), others: true, chosen: [], workload: 0 };
+const state = { x: 0, y: Math.min(1, DATA.objectives.length - 1), others: true, chosen: [], row: 0 };
 
 const COMMAND_OF = new Map();
 for (const group of DATA.commands) group.rows.forEach((row, place) => COMMAND_OF.set(row, [group, place]));
 
-function command(point, workload) {
+function command(point, row) {
+  const { workload } = DATA.rows[row];
   const [group, place] = COMMAND_OF.get(point);
   const options = group.options
     .map(({ name, values, at }) => [name, values[at[place]]])
@@ -22,10 +24,10 @@ function command(point, workload) {
   return [group.starts[workload], ...options, group.end].filter(Boolean).join(" ");
 }
 
-function bound(point, workload) {
+function bound(point, row) {
   const { resources, busiest, share, saturated } = DATA.bounds;
-  const name = resources[busiest[workload][point]];
-  const used = share[workload][point];
+  const name = resources[busiest[row][point]];
+  const used = share[row][point];
   if (used >= saturated) return `bound by ${name === "off-chip" ? "off-chip bandwidth" : `the ${name}`}`;
   const what = name === "off-chip" ? "off-chip bandwidth" : `the ${name}`;
   return `bound by its schedule, ${what} in use ${used.toFixed(1)} % of it`;
@@ -69,8 +71,8 @@ function tip(point) {
     make("div", {}, standing(point)),
     make("div", {}, inWords(objectivesOf(point))),
     make("div", {}, inWords(parametersOf(point))),
-    make("div", {}, bound(point, state.workload)),
-    make("code", {}, command(point, state.workload))
+    make("div", {}, bound(point, state.row)),
+    make("code", {}, command(point, state.row))
   );
 }
 
@@ -87,7 +89,7 @@ function frontChart() {
   }
   const paper = Object.keys(POINTS.paper).map(Number);
   const stepped = DATA.objectives.length === 2;
-  const inOrder = (points) => at(points).sort((a, b) => a[0] - b[0] || b[1] - a[1]);
+  const inOrder = (points) => at(points).sort((a, b) => a[0] - b[0] || (MAXIMISED[x] === MAXIMISED[y] ? b[1] - a[1] : a[1] - b[1]));
   const series = [];
   if (state.others) {
     series.push({
@@ -99,7 +101,7 @@ function frontChart() {
   const front = (name, points, symbol, size, colour, edge, width, z) => {
     const data = inOrder(points);
     series.push({ name, type: "scatter", data, symbol, symbolSize: size, z: z + 1, itemStyle: { color: colour, borderColor: edge, borderWidth: 1 } });
-    if (stepped) series.push({ name, type: "line", step: "end", data, symbol: "none", silent: true, z, lineStyle: { color: colour, width }, itemStyle: { color: colour } });
+    if (stepped) series.push({ name, type: "line", step: MAXIMISED[x] ? "start" : "end", data, symbol: "none", silent: true, z, lineStyle: { color: colour, width }, itemStyle: { color: colour } });
   };
   if (TRUE.size) front("true front", POINTS.true, "diamond", 10, COLOURS[4], "#8a6a00", 5, 2);
   front("front of the study", POINTS.front, "circle", 8, COLOURS[1], COLOURS[1], 2, 3);
@@ -163,9 +165,9 @@ function picked() {
     make("p", {}, make("b", {}, "objectives "), inWords(objectivesOf(point))),
     make("p", {}, make("b", {}, "chip "), inWords(parametersOf(point, true))),
     make("p", {}, make("b", {}, "binding "), inWords(parametersOf(point, false))),
-    ...DATA.workloads.flatMap((workload, i) => [
-      make("p", {}, make("b", {}, `${workload} `), bound(point, i)),
-      commandLine(command(point, i)),
+    ...DATA.rows.flatMap((row, i) => [
+      make("p", {}, make("b", {}, `${row.label} `), bound(point, i)),
+      row.command ? commandLine(command(point, i)) : "",
     ])
   );
 }
@@ -183,7 +185,7 @@ function barred(value, text, most) {
 
 function compared() {
   const shownDesigns = state.chosen.map((point, place) => ({
-    point, name: letter(place), detail: (DATA.details[POINTS.design[point]] || [])[state.workload],
+    point, name: letter(place), detail: (DATA.details[POINTS.design[point]] || [])[state.row],
   }));
   const rows = [];
   const group = (name) => rows.push(make("tr", { class: "group" }, make("td", { colspan: shownDesigns.length + 1 }, name)));
@@ -202,7 +204,7 @@ function compared() {
   DATA.objectives.forEach((column, i) =>
     row(quantity(column).title, shownDesigns.map(({ point }) => digits(POINTS.objectives[i][point] / quantity(column).scale, 5)))
   );
-  row("bound", shownDesigns.map(({ point }) => bound(point, state.workload)));
+  row("bound", shownDesigns.map(({ point }) => bound(point, state.row)));
   group("design");
   DATA.parameters.forEach((each) =>
     row(each.name, shownDesigns.map(({ point }) => (each.at[point] < 0 ? "-" : each.values[each.at[point]])))
@@ -396,7 +398,7 @@ function frontTable() {
       make("button", { type: "button", onclick: () => { choose(point); document.getElementById("compared").scrollIntoView(); } }, String(POINTS.design[point])),
       ...DATA.objectives.map((column, i) => digits(POINTS.objectives[i][point] / quantity(column).scale, 5)),
       ...DATA.parameters.map((each) => (each.at[point] < 0 ? "-" : each.values[each.at[point]])),
-      bound(point, state.workload).replace("bound by ", ""),
+      bound(point, state.row).replace("bound by ", ""),
     ])
   ));
 }
@@ -425,16 +427,16 @@ function controls() {
   options("x", names, state.x, (i) => { state.x = i; frontChart(); });
   options("y", names, state.y, (i) => { state.y = i; frontChart(); });
   document.getElementById("others").addEventListener("change", ({ target }) => { state.others = target.checked; frontChart(); });
-  if (DATA.workloads.length > 1) {
+  if (DATA.rows.length > 1) {
     document.getElementById("compared-controls").append(make("label", {}, "workload ", make("select", { id: "workload" })));
-    options("workload", DATA.workloads, 0, (i) => { state.workload = i; compared(); frontTable(); });
+    options("workload", DATA.rows.map(({ label }) => label), 0, (i) => { state.row = i; compared(); frontTable(); });
   }
   put("schedule-note", "What each array does, stage after stage; Einsums of a stage share its time. Off-chip traffic goes on beside.");
 }
 
 // At first: of the paper's points and of the front those of the least product of objectives.
 function first() {
-  const product = (point) => POINTS.objectives.reduce((total, each) => total + Math.log10(each[point]), 0);
+  const product = (point) => POINTS.objectives.reduce((total, each, i) => total + (MAXIMISED[i] ? -1 : 1) * Math.log10(each[point]), 0);
   const least = (points) => points.reduce((a, b) => (product(b) < product(a) ? b : a));
   const paper = Object.keys(POINTS.paper).map(Number);
   if (paper.length) state.chosen.push(least(paper));

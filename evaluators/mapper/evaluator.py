@@ -1,0 +1,235 @@
+"""The evaluator `mapper`: a machine under the best of all bindings, instead of the file's own.
+
+A design sets the machine of a configuration; the search finds what runs on it fastest, and of that
+what takes the least energy (docs/model/open-bindings.md). The breakdown tells the cascade found and
+the array of every Einsum; `dse map` with the same machine tells the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from evaluators.accounting import CORRECTED, Accounting
+from evaluators.describe.accelerator import Accelerator
+from evaluators.describe.catalogue import described
+from evaluators.describe.machine import WORD_BITS
+from evaluators.design import AUTOMATIC, Designs
+from evaluators.engine.areas import areas_um2
+from evaluators.engine.columns import Columns
+from evaluators.engine.costs import buffer_of, prices
+from evaluators.engine.nests import Nests
+from evaluators.engine.reasons import reason
+from evaluators.engine.rules import by_rule, given_of
+from evaluators.engine.widths import store_row_bytes
+from evaluators.errors import InputError
+from evaluators.mapper.binding import Binding, chunked, einsum_costs, evaluate
+from evaluators.mapper.cascades import NAMES, structure
+from evaluators.mapper.resources import PARAMETERS, PE, RANKS, WORD_BYTES, Resources
+from evaluators.mapper.search import Limits, search
+from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
+from evaluators.workloads.closed_forms import attention
+from evaluators.workloads.workload import Workload
+
+NO_BINDING = "no_binding"
+"""The constraint of a machine that no binding of the space fits."""
+
+_WORD_BITS = 8 * WORD_BYTES
+
+
+class MapperEvaluator:
+    """The best of all bindings of the cascades that ship, proven, of one machine after the other.
+
+    A chunk has as many keys as the array has rows, or the most below that divide them.
+    """
+
+    name = "mapper"
+    one_by_one = True
+    own_binding = False
+
+    def check_installed(self) -> None:
+        """Do nothing: it runs no program."""
+
+    def evaluate(
+        self,
+        configuration: str,
+        workload: Workload,
+        designs: Designs,
+        accounting: Accounting,
+        *,
+        breakdown: bool = False,
+    ) -> Evaluations:
+        """Evaluate a batch, see `evaluators.protocol.Evaluator.evaluate`.
+
+        Raises:
+            InputError: also for a machine that is not FuseMax's, a parameter that is not the
+                machine's, a workload with a mask or padding, words of other than 16 bits, and an
+                accounting that leaves a slip.
+
+        """
+        accelerator = described(configuration)
+        _check(accelerator, workload, accounting)
+        n = len(designs)
+        columns = by_rule(accelerator, workload, given_of(accelerator, designs), n)
+        machine = {name: columns[name] for name in accelerator.machine.parameters}
+        _check_given(accelerator, columns)
+        metrics = {name: np.full(n, np.nan) for name in METRICS}
+        einsums: dict[str, EinsumEvaluation] = {}
+        row_rest = buffer_of(accelerator).constraint("row_remainder_bytes")
+        violations = {
+            name: np.zeros(n, np.int64) for name in (row_rest, "sram_unknown", NO_BINDING)
+        }
+        for row in range(n):
+            nests = _nests(accelerator, workload, machine, row, accounting)
+            store = buffer_of(accelerator)
+            assert store.bytes is not None
+            rest = store.bytes(nests.values) % store_row_bytes(store, nests.values)
+            area = areas_um2(accelerator.machine, nests.values, prices(nests))
+            violations[row_rest][row] = rest
+            violations["sram_unknown"][row] = unknown = rest == 0 and np.isnan(area["chip"])
+            if rest or unknown:
+                continue
+            mapped = _Mapped(nests.values, workload, accounting)
+            violations[NO_BINDING][row] = mapped.binding is None
+            if mapped.binding is not None:
+                own = mapped.metrics(mapped.binding) | {
+                    "array_area_um2": area[PE],
+                    "area_um2": area["chip"],
+                }
+                for name, value in own.items():
+                    metrics[name][row] = value
+                for name, array, values in mapped.einsums(mapped.binding) if breakdown else ():
+                    _put(einsums, name, array, values, row, n)
+        return Evaluations(Designs(machine, n), metrics, violations, einsums)
+
+    def reason(
+        self,
+        configuration: str,
+        constraint: str,
+        magnitude: int,
+        workload: Workload,
+        designs: Designs,
+    ) -> str:
+        """Explain a violation, see `evaluators.protocol.Evaluator.reason`."""
+        if constraint == NO_BINDING:
+            return (
+                "no binding of any cascade fits this machine; give it more buffer_bytes, "
+                "pe_registers or lane_registers"
+            )
+        accelerator = described(configuration)
+        columns = by_rule(accelerator, workload, given_of(accelerator, designs), len(designs))
+        nests = _nests(accelerator, workload, columns, 0, CORRECTED)
+        return reason(nests, constraint, magnitude)
+
+
+class _Mapped:
+    """The best binding of one machine."""
+
+    def __init__(
+        self, values: Mapping[str, Any], workload: Workload, accounting: Accounting
+    ) -> None:
+        self._resources = Resources(
+            **{attribute: values[name] for name, attribute in PARAMETERS.items()},
+            sram_source=accounting.sram,
+        )
+        self._extents = {rank: workload.extents[rank] for rank in RANKS}
+        self._least_s = attention(workload).macs / (
+            self._resources.rows * self._resources.columns * self._resources.clock_hz
+        )
+        self._cascades = {name: structure(name) for name in NAMES}
+        chunks = (self._resources.chunk(self._extents["M"]),)
+        found = search(self._cascades, self._resources, self._extents, Limits(chunks, within=0.0))
+        self.binding = found.binding(found.optimum()) if found.front else None
+
+    def metrics(self, binding: Binding) -> dict[str, float]:
+        """Return `METRICS` but the areas."""
+        costs = evaluate(binding, self._cascades[binding.cascade], self._resources, self._extents)
+        return {
+            "latency_s": costs.latency_s,
+            "energy_pj": costs.energy_pj,
+            "traffic_bytes": costs.traffic_bytes,
+            "util_1d": costs.lanes_busy_s / costs.latency_s,
+            "util_2d": costs.pe_busy_s / costs.latency_s,
+            "memory_latency_s": costs.traffic_bytes / self._resources.dram_bytes_per_s,
+            "compute_2d_s": costs.pe_busy_s,
+            "compute_1d_s": costs.lanes_busy_s,
+            "padded_share": 0.0,
+            "useful_util_2d": self._least_s / costs.latency_s,
+        }
+
+    def einsums(self, binding: Binding) -> Iterator[tuple[str, str, tuple[float, ...]]]:
+        """Yield each Einsum, its array and its `EINSUM_METRICS`."""
+        cascade, resources = self._cascades[binding.cascade], self._resources
+        extents = chunked(binding, cascade, self._extents)
+        latency_s = evaluate(binding, cascade, resources, self._extents).latency_s
+        for bound in binding.groups:
+            for place, step in zip(bound.group, bound.steps, strict=True):
+                own = einsum_costs(place, step, bound, cascade, resources, extents)
+                busy_s = own.cycles / resources.clock_hz
+                array = "2d" if step.placement.array == PE else "1d"
+                active = busy_s / latency_s if array == "2d" else 0.0
+                values = (busy_s, active, WORD_BYTES * own.words, own.energy_pj)
+                yield step.einsum, array, values
+
+
+def _check(accelerator: Accelerator, workload: Workload, accounting: Accounting) -> None:
+    """Refuse what the open space does not know."""
+    fusemax = described("binding").machine
+    machine = accelerator.machine
+    if (machine.stores, machine.arrays) != (fusemax.stores, fusemax.arrays):
+        raise InputError(
+            f"evaluator mapper: {accelerator.name} has another machine than FuseMax's; take binding"
+        )
+    if workload.masked or workload.padded:
+        raise InputError(
+            "evaluator mapper: the open space has bindings without masks and padding alone; take "
+            "mask none, no window, fit strict"
+        )
+    if not accounting.corrections >= CORRECTED.corrections:
+        raise InputError(
+            f"evaluator mapper: it counts as the corrected accounting does, not {accounting.name}"
+        )
+
+
+def _check_given(accelerator: Accelerator, columns: Columns) -> None:
+    """Refuse parameters that a binding of the space does not have."""
+    for name, column in columns.items():
+        if name in accelerator.parameters and (column != AUTOMATIC).any():
+            raise InputError(f"evaluator mapper: it chooses the binding itself; leave out {name}")
+    if (column := columns[WORD_BITS])[column != _WORD_BITS].size:
+        raise InputError(f"evaluator mapper: words have {_WORD_BITS} bits; leave out {WORD_BITS}")
+
+
+def _nests(
+    accelerator: Accelerator,
+    workload: Workload,
+    columns: Columns,
+    row: int,
+    accounting: Accounting,
+) -> Nests:
+    """Return a machine as the engine prices it; the file's own binding does not matter."""
+    values = {name: columns[name][row].item() for name in accelerator.machine.parameters}
+    own = dict.fromkeys(accelerator.parameters, 1)
+    return Nests(accelerator, workload, own | values, accounting)
+
+
+def _put(
+    einsums: dict[str, EinsumEvaluation],
+    name: str,
+    array: str,
+    values: tuple[float, ...],
+    row: int,
+    n: int,
+) -> None:
+    """Put a design's Einsum into the columns of all; where designs differ, both arrays are told."""
+    known = einsums.get(name)
+    if known is None:
+        known = EinsumEvaluation(array, *(np.full(n, np.nan) for _ in EINSUM_METRICS))
+    elif array not in known.array:
+        known = replace(known, array="1d|2d")
+    einsums[name] = known
+    for metric, value in zip(EINSUM_METRICS, values, strict=True):
+        getattr(known, metric)[row] = value

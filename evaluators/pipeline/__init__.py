@@ -1,0 +1,1 @@
+"""Schedules that can run: which Einsum of which step is where when arrays and memory overlap."""
