@@ -18,6 +18,7 @@ check: .venv/installed
 
 # The documentation as pages that open from their folder, build/docs/index.html.
 docs: .venv/installed
+	$(RUN)/python docs/python_reference.py
 	$(RUN)/mkdocs build --strict --quiet
 
 bench: .venv/installed

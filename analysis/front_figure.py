@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from io import BytesIO
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from matplotlib.lines import Line2D
 
 from analysis.figure_data import CM2_PER_UM2, paper_values
 from analysis.figure_files import write_figures
-from analysis.figures import LINES, STYLE
+from analysis.figures import LINES, PNG, STYLE
 
 PAPER, DOMINATED, SEARCHED, TRUE = "paper", "paper, dominated", "searched", "true"
 """Series: the paper's points that no design dominates, and those that one does; a study's front;
@@ -71,10 +72,20 @@ def draw_fronts(points: pd.DataFrame, files: Sequence[Path]) -> None:
     write_figures(partial(fronts_figure, points), files)
 
 
+class Shown(Figure):
+    """A figure that a notebook shows at the end of a cell, though pyplot does not know it."""
+
+    def _repr_png_(self) -> bytes:
+        content = BytesIO()
+        with rc_context(STYLE):
+            self.savefig(content, format="png", **PNG)
+        return content.getvalue()
+
+
 @rc_context(STYLE)
 def fronts_figure(points: pd.DataFrame) -> Figure:
     """Draw the paper's figure 12 at the left, the fronts of `draw_fronts` at the right."""
-    figure = Figure(figsize=(7, 2.9))
+    figure = Shown(figsize=(7, 2.9))
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     figure.subplots_adjust(left=0.06, right=0.99, bottom=0.12, top=0.93, wspace=0.05)
     published = published_points()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import combinations, cycle
 from math import ceil
-from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
@@ -17,7 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
-from analysis.figure_files import write_figures
 from analysis.figures import LINES, STYLE
 from analysis.quantities import quantity
 
@@ -43,29 +40,18 @@ class Fronts:
     paper: pd.DataFrame
 
 
-def draw_objectives(
-    studies: Mapping[str, Fronts],
-    objectives: Sequence[str],
-    maximised: Sequence[str],
-    files: Sequence[Path],
-) -> None:
-    """Write the figure, atomically, see `analysis.figure_files.write_figures`.
+@rc_context(STYLE)
+def objectives_figure(
+    studies: Mapping[str, Fronts], objectives: Sequence[str], maximised: Sequence[str] = ()
+) -> Figure:
+    """Draw the fronts of studies: of two objectives as steps, of more as points of each two.
 
     Args:
         studies: by what they are called.
         objectives: two to five columns of their tables, positive.
         maximised: those of them of which more is better.
-        files: where to.
 
     """
-    write_figures(partial(objectives_figure, studies, objectives, maximised), files)
-
-
-@rc_context(STYLE)
-def objectives_figure(
-    studies: Mapping[str, Fronts], objectives: Sequence[str], maximised: Sequence[str] = ()
-) -> Figure:
-    """Draw the fronts of studies: of two objectives as steps, of more as points of each two."""
     pairs = list(combinations(objectives, 2))
     across, down = min(len(pairs), 3), ceil(len(pairs) / 3)
     figure = Figure(figsize=(3.5 if across == 1 else 7, 2.9 * down))

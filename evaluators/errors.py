@@ -51,14 +51,17 @@ def known_are(name: object, known: Iterable[str]) -> str:
     return f"{did_you_mean(name, names)}known are {', '.join(names)}"
 
 
-class _Sentence(Exception):
-    """An error of one sentence: one line, no longer than `LONGEST_SENTENCE`."""
+class Error(Exception):
+    """An error of one sentence: one line, no longer than `LONGEST_SENTENCE`.
+
+    It is an `InputError` or an `EvaluationError`; `dse.Error` for who uses the Python interface.
+    """
 
     def __init__(self, sentence: object) -> None:
         super().__init__(shown(sentence, LONGEST_SENTENCE))
 
 
-class InputError(_Sentence, ValueError):
+class InputError(Error, ValueError):
     """Bad input: one sentence that says what is wrong, where, and what would be right.
 
     The command line prints it on standard error and exits with code 2.
@@ -69,7 +72,7 @@ class TooLarge(InputError):
     """A size or a workload beyond what is evaluated; in a table its row fails alone."""
 
 
-class EvaluationError(_Sentence, RuntimeError):
+class EvaluationError(Error, RuntimeError):
     """An evaluation that failed for no fault of its input, or that no worker could do.
 
     One sentence: what was evaluated, and what stopped it. The command line exits with code 1.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import canonical, described
@@ -23,6 +24,7 @@ from studies.defaults import OWN
 from studies.end_to_end import paired
 from studies.objectives import OBJECTIVES
 from studies.specification import JOINT, SAMPLERS, Specification
+from studies.toml_text import to_toml
 from studies.workload_toml import read_mix, read_workloads
 
 _KEYS = (
@@ -90,6 +92,16 @@ def parse(text: str, where: str, folder: Path | None = None) -> Specification:
     lines = Lines(text, where)
     check_sizes(values, lines)
     return _specification(Table(values, (), lines), folder)
+
+
+def of_values(values: Mapping[str, Any], where: str) -> Specification:
+    """Read a specification from the values that its TOML would have; see `parse`."""
+    return _specification(Table(dict(values), (), Lines("", where)), None)
+
+
+def changed(study: Specification, changes: Mapping[str, Any], where: str) -> Specification:
+    """Return a study with other values of some keys of its TOML; see `of_values`."""
+    return of_values(tomllib.loads(to_toml(study, {})) | dict(changes), where)
 
 
 def _reason(error: ValueError | RecursionError) -> str:
@@ -178,7 +190,11 @@ def _specification(table: Table, folder: Path | None) -> Specification:
         accounting=_accounting(table),
         pinned=table.get("pinned", bool, "true or false", default=True),
     )
-    table.checked("evaluator", lambda: evaluator(study.evaluator))
+    engine = table.checked("evaluator", lambda: evaluator(study.evaluator))
+    if study.linear_layers and not engine.own_binding:
+        raise table.error(
+            "linear_layers", f"the evaluator {engine.name} binds attention alone; leave them out"
+        )
     return _with_space(study, table)
 
 

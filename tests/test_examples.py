@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
@@ -80,6 +81,39 @@ def test_the_edge_chip_is_slower_as_its_array_and_clock_say(evaluated: Evaluated
     paper = evaluated("--configuration", "binding", "--seq-len", "64K")
     assert found["compute_2d_s"] / paper["compute_2d_s"] == pytest.approx(16 * 2, rel=1e-14)
     assert found["area_um2"] < paper["area_um2"] / 12
+
+
+def cells(notebook: Path) -> list[str]:
+    """The code of a notebook of format 4, cell by cell."""
+    content = json.loads(notebook.read_text())
+    assert content["nbformat"] == 4
+    assert len({each["id"] for each in content["cells"]}) == len(content["cells"])
+    return ["".join(each["source"]) for each in content["cells"] if each["cell_type"] == "code"]
+
+
+def shown(cell: str, names: dict[str, object]) -> object:
+    """Run a cell and return what a notebook shows under it: the value of its last line."""
+    *statements, last = ast.parse(cell).body
+    if not isinstance(last, ast.Expr):
+        statements.append(last)
+    exec(compile(ast.Module(statements, []), "a cell", "exec"), names)
+    return eval(ast.unparse(last), names) if isinstance(last, ast.Expr) else None
+
+
+def test_the_notebook_runs_and_shows_a_front_and_its_figure_within_ten_lines() -> None:
+    code = cells(Path("examples/front.ipynb"))
+    assert sum(len(each.splitlines()) for each in code[:2]) < 10  # pip install is the tenth
+    names: dict[str, object] = {}
+    front, figure, _, again, designs = (shown(each, names) for each in code)
+    assert isinstance(front, pd.DataFrame)
+    points = front[["area_um2", "latency_s"]].to_numpy()
+    assert len(points) > 5
+    for one in points:
+        assert not any((other <= one).all() and (other < one).any() for other in points)
+    for each in (figure, again):
+        assert each._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
+    assert isinstance(designs, pd.DataFrame)
+    assert designs["feasible"].all()
 
 
 GIB = 2**30

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from dse.reports.accelerator_text import description
 from evaluators.accounting import Accounting
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.checks import problems
-from evaluators.describe.layers import ACCELERATORS, Misread, is_path, shipped, text_of
+from evaluators.describe.layers import ACCELERATORS, Misread, check_name, is_path, shipped, text_of
 from evaluators.describe.padding import fitted
 from evaluators.describe.reading import accelerator
 from evaluators.engine.choices import resolved
@@ -27,7 +26,6 @@ from evaluators.workloads.reading import workload_of
 from evaluators.workloads.transformer import parse_shape
 
 FOUND_WANTING = 1
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -96,8 +94,7 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _new(options: argparse.Namespace) -> int:
-    if not _NAME.fullmatch(options.name):
-        raise InputError(f"'{shown(options.name)}' is no name; use letters, digits, '.', '_', '-'")
+    check_name(options.name)
     target = Path(options.file or f"{options.name}.toml")
     base = accelerator(options.base)
     if target.exists():

@@ -110,6 +110,8 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     study_parsers.sweep(commands)
     study_parsers.front(commands)
     study_parsers.report(commands)
+    study_parsers.explain(commands)
+    study_parsers.compare(commands)
     study_parsers.confirm(commands)
     study_parsers.dashboard(commands)
     design_parsers.doctor(commands)

@@ -45,6 +45,8 @@ def _actions(
 
 
 def _completer(command: str, dest: str) -> Callable[..., Iterable[str]] | None:
+    if dest == "against" or (command == "compare" and dest == "what"):
+        return _studies_on_disk
     if dest == "study":
         return _studies_on_disk if command in _ON_DISK else _studies
     return _NAMED.get((command, dest)) or _COMPLETERS.get(dest)

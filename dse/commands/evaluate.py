@@ -7,15 +7,9 @@ import json
 from typing import Any
 
 from analysis.results import breakdown_of, metric_columns, parameter_columns
+from dse.interface.designs import evaluated
 from dse.reports.account import account
-from dse.results.designs import (
-    LABEL_DEFAULTS,
-    Setting,
-    evaluate_pinned,
-    reasons,
-    settings,
-    warnings,
-)
+from dse.results.designs import LABEL_DEFAULTS, Setting, settings, warnings
 from evaluators.describe.catalogue import canonical, described
 from evaluators.design import Designs
 from evaluators.errors import InputError
@@ -39,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         print(said)
         return 0 if complete else 1
     setting, designs = setting_of(options)
-    evaluations = evaluate_one(setting, designs, engine)
+    evaluations = evaluated(setting, designs, engine)
     if options.json:
         print(json.dumps(as_json(setting, evaluations, engine), indent=1))
     else:
@@ -64,16 +58,6 @@ def setting_of(options: argparse.Namespace) -> tuple[Setting, Designs]:
     )
     ((_, setting),) = settings(labels, design)
     return setting, design
-
-
-def evaluate_one(setting: Setting, design: Designs, engine: Evaluator) -> Evaluations:
-    """Evaluate a design, its breakdown included; `InputError` says why it is infeasible."""
-    ((_, results),) = evaluate_pinned(setting, design, engine, breakdown=True)
-    evaluations = results.whole()
-    (reason,) = reasons(setting, evaluations, engine)
-    if reason:
-        raise InputError(reason)
-    return evaluations
 
 
 def as_json(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> dict[str, Any]:

@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from dse.commands.front import report, searched
+from dse.reports.front import report
 from dse.reports.html.page import write_page
 from dse.reports.html.paper_report import is_run, paper_report
 from dse.reports.html.study_report import study_report
+from dse.reports.searched import searched_in
 from dse.search.home import begun
 from evaluators.errors import EvaluationError, InputError, shown
 
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _of_study(folder: Path) -> dict[str, Any]:
-    found = searched(folder)
+    found = searched_in(folder)
     if found.front.empty:
         raise EvaluationError(f"no trial of {folder.name} is feasible")
     return study_report(found.study, folder, found.trials, report(found), found.true_front)

@@ -9,7 +9,8 @@ from typing import Any
 
 from analysis.figure_files import write_figures
 from analysis.waterfall import waterfall
-from dse.commands.evaluate import evaluate_one, setting_of
+from dse.commands.evaluate import setting_of
+from dse.interface.designs import evaluated
 from dse.reports.schedule_text import schedule_text
 from evaluators.describe.machine import Machine
 from evaluators.engine.costs import Costs
@@ -24,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     """Schedule the stages, print, draw; 1 where a store or a register file is too small for it."""
     setting, designs = setting_of(options)
     engine = evaluator("analytical")
-    evaluations = evaluate_one(setting, designs, engine)
+    evaluations = evaluated(setting, designs, engine)
     nests = nests_of(
         setting.configuration, setting.workload, evaluations.designs, setting.accounting
     )

@@ -21,6 +21,12 @@ from dse.commands.options import (
     seed,
 )
 
+DESIGN = (
+    "STUDY/TRIAL, as binding-bert/17, or an accelerator and options of dse evaluate, as "
+    "binding,array_rows=128,seq_len=64K"
+)
+"""How a design is named in one word, see `dse.interface.named_designs`."""
+
 
 def study(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the parser of `dse study`."""
@@ -152,6 +158,39 @@ def report(commands: argparse._SubParsersAction[Parser]) -> None:
         help="another folder of dse reproduce, to switch to; may be given again (default: none)",
     )
     add_out(parser)
+
+
+def explain(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the parser of `dse explain`."""
+    parser = command(
+        commands,
+        "explain",
+        "say what bounds a design, what each step from it gives, how far it is from a front",
+        "dse explain binding,array_rows=128,seq_len=64K",
+    )
+    parser.add_argument("design", metavar="DESIGN", help=DESIGN)
+    parser.add_argument(
+        "--against",
+        metavar="NAME",
+        help="a study that was run, whose front it stands against (default: a trial's own study)",
+    )
+    add_out(parser)
+    add_json(parser)
+
+
+def compare(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the parser of `dse compare`."""
+    parser = command(
+        commands,
+        "compare",
+        "set designs beside each other, or studies' fronts: which wins where, and why",
+        "dse compare binding,seq_len=64K flat,seq_len=64K",
+    )
+    parser.add_argument(
+        "what", metavar="NAME", nargs="+", help=f"studies that were run, or designs: {DESIGN}"
+    )
+    add_out(parser)
+    add_json(parser)
 
 
 def confirm(commands: argparse._SubParsersAction[Parser]) -> None:

@@ -10,77 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.fronts import pareto_front
-from analysis.results import declared_in
 from dse.commands.options import BAD_INPUT
 from dse.reports import text
 from dse.results.parts import Parts
+from dse.results.study_tables import front, trials
 from dse.results.table_writing import content
-from dse.results.trials import Trials, columns, row_labels
+from dse.results.trials import row_labels
 from dse.search.home import stored
 from evaluators.errors import InputError
 from evaluators.files import write_atomically
 from evaluators.workloads.reading import labels_of
-from studies.objectives import UNITS, maximised
 from studies.pins import pins
 from studies.specification import Specification
 
 _OWN = ("evaluations", "sweep")
 """Folders of a study that hold what nothing else does."""
-
-
-def trials(study: Specification, folder: Path) -> pd.DataFrame:
-    """Return the evaluated trials of a study, one row each, by number.
-
-    Columns: trial, pin, design, repeated, configuration, the parameters as resolved (None where the
-    configuration lacks one), `feasible` under all constraints, `violations`, `failed` and the
-    `failure`, and the objectives with their units (NaN where infeasible or failed).
-    """
-    own = ["configuration", *declared_in(study.space.configurations)]
-    wanted = list(dict.fromkeys([*columns(study), *own]))
-    batches = [part.table for part in Parts(study, folder).all(wanted)]
-    came_to = Trials.joined(study, [Trials.of(study, batch) for batch in batches])
-    count = len(study.rows)
-    labels = {
-        name: pd.Series(
-            [each for batch in batches for each in batch[name].to_pylist()[::count]], dtype=object
-        )
-        for name in own
-    }
-    return pd.DataFrame(
-        {
-            "trial": came_to.numbers,
-            "pin": came_to.pins,
-            "design": came_to.designs,
-            "repeated": came_to.repeated,
-            **labels,
-            "feasible": came_to.feasible,
-            "violations": came_to.violations,
-            "failed": [bool(each) for each in came_to.failures],
-            "failure": came_to.failures,
-            **dict(zip(objective_columns(study), came_to.objectives.T, strict=True)),
-        }
-    )
-
-
-def objective_columns(study: Specification) -> list[str]:
-    """Name the objectives with their units."""
-    return [UNITS[name] for name in study.objectives]
-
-
-def front(study: Specification, table: pd.DataFrame) -> pd.DataFrame:
-    """Return the non-dominated feasible trials, each design once, by the first objective."""
-    if table.empty:
-        return table
-    feasible = table[table["feasible"]].drop_duplicates("design")
-    unsorted = ["violations", "failed", "failure"]
-    return pareto_front(
-        feasible.drop(columns=unsorted), objective_columns(study), maximised(study.objectives)
-    )
 
 
 def show_list(options: argparse.Namespace) -> int:
@@ -155,7 +102,7 @@ def _specification(study: Specification) -> dict[str, Any]:
     return study.identity() | {
         "workloads": [labels_of(each) for each in study.workloads],
         "space": {
-            each.name: [each.natural(value) for value in each.values]  # noqa: PD011
+            each.name: [each.natural(value) for value in each.values]
             for each in study.space.parameters
         },
     }

@@ -11,6 +11,7 @@ the first exception must have been swallowed.
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +40,22 @@ def take() -> None:
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _note)
+
+
+@contextmanager
+def taken() -> Iterator[None]:
+    """Take the signals while the context lasts, in the main thread, where no one else does yet."""
+    own = {number: signal.getsignal(number) for number in SIGNALS}
+    if threading.current_thread() is not threading.main_thread() or _note in own.values():
+        yield
+        return
+    take()
+    try:
+        yield
+    finally:
+        for number, handler in own.items():
+            signal.signal(number, handler)
+        _state.asked, _state.raised_s = False, -inf
 
 
 def ignore() -> None:

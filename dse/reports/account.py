@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
-from dse.reports import text
+from dse.reports import bounds, text
+from dse.reports.bounds import Resource
 from dse.reports.workload_text import sizes
 from dse.results.designs import Setting
 from evaluators.describe.catalogue import described
 from evaluators.engine.rules import by_rule, given_of
-from evaluators.protocol import EinsumEvaluation, Evaluations
+from evaluators.protocol import Evaluations
 from search_spaces.domains import parameters_of
 
 KIB, GIB = 2**10, 2**30
 UM2_PER_CM2 = 1e8
-SATURATED = 0.999
-"""A resource that is busy for this share of the latency bounds it."""
 
 
 def account(setting: Setting, evaluations: Evaluations) -> str:
     """Write an account of a batch of one feasible design, with its breakdown."""
     metrics = {name: float(column[0]) for name, column in evaluations.metrics.items()}
     shape = setting.workload.transformer
-    arrays = _arrays(setting, metrics, evaluations)
     lines = [
         f"{setting.configuration} on {shape.name} {setting.workload.told}, "
         f"{'' if setting.workload.padded else 'strict, '}{setting.accounting.name} accounting",
@@ -34,11 +31,11 @@ def account(setting: Setting, evaluations: Evaluations) -> str:
         f"  design    {_machine(setting, evaluations)}{_buffer(setting, evaluations)}",
         *_binding_line(setting, evaluations),
         *_usefulness(setting, metrics),
-        f"  latency   {metrics['latency_s']:.6g} s, {_bound(metrics, arrays, evaluations)}",
+        f"  latency   {metrics['latency_s']:.6g} s, {_bound(setting, metrics, evaluations)}",
         *(
             f"  {each.called:9} busy {each.busy_s:.6g} s, utilization {each.util:.1%}"
-            f"{_leader(evaluations, each.label)}"
-            for each in arrays
+            f"{_leader(each)}"
+            for each in bounds.arrays(setting, evaluations)
         ),
         f"  DRAM      {metrics['traffic_bytes'] / GIB:.6g} GiB at "
         f"{_dram_bytes_per_s(setting, evaluations) / GIB:.4g} GiB/s take "
@@ -51,34 +48,6 @@ def account(setting: Setting, evaluations: Evaluations) -> str:
         _breakdown(evaluations, metrics),
     ]
     return "\n".join(lines)
-
-
-@dataclass(frozen=True)
-class _Array:
-    """An array: its label in the breakdown, what people call it, busy time and utilization."""
-
-    label: str
-    called: str
-    busy_s: float
-    util: float
-
-
-_PAPERS = {"2d": "2D array", "1d": "1D array"}
-
-
-def _arrays(setting: Setting, metrics: dict[str, float], evaluations: Evaluations) -> list[_Array]:
-    """Return the arrays of a machine that are not idle all the time, the paper's first."""
-    machine = described(setting.configuration).machine
-    found = [
-        _Array(label, called, metrics[f"compute_{label}_s"], metrics[f"util_{label}"])
-        for label, called in _PAPERS.items()
-        if label in machine.paper_names
-    ]
-    others = [name for name in machine.arrays if name not in machine.paper_names.values()]
-    return found + [
-        _Array(name, name, float(evaluations.busy_s[name][0]), float(evaluations.util[name][0]))
-        for name in others
-    ]
 
 
 def _usefulness(setting: Setting, metrics: dict[str, float]) -> list[str]:
@@ -143,37 +112,20 @@ def _binding_line(setting: Setting, evaluations: Evaluations) -> list[str]:
     )
 
 
-def _bound(metrics: dict[str, float], arrays: list[_Array], evaluations: Evaluations) -> str:
+def _bound(setting: Setting, metrics: dict[str, float], evaluations: Evaluations) -> str:
     """Name the resource that bounds the latency, and the Einsum that asks most of it."""
-    resources = {
-        **{f"the {each.called}": (each.busy_s, each.label) for each in arrays},
-        "off-chip bandwidth": (metrics["memory_latency_s"], "traffic"),
-    }
-    name, (busy_s, kind) = max(resources.items(), key=lambda item: item[1][0])
-    share = busy_s / metrics["latency_s"]
-    einsum = _largest(evaluations, kind)
-    if share >= SATURATED:
-        return f"bound by {name}, most by {einsum}"
-    return f"bound by its schedule; {name} is in use {share:.1%} of it, most by {einsum}"
+    busiest = bounds.in_order(setting, evaluations)[0]
+    share = busiest.busy_s / metrics["latency_s"]
+    if share >= bounds.SATURATED:
+        return f"bound by {busiest.bounding}, most by {busiest.einsum}"
+    return (
+        f"bound by its schedule; {busiest.bounding} is in use {share:.1%} of it, "
+        f"most by {busiest.einsum}"
+    )
 
 
-def _largest(evaluations: Evaluations, kind: str) -> str:
-    """Return the Einsum that keeps an array busy longest, or moves most off chip."""
-
-    def weight(part: EinsumEvaluation) -> float:
-        if kind == "traffic":
-            return float(part.traffic_bytes[0])
-        return float(part.busy_s[0]) if part.array == kind else -1.0
-
-    return max(evaluations.einsums, key=lambda name: weight(evaluations.einsums[name]))
-
-
-def _leader(evaluations: Evaluations, array: str) -> str:
-    busy_s = sum(float(p.busy_s[0]) for p in evaluations.einsums.values() if p.array == array)
-    if not busy_s:
-        return ""
-    name = _largest(evaluations, array)
-    return f"; {name} {float(evaluations.einsums[name].busy_s[0]) / busy_s:.1%} of the busy time"
+def _leader(array: Resource) -> str:
+    return f"; {array.einsum} {array.einsum_share:.1%} of the busy time" if array.einsum else ""
 
 
 def _breakdown(evaluations: Evaluations, metrics: dict[str, float]) -> str:

@@ -13,7 +13,7 @@ WIDTH = 100
 
 
 def text(report: dict[str, Any], out: Path) -> str:
-    """Lay out the report of a study in the folder `out`, see `dse.commands.front.report`."""
+    """Lay out the report of a study in the folder `out`, see `dse.reports.front.report`."""
     return "\n".join(
         [
             f"{report['study']} ({report['told']}): {report['trials']} trials, "

@@ -12,15 +12,22 @@ from evaluators.accounting import NEXT_LARGER
 from evaluators.describe.catalogue import described
 from evaluators.design import Designs
 from evaluators.engine.needs import next_larger_bytes, registers_short
+from studies.objectives import broken_bound
 from studies.specification import Specification
 
 
-def nearest_misses(table: pd.DataFrame) -> str:
-    """Lay out how many designs violate each constraint, and which does by least.
+def misses(study: Specification, table: pd.DataFrame) -> pd.DataFrame:
+    """Return how many designs violate each constraint, and which does by least, the worst first.
 
     Args:
-        table: trials, see `dse.commands.study_tables.trials`; a design counts once, failed ones
+        study: the study.
+        table: its trials, see `dse.results.study_tables.trials`; a design counts once, failed ones
             do not.
+
+    Returns:
+        A row a constraint that some design violates: constraint, violated_by (designs), tried
+        (designs), least (by how much at least, in its unit), trial (whose that is), nearest (that
+        in words: of a bound of the study's, the least that was reached).
 
     """
     tried = table[~table["failed"]].drop_duplicates("design")
@@ -29,10 +36,35 @@ def nearest_misses(table: pd.DataFrame) -> str:
         for constraint, magnitude in violations.items():
             missed.setdefault(constraint, []).append((magnitude, trial))
     rows = [
-        [constraint, f"{len(each)}/{len(tried)}", f"{min(each)[0]:.6g}", str(min(each)[1])]
+        (constraint, len(each), len(tried), *min(each), _nearest(study, constraint, min(each)[0]))
         for constraint, each in sorted(missed.items(), key=lambda item: -len(item[1]))
     ]
-    return text.table(["constraint", "designs violate it", "by at least", "trial"], rows, left=1)
+    names = ["constraint", "violated_by", "tried", "least", "trial", "nearest"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _nearest(study: Specification, constraint: str, least: float) -> str:
+    broken = broken_bound(constraint, study.bounds, study.floors)
+    if broken is None:
+        return f"by {least:.6g} at least"
+    metric, bound = broken
+    if constraint == f"{metric}_over":
+        return f"{metric} {bound:.6g}: the least reached is {bound + least:.6g}"
+    return f"{metric} {bound:.6g}: the most reached is {bound - least:.6g}"
+
+
+def text_of(found: pd.DataFrame) -> str:
+    """Lay out `misses` for people."""
+    rows = [
+        [
+            row["constraint"],
+            f"{row['violated_by']}/{row['tried']}",
+            row["nearest"],
+            str(row["trial"]),
+        ]
+        for row in found.to_dict("records")
+    ]
+    return text.table(["constraint", "designs violate it", "nearest miss", "trial"], rows, left=1)
 
 
 def larger_buffers_on(study: Specification, front: pd.DataFrame) -> int:

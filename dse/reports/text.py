@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
+
+WIDTH = 100
+"""Columns of a line."""
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
@@ -21,3 +25,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1
 def error(value: float) -> str:
     """Write a relative error: 0 or two digits."""
     return "0" if value == 0 else f"{value:.1e}"
+
+
+def wrapped(sentence: str) -> str:
+    """Break a sentence into lines, those after the first indented."""
+    return textwrap.fill(sentence, WIDTH, subsequent_indent="  ", break_on_hyphens=False)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ from dse.results import table_cells, table_files, table_writing
 from dse.results.design_rows import Wrong, evaluated
 from dse.results.designs import LABEL_DEFAULTS
 from dse.results.table_cells import BLANK, Place, Texts, whole_number
-from dse.results.table_files import Chunk, listed
+from dse.results.table_files import Chunk, Source, listed
 from evaluators.describe.catalogue import canonical, described
 from evaluators.describe.parameters import BEST, Parameter
 from evaluators.design import AUTOMATIC, Designs
@@ -67,13 +68,12 @@ def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, boo
         raise InputError(
             f"--out {shown(out, 200)} is the table of designs itself; name another file"
         )
-    table = DesignTable(designs)
+    table = DesignTable.in_file(designs)
     counts = dict.fromkeys(("rows", "feasible", "failed"), 0)
     settled: Counter[tuple[str, str]] = Counter()
     chunks = table.chunks()
     first = next(chunks, None)
-    own = [] if first is None else [_own_field(first, name) for name in table.own]
-    schema = pa.schema([*own, *table.schema])
+    schema = table.schema if first is None else table.results(first)
     with table_writing.table_writer(out, schema) as write:
         for chunk in chain([first] if first is not None else [], chunks):
             results = table.evaluated(chunk, schema, engine)
@@ -112,7 +112,12 @@ def _same(one: Path, other: Path) -> bool:
 
 
 class DesignTable:
-    """A table of designs in a file.
+    """A table of designs.
+
+    Args:
+        source: reads it.
+        where: what errors call it.
+        folder: from which its paths go.
 
     Attributes:
         declared: the parameters that its columns may have, by name.
@@ -121,18 +126,32 @@ class DesignTable:
 
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        configurations = _configurations(path)
+    def __init__(self, source: Source, where: object, folder: Path) -> None:
+        self._source = source
+        self._where = where
+        self._folder = folder
+        configurations = _configurations(source, folder)
         self.declared = declared_in([*configurations, *CONFIGURATIONS])
         self.schema = selected(schema_of(configurations), NESTED)
         self.own: list[str] = []
         self._design = {*LABEL_DEFAULTS, *self.declared}
         self._wanted = {*self._design, "evaluator"}
 
+    known = f"designs have {', '.join(LABEL_DEFAULTS)}, and parameters as array_rows"
+    """What its columns may be, for errors."""
+
+    @classmethod
+    def in_file(cls, path: Path) -> Self:
+        """Return the table of a file, see `dse.results.table_files.chunks`."""
+        return cls(partial(table_files.chunks, path), path, path.parent)
+
     def chunks(self) -> Iterator[Chunk]:
         """Read the table; `InputError` for columns that would be ignored by mistake."""
-        return table_files.chunks(self._path, self._wanted, self._check)
+        return self._source(self._wanted, self._check)
+
+    def results(self, first: Chunk) -> pa.Schema:
+        """Return the columns of the results of a table with this first chunk: its own, then all."""
+        return pa.schema([*(_own_field(first, name) for name in self.own), *self.schema])
 
     def evaluated(self, chunk: Chunk, schema: pa.Schema, engine: Evaluator) -> pa.Table:
         """Evaluate every row of a chunk: the columns of a schema, rows in their order.
@@ -184,7 +203,7 @@ class DesignTable:
                 for name, column in tokens.items()
                 if column[first] != BLANK
             }
-            folder = self._path.parent
+            folder = self._folder
             name = canonical(labels.pop(_CONFIGURATION, LABEL_DEFAULTS[_CONFIGURATION]), folder)
             if "shape" not in labels and names_file(labels.get("model", "")):
                 labels["model"] = str(folder / labels["model"])
@@ -209,22 +228,19 @@ class DesignTable:
         return int(rows[np.argmax(sets)]) if sets.any() else None
 
     def _check(self, names: Sequence[str]) -> None:
-        table = shown(self._path, 200)
-        known = ", ".join(LABEL_DEFAULTS) + ", and parameters as array_rows"
+        table = shown(self._where, 200)
         replaced = {*self.schema.names, *_OF_STUDIES}
         own = [name for name in names if name not in self._wanted | replaced]
         for name in own:
             if not name.strip() or not name.isprintable():
                 raise InputError(f"{table}: unknown column '{shown(name)}'; give it another name")
             if meant := did_you_mean(name, self._wanted, _LIKE):
-                raise InputError(
-                    f"{table}: unknown column {listed([name])}; {meant}designs have {known}"
-                )
+                raise InputError(f"{table}: unknown column {listed([name])}; {meant}{self.known}")
         if not set(names) & self._design:
             raise InputError(
                 f"{table}: no column describes a design"
                 + (f", neither does {listed(own)}" if own else "")
-                + f"; designs have {known}"
+                + f"; {self.known}"
             )
         if _NUMBERED in names and not {_CONFIGURATION, "seq_len"} <= set(names):
             raise InputError(
@@ -236,15 +252,15 @@ class DesignTable:
             self._wanted |= set(own)
 
 
-def _configurations(path: Path) -> list[str]:
+def _configurations(source: Source, folder: Path) -> list[str]:
     """Return the configurations of a table; `InputError` names the first row of an unknown one."""
     found: dict[str, None] = {}
-    for chunk in table_files.chunks(path, {_CONFIGURATION}, lambda names: None):
+    for chunk in source({_CONFIGURATION}, lambda names: None):
         if _CONFIGURATION not in chunk.columns:
             break
         texts = table_cells.texts(chunk.columns[_CONFIGURATION], _CONFIGURATION, chunk.place)
         for code, label in enumerate(texts.known):
-            name = canonical(label or LABEL_DEFAULTS[_CONFIGURATION], path.parent)
+            name = canonical(label or LABEL_DEFAULTS[_CONFIGURATION], folder)
             try:
                 described(name)
             except InputError as error:

@@ -58,6 +58,10 @@ class Chunk:
     columns: dict[str, pa.Array]
 
 
+Source = Callable[[Collection[str], Check], Iterator[Chunk]]
+"""Reads the columns that are wanted of a table, once `Check` lets it; each call from the start."""
+
+
 def suffix(path: Path) -> str:
     """Return the format of a table; `InputError` for a name that tells none."""
     found = path.suffix.lower()
@@ -100,7 +104,8 @@ def _readable(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _named_once(names: Sequence[str], where: str) -> None:
+def named_once(names: Sequence[str], where: str) -> None:
+    """Refuse a table that has two columns of one name."""
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1][:_SHOWN_NAMES]
     if twice:
         raise InputError(
@@ -115,7 +120,8 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(islice(written, _SHOWN_NAMES)) + more
 
 
-def _slices(place: Place, columns: dict[str, pa.Array], rows: int) -> Iterator[Chunk]:
+def sliced(place: Place, columns: dict[str, pa.Array], rows: int) -> Iterator[Chunk]:
+    """Yield a table that is in memory in chunks of at most `ROWS` rows."""
     for start in range(0, rows, ROWS):
         part = {name: column.slice(start, ROWS) for name, column in columns.items()}
         first = Place(place.table, place.first + start)
@@ -134,7 +140,7 @@ def _parquet(file: BinaryIO, where: str, wanted: Collection[str], check: Check) 
             "column; write it after reset_index()"
         )
     names = [name for name in names if not (name in index and name.startswith("__index_level_"))]
-    _named_once(names, where)
+    named_once(names, where)
     check(names)
     own = [name for name in names if name in wanted]
     table = pq.ParquetFile(
@@ -155,7 +161,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _csv(file: BinaryIO, where: str, wanted: Collection[str], check: Check) -> Iterator[Chunk]:
     names = _header(file, where)
-    _named_once(names, where)
+    named_once(names, where)
     check(names)
     if not _skip_blank_lines(file):
         return
@@ -182,7 +188,7 @@ def _csv(file: BinaryIO, where: str, wanted: Collection[str], check: Check) -> I
         ) as batches:
             for batch in batches:
                 columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-                yield from _slices(Place(where, first), columns, batch.num_rows)
+                yield from sliced(Place(where, first), columns, batch.num_rows)
                 first += batch.num_rows
     except pa.ArrowInvalid as error:
         if _TOO_LONG in str(error):

@@ -18,10 +18,25 @@ _KNOWN: dict[str, tuple[_Stamp, Accelerator]] = {}
 
 
 def described(name: str) -> Accelerator:
-    """Return the accelerator of that name, or of the file at that path.
+    """Return an accelerator.
+
+    Args:
+        name: of one that ships, as 'binding', or the path of a user's file.
+
+    Returns:
+        It has its `machine`, `cascade` of Einsums, mappings (`tables`), `stages`, and
+        `all_parameters`, each with its `help`, `default` and `domain`.
 
     Raises:
         InputError: where there is none, or for the first thing that is wrong with a user's.
+
+    Examples:
+        >>> import dse
+        >>> binding = dse.accelerator("binding")
+        >>> binding.title, binding.machine.title
+        ('+Binding', "FuseMax's chip")
+        >>> binding.all_parameters["array_rows"].default
+        256
 
     """
     if name in _KNOWN:

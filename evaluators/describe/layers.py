@@ -6,6 +6,7 @@ names.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ ACCELERATORS = _FOLDER / "accelerators"
 MACHINES = _FOLDER / "machines"
 
 _LARGEST_BYTES = 2**18
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 _DEEPEST = 8
 """How many files may build on one another."""
@@ -111,6 +114,20 @@ def files_of(path: Path, folder: Path, what: str) -> tuple[File, ...]:
             raise file.top.error("base", f"more than {_DEEPEST} files build on one another")
         beside = path.parent
         path = file.top.checked("base", partial(located, base, folder, what, beside))
+
+
+def check_name(name: str) -> str:
+    """Return a name; `InputError` says that it is none."""
+    if not _NAME.fullmatch(name):
+        raise InputError(f"'{shown(name)}' is no name; use letters, digits, '.', '_', '-'")
+    return name
+
+
+def own_name(file: File) -> str:
+    """Return the name that a file gives what it describes; its base's is another's."""
+    name: str = file.top.get("name", str, "a name", required=True)
+    file.top.checked("name", partial(check_name, name))
+    return name
 
 
 class Layers:

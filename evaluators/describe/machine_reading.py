@@ -14,6 +14,7 @@ from evaluators.describe.layers import (
     expression_at,
     files_of,
     located,
+    own_name,
 )
 from evaluators.describe.machine import UNITS, WORD_BITS, Array, Edge, Machine, Store
 from evaluators.describe.parameter_reading import parameters_at
@@ -55,7 +56,7 @@ def machine_of(files: tuple[File, ...]) -> Machine:
         )
     names = layers.holding("paper_names").section("paper_names")
     return Machine(
-        name=layers.get(("name",), str, "a name", required=True),
+        name=own_name(files[0]),
         title=layers.get(("title",), str, "what people call it", default=""),
         source=layers.get(("source",), str, "where it is published", default=""),
         parameters={

@@ -88,6 +88,12 @@ def _check_values(parameter: Parameter, table: Section) -> None:
         for value in values:
             if not parameter.allows(value) or (value == AUTOMATIC and not parameter.switch):
                 raise table.error(key, f"{parameter.written(value)} is not {parameter}")
+    if domain and not parameter.labels and not set(default) <= set(domain):
+        among = ", ".join(parameter.written(each) for each in domain)
+        raise table.error(
+            "default",
+            f"{parameter.written(*default)} is not in its domain, {shown(among)}; put it there",
+        )
 
 
 def _most(table: Section, unit: str, *, real: bool) -> int | float:

@@ -32,6 +32,7 @@ from evaluators.describe.layers import (
     expressions_at,
     files_of,
     located,
+    own_name,
     words_at,
 )
 from evaluators.describe.machine import Machine
@@ -78,7 +79,7 @@ def _read(files: tuple[File, ...]) -> Accelerator:
     unscheduled: tuple[tuple[Stage, ...], bool] = (), False
     stages, overlapped = layers.tried(lambda: _schedule(layers), unscheduled)
     read = Accelerator(
-        name=layers.tried(lambda: layers.get(("name",), str, "a name", required=True), ""),
+        name=layers.tried(partial(own_name, files[0]), ""),
         title=layers.tried(
             lambda: layers.get(("title",), str, "what people call it", default=""), ""
         )

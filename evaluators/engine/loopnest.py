@@ -18,7 +18,7 @@ import numpy as np
 
 from evaluators.describe.mapping import Mapping
 from evaluators.engine.columns import Column, Factors, select
-from evaluators.engine.masking import MaskedCounts, Visits
+from evaluators.engine.masking import MaskedCounts, Visits, dense_parts
 from evaluators.errors import TooLarge
 
 Names = tuple[str, ...]
@@ -168,6 +168,7 @@ class LoopNest:
         self.mapping = mapping
         self._counts = factors.product if visits is None else MaskedCounts(mapping, factors, visits)
         self._masked = visits is not None
+        self._visits = visits
         self._at_rest = at_rest or {}
         self._factors = factors
         self._wrapped = wrapped
@@ -184,6 +185,23 @@ class LoopNest:
     def instances(self) -> Any:
         """Utilised instances of the arithmetic (1): the product of the spatial factors."""
         return self._factors.product(self._plan.spatial)
+
+    def dense(self) -> list[tuple[int, LoopNest]]:
+        """Return the nests of the tiles of queries, of one design: how many, and their counts.
+
+        They are without a mask, each with the keys that its tile needs; see `dense_parts`.
+        """
+        if self._visits is None:
+            return [(1, self)]
+        return [
+            (many, LoopNest(self.mapping, factors, wrapped=False))
+            for many, factors in dense_parts(self.mapping, self._factors, self._visits)
+        ]
+
+    @property
+    def factors(self) -> Factors:
+        """The trip counts of its loops."""
+        return self._factors
 
     def size(self, level: str, tensor: str) -> Any:
         """Words of the tensor's tile at a level (3), kept there or not."""

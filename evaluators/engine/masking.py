@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluators.describe.mapping import Mapping
 from evaluators.engine.columns import Factors, select
@@ -63,6 +65,14 @@ class Mask:
         skipped = skipped + (steps - within) * (max(0, last - before) // keys)
         return visited - skipped
 
+    def each(self, steps: int, stride: int, chunk: int) -> NDArray[np.int64]:
+        """Return how many chunks of keys every one of some steps of `stride` rows visits."""
+        start = np.arange(steps) * stride
+        first, last = (np.minimum(x, self.rows - 1) for x in (start, start + stride - 1))
+        keys = last // self.group + self.offset
+        skipped = np.maximum(first // self.group + self.offset - self.window + 1, 0)
+        return keys // chunk - (skipped // chunk if self.window else 0) + 1
+
 
 class Visits:
     """The chunks of keys that the query loops of a batch's loop nests visit under a mask.
@@ -105,6 +115,11 @@ class Visits:
             chunk = -(-self._mask.keys // key)
             self._known[places] = columns, self._mask.chunks(steps, outer, stride, chunk)
         return self._known[places][1]
+
+    def each(self, steps: int, key: int, names: Names) -> NDArray[np.int64]:
+        """Return the chunks that every step of the loops of those names visits, of one design."""
+        stride = self._mask.rows // steps if self._rows is None else int(self._rows(names))
+        return self._mask.each(steps, stride, -(-self._mask.keys // key))
 
 
 def mask_of(workload: Workload) -> Mask | None:
@@ -168,6 +183,25 @@ def _cuts(mapping: Mapping) -> tuple[_Cut, ...]:
         for place, loop in enumerate(temporal)
         if ranks and loop.rank == ranks[-1]
     )
+
+
+def dense_parts(mapping: Mapping, factors: Factors, visits: Visits) -> list[tuple[int, Factors]]:
+    """Return the dense nests, one a tile of queries, of a masked one of a single design.
+
+    Tiles of as many chunks are alike: how many they are, and their factors. A nest whose keys lie
+    in no loop over queries is dense itself.
+    """
+    values = {loop.factor: int(factors.product((loop.factor,))) for loop in mapping.loops}
+    cut = next((each for each in _cuts(mapping) if values[each.key] > 1), None)
+    if cut is None or not cut.queries:
+        return [(1, factors)]
+    names = tuple(sorted(cut.queries))
+    chunks = visits.each(prod(values[name] for name in names), values[cut.key], names)
+    tile = values | dict.fromkeys(names, 1)
+    return [
+        (int(many), Factors(tile | {cut.key: int(each)}))
+        for each, many in zip(*np.unique(chunks, return_counts=True), strict=True)
+    ]
 
 
 def _family(rank: str) -> str:

@@ -177,6 +177,10 @@ class _Mapped:
 
 def _check(accelerator: Accelerator, workload: Workload, accounting: Accounting) -> None:
     """Refuse what the open space does not know."""
+    if accelerator.cascade.computes != "attention":
+        raise InputError(
+            f"evaluator mapper: {accelerator.name} is no attention; take the evaluator analytical"
+        )
     fusemax = described("binding").machine
     machine = accelerator.machine
     if (machine.stores, machine.arrays) != (fusemax.stores, fusemax.arrays):

@@ -42,6 +42,7 @@ WORD_BYTES = 2
 _WORD_BITS = 8 * WORD_BYTES
 _UNITS = charged(_WORD_BITS)
 _EXP_MACS = 6
+_UNITS_OF = {"multiply-add": ("mac", 1), "exp": ("mac", _EXP_MACS), "relu": ("max", 1)}
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,7 @@ class Resources:
             if operation == "exp" and array == LANES and self.exp_cycles is not None:
                 units["exponential"] = units.get("exponential", 0) + count
                 continue
-            name, each = {"multiply-add": ("mac", 1), "exp": ("mac", _EXP_MACS)}.get(
-                operation, (operation, 1)
-            )
+            name, each = _UNITS_OF.get(operation, (operation, 1))
             if name not in _UNITS:
                 raise InputError(f"no array computes '{operation}'")
             units[name] = units.get(name, 0) + each * count

@@ -17,14 +17,16 @@ from evaluators.accounting import Accounting, Correction
 from evaluators.describe.catalogue import described
 from evaluators.design import Designs
 from evaluators.engine.costs import Costs, Prices
+from evaluators.engine.counting import Counts
 from evaluators.engine.evaluator import AnalyticalEvaluator, Batch
 from evaluators.engine.loopnest import LoopNest
 from evaluators.engine.nests import Nests, Run
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations
-from evaluators.timeloop import accelergy, audit, estimation, inputs, mapper, programs, stats
+from evaluators.timeloop import accelergy, audit, estimation, inputs, mapper, programs, stats, tiles
 from evaluators.timeloop.cache import Cache, default_folder
 from evaluators.timeloop.counts import TimeloopCounts
+from evaluators.timeloop.expressible import check_unmasked
 from evaluators.timeloop.open_choices import Open, searches
 from evaluators.timeloop.run import TIME_LIMIT_S, run
 from evaluators.workloads.workload import Workload
@@ -124,12 +126,20 @@ class TimeloopEvaluator:
     def _batch(self, nests: Nests) -> Batch:
         """Return a design, a batch of one, as the programs count and price it."""
         if self._searching and searches(nests.accelerator):
+            check_unmasked(nests.workload)
             nests = nests.with_values(mapper.searched(nests, self._search))
         counted = nests.recounted(lambda run: self._counts(nests, run))
         parts = accelergy.components(nests, self._accelergy)
         return Batch(counted, parts, self._audit(counted, parts) if self._audits else None)
 
-    def _counts(self, nests: Nests, run: Run) -> TimeloopCounts:
+    def _counts(self, nests: Nests, run: Run) -> Counts:
+        counted = [
+            (many, self._dense(nests, replace(run, factors=nest.factors)))
+            for many, nest in tiles.of(nests, run)
+        ]
+        return counted[0][1] if not nests.workload.masked else tiles.TiledCounts(counted)
+
+    def _dense(self, nests: Nests, run: Run) -> TimeloopCounts:
         mapping = run.streamed.mapping
         exact = None if nests.wrapped else LoopNest(mapping, run.factors, wrapped=False)
         return TimeloopCounts(mapping, self._model(inputs.request(nests, run)), exact)

@@ -67,11 +67,11 @@ class Request:
 def request(nests: Nests, run: Run) -> Request:
     """Ask for the counts of a loop nest of a design, a batch of one.
 
-    `InputError` says what of its accelerator, or of the workload, Timeloop cannot express.
+    A mask is not asked for, see `evaluators.timeloop.tiles`. `InputError` says what of its
+    accelerator Timeloop cannot express.
     """
     mapping = run.streamed.mapping
     check_expressible(nests.accelerator)
-    check_unmasked(nests.workload)
     return Request(
         mapping=mapping,
         factors={
@@ -84,7 +84,11 @@ def request(nests: Nests, run: Run) -> Request:
 
 
 def requests(nests: Nests) -> list[Request]:
-    """Return all loop nests of a design, a batch of one, in the cascade's order."""
+    """Return all loop nests of a design, a batch of one, in the cascade's order.
+
+    `InputError` says also that the workload has a mask.
+    """
+    check_unmasked(nests.workload)
     return [request(nests, run) for (run,) in nests.runs.values()]
 
 

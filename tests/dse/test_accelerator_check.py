@@ -72,6 +72,12 @@ READ = {  # what a file's form shows: nothing else is looked at before it is men
     ),
     "a rank that is not there": ("LM     | B H P2 M1", "LM     | B H P2 X1", "rank X"),
     "a tensor that is not there": ("| Q BK      |", "| Q BX      |", "no tensor of the Einsum"),
+    "an odd name": ('name    = "binding"', 'name    = "my chip"', "'my chip' is no name"),
+    "a default outside its domain": (
+        "query_tiles = {",
+        "depth = { default = 3, domain = [1, 2] }\nquery_tiles = {",
+        "3 is not in its domain, 1, 2",
+    ),
     "two Einsums of one name": ("RM[B,H,M1,P]     =", "QK[B,H,M1,P]     =", "QK"),
 }
 
@@ -101,6 +107,13 @@ def test_a_broken_file_has_its_problem_with_its_line(dse: Run, tmp_path: Path, w
     assert any(said in each for each in found), out
     for each in found:
         assert re.match(rf"{re.escape(str(file))} line \d+: ", each), each
+
+
+def test_a_name_is_not_inherited(dse: Run, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('base = "binding"\n')
+    code, out, _ = dse("accelerator", "check", file)
+    assert (code, out) == (1, f"{file}: the key name is missing; give a name\n1 problem\n")
 
 
 def test_what_cannot_be_read_is_told_in_one_run_too(dse: Run, tmp_path: Path) -> None:

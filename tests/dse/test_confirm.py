@@ -13,16 +13,21 @@ import numpy as np
 import pytest
 
 from dse.commands.cli import main
-from dse.commands.confirm import TOLERANCE, compare, confirmation
-from dse.commands.confirm_designs import jobs_of
 from dse.execution.executors import Job, run_job
-from evaluators.accounting import PUBLISHED
+from dse.interface.confirmable import jobs_of
+from dse.interface.confirming import compare, confirmation
+from dse.reports.confirmation import TOLERANCE
+from dse.results.design_tables import DesignTable
+from evaluators.accounting import CORRECTED, PUBLISHED
+from evaluators.design import Designs
 from evaluators.engine.costs import prices as own_prices
 from evaluators.engine.evaluator import AnalyticalEvaluator, Batch, nests_of
 from evaluators.engine.nests import Nests
+from evaluators.errors import InputError
 from evaluators.protocol import Evaluations
-from evaluators.timeloop import audit, versions
+from evaluators.timeloop import audit, tiles, versions
 from evaluators.workloads.paper import TRANSFORMERS
+from evaluators.workloads.transformer import Transformer
 from evaluators.workloads.workload import Workload
 from studies.paper import paper_design
 
@@ -221,7 +226,7 @@ def table(tmp_path: Path) -> Path:
 
 
 def test_a_table_of_designs_is_confirmed_row_for_row(table: Path) -> None:
-    jobs, left_out = jobs_of(table, None)
+    jobs, left_out = jobs_of(DesignTable.in_file(table), None)
     assert [Path(job.configuration).stem for job in jobs] == ["mine", "tensor_core", "one_array"]
     assert all(len(job.designs) == 1 and job.breakdown for job in jobs)
     assert left_out == [
@@ -231,7 +236,7 @@ def test_a_table_of_designs_is_confirmed_row_for_row(table: Path) -> None:
     results = [run_job(job) for job in jobs]
     assert all(each.feasible.all() for each in results)
     assert [len(each.busy_s) for each in results] == [2, 3, 1]
-    assert jobs_of(table, 1) == (jobs[:1], [])
+    assert jobs_of(DesignTable.in_file(table), 1) == (jobs[:1], [])
 
 
 def test_a_table_without_a_feasible_design_says_why(
@@ -261,3 +266,35 @@ def test_timeloop_confirms_accelerators_that_are_files(
     assert (found["designs"], found["failures"]) == (3, [])
     assert found["counts_agree"]
     assert len(found["left_out"]) == 1
+
+
+MASKED = (
+    "configuration,shape,seq_len,mask,fit,array_rows,array_cols,vector_lanes,query_tiles\n"
+    'binding,"1,32,8,8,2,64,kv_heads=1",24,causal,pad,16,16,8,1\n'
+)
+"""Two heads of queries share keys: 2 x 24 rows are 3 tiles of 16, 24 keys 2 chunks of 12."""
+
+
+@pytest.mark.skipif(not INSTALLED, reason="Timeloop and Accelergy are not installed")
+def test_timeloop_confirms_shared_keys_padding_and_a_mask(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    designs = tmp_path / "designs.csv"
+    designs.write_text(MASKED, encoding="utf-8")
+    assert main(["confirm", "--designs", str(designs), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["designs"], found["failures"]) == (1, [])
+    assert found["counts_agree"]
+
+
+def test_a_masked_nest_that_is_no_sum_over_tiles_is_refused() -> None:
+    """FLAT keeps keys over tiles of queries."""
+    shape = Transformer("small", 1, 32, 8, 8, 2, 64)
+    sides = {"array_rows": 8, "array_cols": 8, "vector_lanes": 8, "query_rows": 8}
+    labels = {"qk_stationarity": 1, "av_stationarity": 1}
+    labels |= {f"keeps_{tensor}": 1 for tensor in ("q", "k", "qk", "v", "av")}
+    nests = nests_of(
+        "flat", Workload(shape, 64, causal=True), Designs.of(**sides, **labels), CORRECTED
+    )
+    with pytest.raises(InputError, match="without a mask, and QK of flat is no sum of them"):
+        tiles.of(nests, nests.runs["QK"][0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -271,12 +272,27 @@ def test_an_empty_study_says_which_constraints_failed_and_by_how_little(
     assert code == 1
     rows = pq.read_table(tmp_path / "bounded" / "evaluations").to_pandas()
     fastest, smallest = rows["latency_s"].idxmin(), rows["area_um2"].where(lambda x: x > AREA)
-    over = (rows["latency_s"].min() - 0.002, smallest.min() - AREA)
-    assert [line.split() for line in out.splitlines()[2:5]] == [
-        ["constraint", "designs", "violate", "it", "by", "at", "least", "trial"],
-        ["latency_s_over", "54/54", f"{over[0]:.6g}", str(fastest)],
-        ["area_um2_over", f"{smallest.notna().sum()}/54", f"{over[1]:.6g}", str(smallest.idxmin())],
+    told = [
+        ["constraint", "designs violate it", "nearest miss", "trial"],
+        [
+            "latency_s_over",
+            "54/54",
+            f"latency_s 0.002: the least reached is {rows['latency_s'].min():.6g}",
+            str(fastest),
+        ],
+        [
+            "area_um2_over",
+            f"{smallest.notna().sum()}/54",
+            f"area_um2 {AREA:.6g}: the least reached is {smallest.min():.6g}",
+            str(smallest.idxmin()),
+        ],
     ]
+    lines = [re.split("  +", line) for line in out.splitlines()[2:5]]
+    assert lines == told
+    code, out, errors = dse("front", "bounded", "--out", tmp_path)
+    assert (code, out) == (1, "")
+    assert errors.splitlines()[0] == "dse front: no trial of bounded is feasible"
+    assert [re.split("  +", line) for line in errors.splitlines()[1:4]] == told
 
 
 @pytest.mark.parametrize(("accounting", "warned"), [("published", True), ("corrected", False)])

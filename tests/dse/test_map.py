@@ -226,3 +226,14 @@ def test_bad_input_is_one_line(dse: Run, wrong: tuple[object, ...], message: str
     code, out, errors = dse("map", *TINY, *wrong)
     assert (code, out, errors.count("\n")) == (2, "", 1)
     assert message in errors
+
+
+def test_the_evaluator_binds_attention_alone(dse: Run) -> None:
+    setting = ("--accounting", "corrected", "--fit", "strict", "--seq-len", "1K")
+    wrong = ("--evaluator", "mapper", "--configuration", "linear_fusemax")
+    code, out, errors = dse("evaluate", *wrong, *setting)
+    assert (code, out) == (2, "")
+    assert errors == (
+        "dse evaluate: evaluator mapper: linear_fusemax is no attention; take the evaluator "
+        "analytical\n"
+    )

@@ -109,7 +109,7 @@ def test_paths_of_a_table_start_from_its_folder(
     results = pd.read_csv("results.csv")
     assert results["feasible"].tolist() == [True]
     assert Path(results["configuration"][0]).samefile(mine)
-    assert results["shape"].tolist() == ["1,64,16,16,4,128"]
+    assert results["shape"].tolist() == ["1,64,16,16,4,128,gated=1"]
 
 
 def test_a_joint_study_searches_files_beside_the_papers(dse: Run, mine: Path) -> None:

@@ -38,7 +38,7 @@ def test_columns_of_designs_come_back(tmp_path: Path, name: str, suffix: str) ->
         frame.to_csv(file, index=False)
     else:
         frame.to_parquet(file)
-    table = DesignTable(file)
+    table = DesignTable.in_file(file)
     (chunk,) = table.chunks()
     ((rows, told, _, read),) = table.designs(chunk, evaluator("analytical"))
     assert told == name

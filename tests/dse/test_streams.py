@@ -53,7 +53,7 @@ def test_errors_on_a_full_disk_do_not_stop_a_study(tmp_path: Path) -> None:
     place = Place(tmp_path)
     done = shell(f"{DSE} {STUDY} --out {place.out} 2>/dev/full")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "binding-bert: 40 trials" in done.stdout
+    assert "binding-bert (strict, published accounting): 40 trials" in done.stdout
 
 
 @pytest.mark.parametrize(

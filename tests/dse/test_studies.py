@@ -277,7 +277,7 @@ def test_an_unknown_study_is_refused(dse: Run, tmp_path: Path, action: str) -> N
     [
         (("nothing",), "unknown study 'nothing'"),
         (("nowhere.toml",), "cannot read nowhere.toml: No such file or directory"),
-        ((NAME, "--sampler", "best"), "unknown sampler 'best'; known are tpe, nsga2"),
+        ((NAME, "--sampler", "best"), "sampler: 'best' is unknown; known are tpe, nsga2"),
         ((NAME, "--evaluator", "guess"), "unknown evaluator 'guess'"),
         ((NAME, "--accounting", "Q99"), "accounting 'Q99'"),
         ((NAME, "--executor", "abacus"), "unknown executor 'abacus'"),

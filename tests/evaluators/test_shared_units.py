@@ -27,7 +27,7 @@ MACHINE = """
 name = "chip"
 base = "{base}"
 [parameters]
-lanes_per_divider = {{ default = {share}, domain = [1, 2, 4, 8], help = "lanes of a divider" }}
+lanes_per_divider = {{ default = {share}, domain = [1, 2, 4, 8, 24], help = "lanes of a divider" }}
 [arrays.vector]
 sides = ["vector_lanes"]
 registers = "lane_registers"

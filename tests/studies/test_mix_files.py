@@ -102,6 +102,11 @@ def test_what_objectives_are_of_is_what_a_study_is() -> None:
             'linear_layers = ["linear_flat", "linear_fusemax"]\ntrials',
             "f line 4: linear_layers: linear_flat: no configuration is on the machine of these",
         ),
+        (
+            "trials",
+            'evaluator = "mapper"\nlinear_layers = "linear_fusemax"\ntrials',
+            "f line 5: linear_layers: the evaluator mapper binds attention alone; leave them out",
+        ),
         ("queries = 1\n", 'queries = "8K"\n', "f line 6: workloads: .* once"),
     ],
 )

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dse.reports.account import SATURATED
+from dse.reports.bounds import SATURATED
 from dse.reports.evaluate_command import commands
 from dse.reports.html.details import OFF_CHIP, called
 from dse.results.trials import row_labels

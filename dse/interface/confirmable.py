@@ -1,9 +1,8 @@
-"""The feasible designs of a table, one a job, for `dse confirm --designs`."""
+"""The feasible designs of a table, one a job, to be confirmed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
@@ -17,22 +16,21 @@ from evaluators.protocol import evaluator
 _OURS = "analytical"
 
 
-def jobs_of(table: Path, limit: int | None) -> tuple[list[Job], list[str]]:
+def jobs_of(table: DesignTable, limit: int | None) -> tuple[list[Job], list[str]]:
     """Return the first feasible designs of a table, and a sentence for each that is left out.
 
     Args:
-        table: read as `dse evaluate --designs` reads it.
+        table: the designs.
         limit: how many, all by default.
 
     Raises:
-        InputError: as that does.
+        InputError: for what no design can be.
 
     """
     jobs: list[Job] = []
     left_out: list[str] = []
-    read = DesignTable(table)
-    for chunk in read.chunks():
-        found = dict(_rows(read, chunk))
+    for chunk in table.chunks():
+        found = dict(_rows(table, chunk))
         for row in sorted(found):
             if len(jobs) == limit:
                 return jobs, left_out

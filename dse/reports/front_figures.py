@@ -1,17 +1,21 @@
-"""The figures of `dse front`."""
+"""The figures of fronts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
-from analysis.front_figure import DOMINATED, PAPER, SEARCHED, TRUE, draw_fronts, figure_points
-from analysis.objectives_figure import Fronts, draw_objectives
-from dse.commands.front import Searched
-from dse.commands.study_tables import objective_columns
+from analysis.figure_files import write_figures
+from analysis.front_figure import DOMINATED, PAPER, SEARCHED, TRUE, figure_points, fronts_figure
+from analysis.objectives_figure import Fronts, objectives_figure
+from dse.reports.searched import Searched
+from dse.results.study_tables import objective_columns
+from evaluators.errors import InputError
 from evaluators.workloads.sizes import seq_len_label
 from studies.builtin import COLLECTIONS
 from studies.objectives import maximised
@@ -20,22 +24,33 @@ from studies.objectives import maximised
 def draw(
     searched: Sequence[Searched], reports: Sequence[dict[str, Any]], files: Sequence[Path]
 ) -> None:
-    """Draw the fronts of studies into files, atomically.
+    """Write the figure of studies' fronts, see `figure` and `write_figures`."""
+    write_figures(partial(figure, searched, reports), files)
 
-    Those that have points of the paper's figure 12 stand beside it.
+
+def figure(searched: Sequence[Searched], reports: Sequence[dict[str, Any]]) -> Figure:
+    """Draw the fronts of studies, beside figure 12 where they have points of it.
+
+    Args:
+        searched: the studies.
+        reports: of each, see `dse.reports.front.report`.
+
+    Raises:
+        InputError: where they have one objective, or not all the same.
+
     """
+    first, *others = {each.study.objectives for each in searched}
+    if others or len(first) == 1:
+        raise InputError("a figure draws two objectives or more, the same of all studies")
     points = [each["point"] for report in reports for each in report["paper_points"]]
-    if any(point.startswith("pareto/") for point in points) and all(
-        set(each.study.objectives) == {"area", "latency"} for each in searched
-    ):
-        draw_fronts(_points(searched, reports), files)
-        return
+    of_figure_12 = any(point.startswith("pareto/") for point in points)
+    if set(first) == {"area", "latency"} and of_figure_12:
+        return fronts_figure(_points(searched, reports))
     fronts = {
         each.study.name: Fronts(each.front, each.true_front, _paper(report))
         for each, report in zip(searched, reports, strict=True)
     }
-    objectives = searched[0].study.objectives
-    draw_objectives(fronts, objective_columns(searched[0].study), maximised(objectives), files)
+    return objectives_figure(fronts, objective_columns(searched[0].study), maximised(first))
 
 
 def _paper(report: dict[str, Any]) -> pd.DataFrame:

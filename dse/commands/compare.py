@@ -1,0 +1,16 @@
+"""`dse compare`: designs beside each other, or studies' fronts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from dse.interface.comparing import compare
+from dse.reports.plain import plain
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the comparison."""
+    found = compare(*options.what, out=options.out)
+    print(json.dumps(plain(found), indent=1) if options.json else found)
+    return 0

@@ -1,0 +1,200 @@
+"""The best of all bindings of cascades on a machine, proven, beside the paper's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from dse.results.designs import LABEL_DEFAULTS, Setting, evaluate_pinned, reasons
+from dse.results.mapped import COMPARED_METRICS, Compared, Mapped
+from evaluators.describe.catalogue import described
+from evaluators.design import Designs
+from evaluators.engine.rules import one_chip
+from evaluators.errors import InputError, known_are, shown
+from evaluators.foreign import integer
+from evaluators.mapper.binding import evaluate
+from evaluators.mapper.cascades import NAMES, structure
+from evaluators.mapper.freedoms import without
+from evaluators.mapper.resources import LANES, PARAMETERS, RANKS, Resources
+from evaluators.mapper.search import Limits, search
+from evaluators.mapper.structure import Structure
+from evaluators.protocol import evaluator
+from evaluators.workloads.sizes import LONGEST
+
+PAPERS = ("binding", "architecture", "cascade", "flat", "unfused")
+"""The paper's configurations, which stand beside the optimum."""
+
+_FIXED = {"configuration": PAPERS[0], "accounting": "corrected", "sram": "exact"}
+
+
+def best_binding(
+    *,
+    cascade: str = "all",
+    chunks: str | None = None,
+    exp_cycles: int | None = None,
+    front: bool = False,
+    freedoms: bool = False,
+    tolerance: float = 0.0,
+    time_limit_s: float | None = None,
+    **values: str | int | float,
+) -> Mapped:
+    """Search all bindings of attention on a machine for the proven best.
+
+    Args:
+        cascade: '1-pass', '2-pass', '3-pass' over the keys, several joined by commas, 'all', or the
+            path of a file.
+        chunks: keys in a chunk of 1-pass, as '64,128', or 'all'; where None the rows of the array,
+            or what of them divides the keys.
+        exp_cycles: of an exponential unit in each lane; none where None, but six multiply-adds.
+        front: the whole front of latency and energy, too.
+        freedoms: the optimum with each freedom taken away in turn, too.
+        tolerance: take the least energy of what is slower than the fastest by no more than this
+            share.
+        time_limit_s: end the search after so much CPU time, with the gap that is left.
+        values: of the workload (model or shape, seq_len, ...) and of the machine (array_rows,
+            array_cols, vector_lanes, buffer_bytes, pe_registers, lane_registers, dram_bytes_per_s,
+            clock_hz).
+
+    Returns:
+        The optimum, its costs, and those of the paper's configurations on the same machine.
+
+    Raises:
+        Error: for what is no machine or workload, or where no binding fits.
+
+    Examples:
+        >>> import dse
+        >>> chip = {"array_rows": 8, "array_cols": 8, "vector_lanes": 8, "buffer_bytes": "4 KiB"}
+        >>> best = dse.map(cascade="2-pass", shape="1,8,2,2,1,8", seq_len=8, **chip)
+        >>> print(round(best.costs.latency_s / best.compared[0].metrics["latency_s"], 2))
+        0.75
+
+    """
+    given = {name: str(value) for name, value in values.items()}
+    setting = _setting({name: text for name, text in given.items() if name not in PARAMETERS})
+    sizes = _sizes({name: text for name, text in given.items() if name in PARAMETERS}, setting)
+    resources = Resources(
+        **{PARAMETERS[name]: sizes[name] for name in PARAMETERS}, exp_cycles=exp_cycles
+    )
+    extents = {rank: setting.workload.extents[rank] for rank in RANKS}
+    cascades = _cascades(cascade, extents)
+    chunk_sizes = _chunks(chunks, cascades, resources, extents["M"])
+    started_s = time.process_time()
+    within = None if front else tolerance
+    limits = Limits(chunk_sizes, within=within, seconds=time_limit_s)
+    found = search(cascades, resources, extents, limits)
+    if not found.front:
+        raise InputError(
+            "no binding fits this machine: give it more buffer_bytes, pe_registers or "
+            "lane_registers"
+            if np.isinf(found.left_s)
+            else f"no binding was found in {time_limit_s:g} s; give --time-limit more"
+        )
+    point = found.optimum(tolerance)
+    binding = found.binding(point)
+    cpu_s = time.process_time() - started_s
+    taken_away = None
+    if freedoms:
+        limits = replace(limits, within=tolerance)
+        taken_away = tuple(without(cascades, resources, extents, limits, tolerance))
+    return Mapped(
+        setting,
+        resources,
+        extents,
+        cascades,
+        chunk_sizes,
+        tolerance,
+        found.front,
+        binding,
+        evaluate(binding, cascades[binding.cascade], resources, extents),
+        found.gaps(point),
+        tuple(_compared(name, setting, sizes, resources) for name in PAPERS),
+        taken_away,
+        sum(each.ways() for each in found.searches.values()),
+        sum(each.counted for each in found.searches.values()),
+        sum(each.searched for each in found.searches.values()),
+        cpu_s,
+    )
+
+
+def _setting(given: Mapping[str, str]) -> Setting:
+    if {"model", "shape"} <= given.keys():
+        raise InputError("--model and --shape both describe the transformer; give one of them")
+    known = [name for name in LABEL_DEFAULTS if name not in _FIXED]
+    if strange := next((name for name in given if name not in known), None):
+        every = [*known, *PARAMETERS]
+        raise InputError(f"unknown argument '{shown(strange)}'; {known_are(strange, every)}")
+    setting = Setting.parse({"fit": "strict", **given, **_FIXED})
+    if setting.workload.masked or setting.workload.padded:
+        raise InputError(
+            "the open space has bindings without masks and padding alone; give --mask none, "
+            "--window 0 and --fit strict"
+        )
+    return setting
+
+
+def _sizes(given: Mapping[str, str], setting: Setting) -> dict[str, Any]:
+    """Return the machine's parameters: as given, else by their rules and defaults."""
+    accelerator = described(PAPERS[0])
+    declared = accelerator.machine.parameters
+    read = {name: declared[name].read(text) for name, text in given.items()}
+    chip = one_chip(accelerator, [setting.workload], Designs.of(**read))
+    sizes = {name: chip.columns[name][0].item() for name in PARAMETERS}
+    return {name: float(size) if declared[name].real else size for name, size in sizes.items()}
+
+
+def _cascades(text: str, extents: Mapping[str, int]) -> dict[str, Structure]:
+    names = NAMES if text == "all" else tuple(each.strip() for each in text.split(","))
+    cascades = {name: structure(name) for name in names}
+    for name, each in cascades.items():
+        along = {each.cascade.along, "M0"} if each.cascade.along else set()
+        unknown = sorted(set(each.cascade.ranks) - set(extents) - along)
+        if unknown or not each.keys:
+            wrong = f"rank {unknown[0]} is none of it" if unknown else "it has no keys to tile over"
+            raise InputError(
+                f"cascade {shown(name)}: {wrong}; the workload has {', '.join(extents)}, and a "
+                "cascade with states cuts M into chunks of M0"
+            )
+    return cascades
+
+
+def _chunks(
+    text: str | None, cascades: Mapping[str, Structure], resources: Resources, keys: int
+) -> tuple[int, ...] | None:
+    """Return keys in a chunk: those given, or as many as the array has rows or what divides."""
+    if text is None:
+        return (resources.chunk(keys),)
+    if not any(each.cascade.along for each in cascades.values()):
+        raise InputError("--chunks is of cascades with one pass; none of these has chunks")
+    if text == "all":
+        return None
+    found = [integer(each.strip(), 1, LONGEST) for each in text.split(",")]
+    sizes = [each for each in found if each is not None]
+    if len(sizes) < len(found):
+        raise InputError(f"chunks '{shown(text)}': give keys in a chunk, as 64,128, or all")
+    return tuple(dict.fromkeys(sizes))
+
+
+def _compared(
+    name: str, setting: Setting, sizes: Mapping[str, Any], resources: Resources
+) -> Compared:
+    """Evaluate one of the paper's configurations on the machine, or say why it does not run."""
+    accelerator = described(name)
+    has = "exponential" in accelerator.machine.arrays[LANES].units
+    note = ""
+    if has != (resources.exp_cycles is not None):
+        note = f"has {'an' if has else 'no'} exponential unit"
+    engine, own = evaluator("analytical"), replace(setting, configuration=name)
+    try:
+        ((_, results),) = evaluate_pinned(own, Designs.of(**sizes), engine)
+        evaluations = results.whole()
+        (reason,) = reasons(own, evaluations, engine)
+    except InputError as error:
+        return Compared(name, accelerator.title, None, str(error))
+    if reason:
+        return Compared(name, accelerator.title, None, reason)
+    metrics = {each: float(evaluations.metrics[each][0]) for each in COMPARED_METRICS}
+    return Compared(name, accelerator.title, metrics, note)

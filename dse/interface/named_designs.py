@@ -1,0 +1,110 @@
+"""Designs by what a user calls them: a trial of a study, or an accelerator and its parameters.
+
+binding-bert/17                                  trial 17 of the study binding-bert
+binding,array_rows=128,seq_len=64K,model=BERT    as the options of `dse evaluate`
+mine.toml                                        with the paper's value of everything else
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dse.reports.searched import Searched, searched_in
+from dse.results.designs import LABEL_DEFAULTS, Setting, settings
+from evaluators.describe.catalogue import canonical, described
+from evaluators.design import Designs
+from evaluators.errors import InputError, did_you_mean, shown
+from studies.end_to_end import on_one_chip
+
+_TRIAL = re.compile(r"(.+)/(\d{1,9})")
+_FORM = "write STUDY/TRIAL, or an accelerator and NAME=VALUE joined by commas"
+
+
+@dataclass(frozen=True)
+class NamedDesign:
+    """One design and what it runs.
+
+    Attributes:
+        called: as the user called it.
+        setting: accelerator, workload, accounting.
+        design: a batch of one; what it leaves open has no column, or `AUTOMATIC`.
+        study: the study that it is a trial of, None for none.
+        trial: the row of that trial, see `dse.results.study_tables.trials`; empty for none.
+
+    """
+
+    called: str
+    setting: Setting
+    design: Designs
+    study: Searched | None
+    trial: Mapping[str, Any]
+
+
+def named(design: str | Mapping[str, Any], out: Path) -> NamedDesign:
+    """Return the design of a name, or of options by name; `InputError` says what is wrong with it.
+
+    `out` is the folder of studies. Of a study with several workloads it is the first.
+    """
+    if isinstance(design, Mapping):
+        options = {str(name): str(value) for name, value in design.items()}
+        return _of_options(",".join(f"{k}={v}" for k, v in options.items()), options)
+    match = _TRIAL.fullmatch(design)
+    if match and not Path(design).exists():
+        return _of_trial(design, searched_in(out / match[1]), int(match[2]))
+    return _of_options(design, _options(design))
+
+
+def _options(text: str) -> dict[str, str]:
+    """Read 'CONFIGURATION,NAME=VALUE,...'; a value may have commas, as a shape has."""
+    terms: list[list[str]] = []
+    for place, term in enumerate(text.split(",")):
+        name, equals, value = term.partition("=")
+        if equals:
+            terms.append([name.strip(), value])
+        elif place == 0:
+            terms.append(["configuration", term])
+        else:
+            terms[-1][1] += f",{term}"
+    options = dict(terms)
+    if len(options) < len(terms):
+        raise InputError(f"design '{shown(text)}' gives something twice; {_FORM}")
+    return options
+
+
+def _of_options(called: str, options: Mapping[str, str]) -> NamedDesign:
+    labels = {name: text for name, text in options.items() if name in LABEL_DEFAULTS}
+    configuration = canonical(labels.get("configuration", LABEL_DEFAULTS["configuration"]))
+    declared = described(configuration).all_parameters
+    given = {name: text for name, text in options.items() if name not in labels}
+    if strange := next((name for name in given if name not in declared), None):
+        meant = did_you_mean(strange, [*LABEL_DEFAULTS, *declared])
+        raise InputError(
+            f"design '{shown(called)}': '{shown(strange)}' is unknown; {meant}{_FORM}, where NAME "
+            f"is one of {', '.join([*LABEL_DEFAULTS, *declared])}"
+        )
+    design = Designs.of(**{name: declared[name].read(text) for name, text in given.items()})
+    ((_, setting),) = settings(labels, design)
+    return NamedDesign(called, setting, design, None, {})
+
+
+def _of_trial(called: str, searched: Searched, number: int) -> NamedDesign:
+    study = searched.study
+    rows = searched.trials[searched.trials["trial"] == number]
+    if rows.empty:
+        raise InputError(f"{shown(called)}: {study.name} has {len(searched.trials)} trials, from 0")
+    row = {str(name): value for name, value in rows.to_dict("records")[0].items()}
+    return NamedDesign(called, *numbered(searched, row["design"]), searched, row)
+
+
+def numbered(searched: Searched, number: int) -> tuple[Setting, Designs]:
+    """Return the design of a number in a study's space, on the first of the study's workloads."""
+    study = searched.study
+    columns = study.space.rows(number, number + 1)
+    ((configuration, (_, design)),) = study.space.split(columns).items()
+    if len(study.rows) > 1:
+        design = on_one_chip(study.evaluated[configuration], study.workloads, design)[0]
+    return Setting(configuration, study.workloads[0], study.accounting), design

@@ -1,0 +1,140 @@
+"""The report of `dse explain`: what bounds a design, and what a step from it would give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from dse.reports import text
+
+PJ_PER_J = 1e12
+UM2_PER_CM2 = 1e8
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The point of a front that is nearest to a design, in decades of the objectives.
+
+    Attributes:
+        study: whose front it is.
+        front: 'true front' or 'front'.
+        design: its number in the study's space.
+        decades: how far it is: the root of the sum of squares of log10 of the factors.
+        factors: objective -> its value over the design's.
+        dominated_by: how many designs of the front dominate the explained one.
+        parameters: what it has otherwise, by name.
+
+    """
+
+    study: str
+    front: str
+    design: int
+    decades: float
+    factors: Mapping[str, float]
+    dominated_by: int
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What `dse explain` tells of a design; printed, as the command does.
+
+    Attributes:
+        design: what it is, and on which workload.
+        metrics: latency_s, energy_pj, area_um2 and the others, by name.
+        bounds: a row a resource, the busiest first: resource, busy_s, share (of the latency),
+            einsum (that asks most of it), einsum_share (of its use).
+        components: a row a component: component, energy_pj, share.
+        einsums: a row an Einsum: einsum, array, busy_s, active_fraction, traffic_bytes, energy_pj.
+        steps: a row a step of one parameter to its next value in its domain, or to another choice:
+            parameter, old, new, the factors of latency, energy and area, bound_by (the busiest
+            resource then), and the reason where it is infeasible.
+        nearest: the nearest point of a study's front, None without a study.
+
+    """
+
+    design: str
+    metrics: Mapping[str, float]
+    bounds: pd.DataFrame
+    components: pd.DataFrame
+    einsums: pd.DataFrame
+    steps: pd.DataFrame
+    nearest: Nearest | None
+
+    def __str__(self) -> str:
+        """Lay it out for people."""
+        told = self.metrics
+        return "\n".join(
+            [
+                self.design,
+                f"  latency {told['latency_s']:.6g} s, energy {told['energy_pj'] / PJ_PER_J:.6g} J,"
+                f" area {told['area_um2'] / UM2_PER_CM2:.6g} cm^2",
+                "",
+                _bounds(self.bounds),
+                "",
+                _components(self.components),
+                "",
+                _steps(self.steps),
+                *(["", _nearest(self.nearest)] if self.nearest is not None else []),
+            ]
+        )
+
+
+def _bounds(bounds: pd.DataFrame) -> str:
+    rows = [
+        [
+            each["resource"],
+            f"{each['busy_s']:.6g}",
+            f"{each['share']:.1%}",
+            f"{each['einsum']} {each['einsum_share']:.1%}" if each["einsum"] else "-",
+        ]
+        for each in bounds.to_dict("records")
+    ]
+    return text.table(["bounded by, in order", "busy s", "of latency", "most by"], rows)
+
+
+def _components(components: pd.DataFrame) -> str:
+    rows = [
+        [each["component"], f"{each['energy_pj'] / PJ_PER_J:.6g}", f"{each['share']:.2%}"]
+        for each in components.to_dict("records")
+    ]
+    return text.table(["component", "energy J", "of energy"], rows)
+
+
+def _steps(steps: pd.DataFrame) -> str:
+    """Lay out feasible steps as a table, and under it why the others are not."""
+    rows = [
+        [
+            f"{each['parameter']} {each['old']} -> {each['new']}",
+            *(f"x {each[name]:.4g}" for name in ("latency", "energy", "area")),
+            each["bound_by"],
+        ]
+        for each in steps.to_dict("records")
+        if not each["reason"]
+    ]
+    lines = [text.table(["one step", "latency", "energy", "area", "then bound by"], rows)]
+    lines += [
+        text.wrapped(
+            f"{each['parameter']} {each['old']} -> {each['new']} is infeasible: {each['reason']}"
+        )
+        for each in steps.to_dict("records")
+        if each["reason"]
+    ]
+    return "\n".join(lines)
+
+
+def _nearest(nearest: Nearest) -> str:
+    where = f"the {nearest.front} of {nearest.study}"
+    if not nearest.decades:
+        return f"it is on {where}"
+    factors = ", ".join(f"{name} x {factor:.4g}" for name, factor in nearest.factors.items())
+    others = ", ".join(f"{name} {value}" for name, value in nearest.parameters.items())
+    many = nearest.dominated_by
+    dominated = f"{many} of its designs dominate it" if many else "none of its designs dominates it"
+    return text.wrapped(
+        f"the nearest point of {where} is {nearest.decades:.3g} decades away, design "
+        f"{nearest.design}: {factors}; it has {others or 'the same parameters'}; {dominated}"
+    )
