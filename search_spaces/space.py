@@ -59,7 +59,11 @@ class SearchSpace:
         return sum(prod(self._shape(name)) for name in self.configurations)
 
     def rows(self, start: int, stop: int) -> dict[str, NDArray[Any]]:
-        """Return the designs of number start to stop - 1, clipped to the space, as columns.
+        """Return the designs of number start to stop - 1, clipped to the space, as columns."""
+        return self.numbered(np.arange(max(start, 0), min(stop, self.size), dtype=np.int64))
+
+    def numbered(self, numbers: Int64s) -> dict[str, NDArray[Any]]:
+        """Return the designs of those numbers, ascending, as columns.
 
         Configurations follow one another; within one the last parameter varies fastest.
         """
@@ -67,11 +71,10 @@ class SearchSpace:
         first = 0
         for place, name in enumerate(self.configurations):
             shape = self._shape(name)
-            size = prod(shape)
-            numbers = np.arange(max(start - first, 0), min(stop - first, size), dtype=np.int64)
-            _, *positions = np.unravel_index(numbers, shape)
-            parts.append((np.full(len(numbers), place), *positions))
-            first += size
+            own = numbers[(numbers >= first) & (numbers < first + prod(shape))] - first
+            _, *positions = np.unravel_index(own, shape)
+            parts.append((np.full(len(own), place), *positions))
+            first += prod(shape)
         return {
             parameter.name: np.concatenate([parameter.at(each) for each in column])
             for parameter, column in zip(self.parameters, zip(*parts, strict=True), strict=True)

@@ -109,6 +109,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     study_parsers.study(commands)
     study_parsers.sweep(commands)
     study_parsers.front(commands)
+    study_parsers.report(commands)
     study_parsers.explain(commands)
     study_parsers.compare(commands)
     study_parsers.confirm(commands)

@@ -52,9 +52,22 @@ def run(options: argparse.Namespace) -> int:
 
 
 def snapshot(study: optuna.Study, folder: str) -> str:
-    """Copy a study into a database of its own and return that database's URL."""
+    """Copy a study into a database of its own and return that database's URL.
+
+    The dashboard shows no constraints: they stand among the user attributes of the copy, too.
+    """
     url = f"sqlite:///{Path(folder, 'snapshot.db')}"
-    optuna.copy_study(from_study_name=study.study_name, from_storage=study._storage, to_storage=url)
+    copy = optuna.create_study(
+        study_name=study.study_name, storage=url, directions=study.directions
+    )
+    for key, value in study._storage.get_study_system_attrs(study._study_id).items():
+        copy._storage.set_study_system_attr(copy._study_id, key, value)
+    for key, value in study.user_attrs.items():
+        copy.set_user_attr(key, value)
+    for trial in study.get_trials():
+        told = {f"violates {name}": each for name, each in trial.constraints.items()}
+        trial.user_attrs = trial.user_attrs | told
+        copy._storage.create_new_trial(copy._study_id, template_trial=trial)
     return url
 
 

@@ -1,4 +1,4 @@
-"""`dse front`: studies' fronts, how good they are, how the paper's points stand against them."""
+"""`dse front`: a study's front, how good it is, and how the paper's points stand against it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from analysis.front_figure import draw_fronts
+from dse.commands import front_tables
 from dse.reports import front_text
-from dse.reports.front import drawable, points_of, report
+from dse.reports.front import report
 from dse.reports.misses import misses, text_of
 from dse.reports.searched import Searched, searched_in
-from evaluators.errors import InputError
 from studies.builtin import COLLECTIONS
 
 
@@ -28,27 +27,31 @@ def run(options: argparse.Namespace) -> int:
     if barren:
         return 1
     reports = [report(each) for each in searched]
-    collected: dict[str, Any] = {"studies": reports, "figures": []}
+    collected: dict[str, Any] = {"studies": reports, "tables": [], "figures": []}
+    if options.table:
+        front_tables.write(reports, options.table)
+        collected["tables"] = [str(each) for each in options.table]
     if files := _figures(options, searched):
-        draw_fronts(points_of(searched, reports), files)
+        from dse.reports.front_figures import draw  # noqa: PLC0415  # Matplotlib loads slowly
+
+        draw(searched, reports, files)
         collected["figures"] = [str(each) for each in files]
     if options.json:
         print(json.dumps(collected if len(searched) > 1 else reports[0], indent=1))
         return 0
     print("\n\n".join(front_text.text(each, options.out) for each in reports))
+    for path in collected["tables"]:
+        print(f"\nthe table is in {path}")
     for path in collected["figures"]:
-        print(f"\nfigure 12 is in {path}")
+        print(f"\nthe figure is in {path}")
     return 0
 
 
 def _figures(options: argparse.Namespace, searched: list[Searched]) -> list[Path]:
     """Return where a figure goes: a collection's beside its studies, any other where asked for."""
-    drawn = all(drawable(each.study) for each in searched)
     if options.figure is not None:
-        if not drawn:
-            raise InputError("--figure draws latency against area; a study has other objectives")
         return [options.figure]
-    if options.study[0] not in COLLECTIONS or len(searched) == 1 or not drawn:
+    if options.study[0] not in COLLECTIONS or len(searched) == 1:
         return []
     folder = options.out / options.study[0] / "figures"
     return [folder / "fig12.pdf", folder / "fig12.png"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from dse.search.place import RUNS
+from dse.search.release import release
 from evaluators.errors import (
     LONGEST_SENTENCE,
     did_you_mean,
@@ -36,12 +37,7 @@ class Version(argparse.Action):
         self, parser: argparse.ArgumentParser, *values: object, **named: object
     ) -> NoReturn:
         """See `argparse.Action`."""
-        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
-
-        try:
-            print(f"attention-dse {version('attention-dse')}")
-        except PackageNotFoundError:
-            print("attention-dse, of a source tree that is not installed")
+        print(f"attention-dse {release()}")
         parser.exit()
 
 

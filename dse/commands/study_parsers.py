@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
 from dse.commands.options import (
     Parser,
     action,
@@ -120,11 +117,47 @@ def front(commands: argparse._SubParsersAction[Parser]) -> None:
         "--figure",
         type=Path,
         metavar="FILE",
-        help="draw the fronts beside figure 12: FILE.pdf, .png or .svg (default: a collection's "
-        "alone, in its folder)",
+        help="draw the fronts, beside figure 12 where its points are among them: FILE.pdf, .png or "
+        ".svg (default: a collection's alone, in its folder)",
+    )
+    parser.add_argument(
+        "--table",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="write the fronts as a table: FILE.csv, .tex, .parquet or .jsonl; may be given again "
+        "(default: none)",
     )
     add_out(parser)
     add_json(parser)
+
+
+def report(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the parser of `dse report`."""
+    parser = command(
+        commands,
+        "report",
+        "write all of a study, or of what dse reproduce wrote, into one HTML file",
+        "dse report binding-bert",
+    )
+    parser.add_argument(
+        "study", metavar="NAME", help="of a study that was run, or paper for the paper's figures"
+    )
+    parser.add_argument(
+        "--file",
+        type=Path,
+        metavar="FILE",
+        help="where to write it: FILE.html (default: report.html in the folder of NAME)",
+    )
+    parser.add_argument(
+        "--beside",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="another folder of dse reproduce, to switch to; may be given again (default: none)",
+    )
+    add_out(parser)
 
 
 def explain(commands: argparse._SubParsersAction[Parser]) -> None:

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_list_like
 
-from analysis.front_figure import fronts_figure
 from dse.interface.driving import drive, specified
 from dse.interface.sweeping import swept
-from dse.reports.front import drawable, points_of, report
+from dse.reports.front import report
+from dse.reports.front_figures import figure
 from dse.reports.misses import misses
 from dse.reports.searched import searched_in
 from dse.results.study_tables import trials
@@ -138,21 +138,18 @@ class Study:
         return SweepParts(study, self.folder).front()
 
     def figure(self) -> Figure:
-        """Draw latency against area beside the paper's figure 12, with the true front if known.
+        """Draw the front, beside the paper's figure 12 if it has its points, with the true front.
 
         Returns a figure of matplotlib, to show or to save (`figure.savefig("front.pdf")`).
 
         Raises:
-            Error: where its objectives are others, or no trial is feasible.
+            Error: where it has one objective, or no trial is feasible.
 
         """
         searched = searched_in(self.folder)
-        if not drawable(searched.study):
-            told = ", ".join(searched.study.objectives)
-            raise InputError(f"the figure draws latency against area; {self.name} has {told}")
         if searched.front.empty:
             raise InputError(f"no trial of {self.name} is feasible")
-        return fronts_figure(points_of([searched], [report(searched)]))
+        return figure([searched], [report(searched)])
 
 
 def study(

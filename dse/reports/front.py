@@ -2,52 +2,29 @@
 
 from __future__ import annotations
 
-import shlex
-import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import optuna
-import pandas as pd
 import pyarrow as pa
-from optuna.importance import PedAnovaImportanceEvaluator
-from optuna.trial import FrozenTrial, create_trial
 
-from analysis.front_figure import DOMINATED, PAPER, SEARCHED, TRUE, figure_points
 from analysis.front_report import dominators, quality
 from dse.execution.batch import evaluate
 from dse.execution.executors import Serial
+from dse.reports.evaluate_command import command
+from dse.reports.importance import importances
 from dse.reports.searched import Searched
 from dse.results.parts import part_schema
 from dse.results.study_tables import objective_columns
 from dse.results.trials import Trials
-from dse.search.database import directions
-from dse.search.samplers import distributions, params_of
-from evaluators.accounting import Accounting
-from evaluators.describe.catalogue import described
 from evaluators.describe.parameters import LargestThatFits
-from evaluators.design import AUTOMATIC
-from evaluators.workloads.paper import TRANSFORMERS
-from evaluators.workloads.reading import options_of
-from evaluators.workloads.sizes import seq_len_label
-from evaluators.workloads.transformer import shape_label
-from evaluators.workloads.workload import Workload
 from search_spaces.domains import parameters_of
-from studies.builtin import COLLECTIONS
-from studies.end_to_end import on_one_chip
-from studies.objectives import maximised, signs
+from studies.objectives import maximised
 from studies.pins import Pin, pins
 from studies.reference import reference
 from studies.specification import Specification
 
 SHOWN = 3
 """Dominators that are shown of each of the paper's points."""
-
-ENOUGH_TRIALS = 50
-"""Feasible trials that PED-ANOVA needs, so that five are in the tenth that it looks at."""
-
-optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 def report(searched: Searched) -> dict[str, Any]:
@@ -163,102 +140,3 @@ def _evaluated(searched: Searched, pin: Pin) -> dict[str, Any] | None:
         "failure": result.failures[0],
         **dict(zip(objective_columns(study), result.objectives[0].tolist(), strict=True)),
     }
-
-
-def command(study: Specification, workload: Workload, design: int) -> str:
-    """Return the command line that evaluates a design of a study's space, given by its number."""
-    columns = study.space.rows(design, design + 1)
-    ((configuration, (_, designs)),) = study.space.split(columns).items()
-    if len(study.rows) > 1:
-        designs = on_one_chip(study.evaluated[configuration], study.workloads, designs)[0]
-    shape = workload.transformer
-    if TRANSFORMERS.get(shape.name) == shape:
-        model = ["--model", shape.name]
-    else:
-        model = ["--shape", shape_label(shape)]
-    words = ["dse", "evaluate", "--configuration", configuration, *model]
-    for name, value in options_of(workload).items():
-        text = value if isinstance(value, str) else seq_len_label(value)
-        words += [f"--{name.replace('_', '-')}", text]
-    declared = described(configuration).all_parameters
-    for name, column in designs.columns.items():
-        value, each = column[0], declared[name]
-        fixed = each.domain is None and each.rule is None and value == each.default
-        if (value != AUTOMATIC or each.switch) and not fixed:
-            words += [f"--{name.replace('_', '-')}", each.written(value)]
-    words += ["--accounting", study.accounting.name]
-    if study.accounting != Accounting.parse(study.accounting.name, ""):
-        words += ["--sram", study.accounting.sram]
-    return shlex.join(words)
-
-
-def importances(study: Specification, table: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Return how much each parameter matters for reaching the best tenth of each objective.
-
-    Source: Watanabe, Bansal and Hutter, "PED-ANOVA", IJCAI 2023. Empty where fewer than
-    `ENOUGH_TRIALS` trials are feasible; else shares that add up to 1, the largest first.
-    """
-    objectives = objective_columns(study)
-    feasible = table[table["feasible"]]
-    if len(feasible) < ENOUGH_TRIALS:
-        return {}
-    ways = signs(study.objectives).tolist()
-    memory = optuna.create_study(directions=directions(study.objectives))
-    space = distributions(study.space)
-    params = {
-        design: params_of(study.space, study.space.rows(design, design + 1))[0]
-        for design in feasible["design"].unique().tolist()
-    }
-    for design, values in zip(
-        feasible["design"].tolist(), feasible[objectives].to_numpy().tolist(), strict=True
-    ):
-        memory.add_trial(create_trial(values=values, params=params[design], distributions=space))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return {
-            name: optuna.importance.get_param_importances(
-                memory,
-                evaluator=PedAnovaImportanceEvaluator(),
-                target=_cost(place, ways[place]),
-            )
-            for place, name in enumerate(objectives)
-        }
-
-
-def _cost(place: int, way: float) -> Callable[[FrozenTrial], float]:
-    """Return what reads an objective of a trial so that less of it is better."""
-    return lambda trial: way * trial.values[place]  # noqa: PD011
-
-
-def _figure_12(paper_points: list[dict[str, Any]], on_front: bool) -> pd.DataFrame:
-    """Return area and latency of those points of figure 12 that are on the front, or are not."""
-    rows = [
-        each
-        for each in paper_points
-        if each["point"].startswith("pareto/") and each.get("on_front") is on_front
-    ]
-    return pd.DataFrame(rows, columns=["area_um2", "latency_s"])
-
-
-def drawable(study: Specification) -> bool:
-    """Tell whether the figure of fronts, latency against area, has a study's objectives."""
-    return set(study.objectives) == {"area", "latency"}
-
-
-def points_of(searched: list[Searched], reports: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return fronts of area and latency as lines of a figure.
-
-    Lines are called by their models where they are figure 12's alone, else by studies.
-    """
-    figure_12 = [each.study.name for each in searched] == list(COLLECTIONS["pareto"])
-    points = []
-    for each, told in zip(searched, reports, strict=True):
-        study = each.study
-        on = ", ".join(f"{on.transformer.name} {seq_len_label(on.keys)}" for on in study.workloads)
-        line = study.workloads[0].transformer.name if figure_12 else f"{study.name} ({on})"
-        for series, kept in ((PAPER, True), (DOMINATED, False)):
-            points.append(figure_points(line, series, _figure_12(told["paper_points"], kept)))
-        points.append(figure_points(line, SEARCHED, each.front))
-        if each.true_front is not None:
-            points.append(figure_points(line, TRUE, each.true_front))
-    return pd.concat(points, ignore_index=True)

@@ -1,5 +1,8 @@
 """A study in memory, from which samplers draw: a batch is a function of the trials before it.
 
+Trials here are as samplers take them: positions of sizes in their domains, log10 of objectives,
+violations as shares. `dse.search.natural` makes of them what the database shows.
+
 A fresh sampler, seeded from the study's seed and the batch's first trial, draws each batch, so that
 the same is drawn again by whatever process takes the study up.
 """
@@ -17,9 +20,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dse.execution import interruption
 from dse.results.trials import Trials
-from dse.search.database import BATCH, CONSTRAINT, FAILURE, FIXED, PIN, directions, tell
+from dse.search.database import BATCH, CONSTRAINT, FAILURE, PIN, directions, tell
 from dse.search.samplers import GRID, distributions, params_of, sampler
-from evaluators.errors import InputError, shown
 from studies.objectives import signs
 from studies.pins import pins
 from studies.specification import Specification
@@ -67,7 +69,7 @@ class Memory:
     def finished(
         self, first: int, batch: Trials, params: Mapping[str, Sequence[int]]
     ) -> list[FrozenTrial]:
-        """Return the trials of a batch as they stand once they are told."""
+        """Return the trials of a batch as samplers are told of them."""
         values = np.log10(batch.objectives).tolist()
         feasible = batch.feasible.tolist()
         worst = (signs(self._study.objectives) * np.inf).tolist()
@@ -91,19 +93,18 @@ class Memory:
         """Take finished trials and what their sampler left, as a part has it."""
         self._waiting.append((trials, state))
 
-    def draw(self, first: int, size: int, pending: Sequence[FrozenTrial]) -> Drawn:
+    def draw(
+        self, first: int, size: int, enqueued: Mapping[int, dict[str, int]] | None = None
+    ) -> Drawn:
         """Draw a batch.
 
         Args:
             first: its first trial.
             size: its trials.
-            pending: the first of them as the database has them; those that another program
-                enqueued are taken as they are.
-
-        Raises:
-            InputError: if one that was enqueued is outside the space.
+            enqueued: what another program gave of those trials of the batch that it enqueued.
 
         """
+        given = enqueued or {}
         self._load()
         study = self._study
         if study.sampler != GRID:
@@ -111,16 +112,14 @@ class Memory:
         drawn = []
         for number in range(first, first + size):
             interruption.stop_if_asked()
-            place = number - first
-            fixed = pending[place].system_attrs.get(FIXED) if place < len(pending) else None
             marks: dict[str, Any] = {BATCH: first}
             if number < len(self.pins):
                 pin = self.pins[number]
                 marks[PIN] = pin.id
                 params = self._given(params_of(study.space, pin.columns)[0])
-            elif fixed is not None:
+            elif number in given:
                 marks[PIN] = f"{ENQUEUED}{number}"
-                self._optuna.enqueue_trial(self._inside(number, fixed))
+                self._optuna.enqueue_trial(given[number])
                 params = self._optuna.ask(self._distributions).params
             elif study.sampler == GRID:
                 row = number - len(self.pins)
@@ -151,22 +150,6 @@ class Memory:
         trial = self._trial(0, TrialState.RUNNING, params, {}, {}, None)
         self._optuna._storage.create_new_trial(self._optuna._study_id, template_trial=trial)
         return params
-
-    def _inside(self, number: int, fixed: Any) -> dict[str, int]:
-        """Return what is given of a trial that was enqueued, once it is found in the space."""
-        given: dict[str, int] = fixed if isinstance(fixed, dict) else {}
-        sizes = {each.name: len(each.values) for each in self._study.space.parameters}
-        known = {name: range(sizes[name]) for name in self._distributions}
-        for name, position in given.items():
-            if name not in known or type(position) is not int or position not in known[name]:
-                ends = {each: f"0 to {len(positions) - 1}" for each, positions in known.items()}
-                right = ", ".join(f"{each} {end}" for each, end in ends.items())
-                raise InputError(
-                    f"trial {number} was enqueued by another program with {shown(name)} "
-                    f"{shown(position)}, which is not in the space; positions are {right}; "
-                    "move the database away and resume with --rebuild"
-                )
-        return given
 
     def _state(self, first: int, drawn: Sequence[FrozenTrial]) -> dict[str, Any]:
         """Return the parameters of a batch, and what samplers keep in the study in memory."""

@@ -18,6 +18,7 @@ from dse.results.progress import Progress
 from dse.results.trials import Trials, columns
 from dse.search.database import BATCH, FAILURE, PIN, REBUILD, Database
 from dse.search.memory import Memory
+from dse.search.natural import Natural
 from dse.search.versions import difference
 from evaluators.errors import InputError, shown
 from studies.specification import Specification
@@ -54,6 +55,7 @@ def recall(
 
     """
     recalled = Recalled()
+    natural = Natural(study.space)
     stored = database.trials()
     batches = parts.all(columns(study))
     for place, part in enumerate(batches):
@@ -64,7 +66,7 @@ def recall(
         _agree(
             database,
             stored[first : first + len(told)],
-            told,
+            natural.finished(told, batch),
             parts,
             last=place == len(batches) - 1,
             rebuild=rebuild,

@@ -24,6 +24,7 @@ from dse.results.progress import Progress
 from dse.results.trials import Trials
 from dse.search.database import FIXED, REBUILD, Database
 from dse.search.memory import Drawn, Memory
+from dse.search.natural import Natural
 from dse.search.recall import recall
 from dse.search.samplers import GRID, columns
 from dse.search.versions import difference, made_with
@@ -68,6 +69,7 @@ class Runner:
         self._executor = executor
         self._report = report
         self._memory = Memory(study)
+        self._natural = Natural(study.space)
         recalled = recall(study, database, parts, self._memory, rebuild=rebuild)
         self.progress = recalled.progress
         self._homes = recalled.homes
@@ -119,7 +121,12 @@ class Runner:
 
     def _run_batch(self, size: int, pending: Sequence[FrozenTrial]) -> None:
         first = self.progress.finished
-        drawn = self._memory.draw(first, size, pending)
+        enqueued = {
+            each.number: self._natural.positions(each.number, each.system_attrs[FIXED])
+            for each in pending
+            if FIXED in each.system_attrs
+        }
+        drawn = self._memory.draw(first, size, enqueued)
         ids = self._start(drawn, pending)
         rows = self._evaluate(drawn)
         table = pa.Table.from_pylist(rows, schema=self._parts.schema)
@@ -127,7 +134,7 @@ class Runner:
         self.progress.count(batch, self._study.objectives)
         self._parts.write(first, Part(table, drawn.state, self._made_with, self.progress.counts()))
         told = self._memory.finished(first, batch, drawn.state["params"])
-        for identity, trial in zip(ids, told, strict=True):
+        for identity, trial in zip(ids, self._natural.finished(told, batch), strict=True):
             self._database.finish(identity, trial)
         self._memory.finish(told)
         self._last_id = ids[-1]
@@ -135,7 +142,8 @@ class Runner:
     def _start(self, drawn: Drawn, pending: Sequence[FrozenTrial]) -> list[int]:
         """Have a batch run in the database, as far as it does not yet; return its trials' ids."""
         ids = []
-        for trial, there in zip(drawn.trials, pending, strict=False):
+        trials = [self._natural.trial(each) for each in drawn.trials]
+        for trial, there in zip(trials, pending, strict=False):
             enqueued = FIXED in there.system_attrs
             if there.params.items() <= trial.params.items() if enqueued else _same(there, trial):
                 taken = self._database.take_up(there, trial) if enqueued else there._trial_id
@@ -146,7 +154,7 @@ class Runner:
                 f"{shown(self._database.address.shown, 200)} is not the one that this study draws, "
                 f"nor was it enqueued: another program started it; {REBUILD}"
             )
-        return ids + [self._database.start(trial) for trial in drawn.trials[len(pending) :]]
+        return ids + [self._database.start(trial) for trial in trials[len(pending) :]]
 
     def _evaluate(self, drawn: Drawn) -> list[Row]:
         """Evaluate a batch; a design that was evaluated before is not evaluated again."""

@@ -138,7 +138,7 @@ def _open(
     storage: BaseStorage, where: Address, study: Specification, folder: Path, *, rebuild: bool
 ) -> optuna.Study:
     ways = directions(study.objectives)
-    metrics = dict(zip((f"log10 {UNITS[name]}" for name in study.objectives), ways, strict=True))
+    metrics = dict(zip((UNITS[name] for name in study.objectives), ways, strict=True))
     attrs = {_VERSION: optuna.__version__, _IDENTITY: study.identity()}
     if not rebuild and not has_study(storage, where, study.name):
         _refuse_orphans(folder, where)

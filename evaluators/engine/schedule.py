@@ -7,7 +7,7 @@ itself (docs/model/accounting.md#times).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -16,6 +16,22 @@ import numpy as np
 from evaluators.describe.accelerator import Stage
 from evaluators.engine.costs import Costs
 from evaluators.engine.nests import Nests
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stage as it passes on a batch of designs; columns of shape (n,), or one for all, in s.
+
+    Attributes:
+        lasts_s: until the next stage starts.
+        busy_s: Einsum -> array -> for how long the Einsum keeps it busy.
+        traffic_s: Einsum -> time of its off-chip traffic.
+
+    """
+
+    lasts_s: Any
+    busy_s: Mapping[str, Mapping[str, Any]]
+    traffic_s: Mapping[str, Any]
 
 
 class Times:
@@ -74,12 +90,29 @@ class Times:
 
     def latency(self) -> Any:
         """Return the latency."""
-        if self._overlapped:
-            return _longest(self.memory(), _sum(self.stage(stage) for stage in self._stages))
-        return _sum(
-            _longest(sum(self._traffic[name] for name in stage.einsums), self.stage(stage))
+        lasting = _sum(self._lasts(stage) for stage in self._stages)
+        return _longest(self.memory(), lasting) if self._overlapped else lasting
+
+    def spans(self) -> list[Span]:
+        """Return the stages, one after the other.
+
+        The latency is their sum, or the time of all off-chip traffic where that overlaps the whole
+        and is longer.
+        """
+        return [
+            Span(
+                self._lasts(stage),
+                {name: self._busy[name] for name in stage.einsums},
+                {name: self._traffic[name] for name in stage.einsums},
+            )
             for stage in self._stages
-        )
+        ]
+
+    def _lasts(self, stage: Stage) -> Any:
+        """Return how long a stage lasts, with its off-chip traffic where that is its own."""
+        if self._overlapped:
+            return self.stage(stage)
+        return _longest(sum(self._traffic[name] for name in stage.einsums), self.stage(stage))
 
 
 def _sum(times: Any) -> Any:

@@ -186,7 +186,7 @@ def test_a_trial_of_a_suite_is_one_chip(
 def test_the_command_of_a_suites_design_evaluates_its_chip(
     dse: Run, tmp_path: Path, study: Callable[..., pd.DataFrame]
 ) -> None:
-    from dse.reports.front import command  # noqa: PLC0415
+    from dse.reports.evaluate_command import command  # noqa: PLC0415
 
     rows = study(SUITE.format(configuration="binding"))
     specification = stored(tmp_path / "suite")

@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import optuna
 import pytest
 
-from dse.commands.dashboard import guarded
+from dse.commands.dashboard import guarded, snapshot
+from dse.search.storage import load
 
 pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installed")
 
@@ -30,9 +32,25 @@ class Served(NamedTuple):
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs")
-    arguments = ["study", "run", "binding-bert", "--trials", "8", "--sampler", "random", "--quiet"]
+    arguments = ["study", "run", "binding-bert", "--trials", "16", "--sampler", "random", "--quiet"]
     subprocess.run([sys.executable, "-m", "dse", *arguments, "--out", out], check=True)
     return out
+
+
+def test_the_snapshot_tells_what_is_infeasible_and_by_how_much(
+    studies: Path, tmp_path: Path
+) -> None:
+    study = load(studies / "binding-bert", "binding-bert", None)
+    copy = optuna.load_study(study_name=None, storage=snapshot(study, str(tmp_path)))
+    assert copy.metric_names == ["area_um2", "latency_s"]
+    infeasible = 0
+    for own, shown in zip(study.trials, copy.trials, strict=True):
+        assert (shown.params, shown.values, shown.state) == (own.params, own.values, own.state)
+        assert shown.constraints == own.constraints
+        marks = {f"violates {name}": value for name, value in own.constraints.items()}
+        assert shown.user_attrs == own.user_attrs | marks
+        infeasible += bool(marks)
+    assert 0 < infeasible < len(study.trials)
 
 
 def free_port() -> int:
@@ -87,7 +105,7 @@ def test_what_is_deleted_is_the_copy(dse: Run, served: Served, studies: Path) ->
     assert status(served, "DELETE", "/api/studies/1", {}) == 204
     code, out, _ = dse("study", "show", "binding-bert", "--out", studies)
     assert code == 0
-    assert "trials    8" in out
+    assert "trials    16" in out
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

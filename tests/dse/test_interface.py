@@ -200,7 +200,7 @@ def test_what_is_wrong_with_a_study_is_one_line(folder: Path) -> None:
     with pytest.raises(dse.Error, match="there is no study in runs/binding-bert; "):
         dse.study("binding-bert").trials  # noqa: B018
     energy = dse.study("binding-bert", objectives=["energy"], trials=8, sampler="random")
-    with pytest.raises(dse.Error, match="draws latency against area; binding-bert has energy"):
+    with pytest.raises(dse.Error, match="a figure draws two objectives or more"):
         energy.run(progress=False).figure()
 
 

@@ -141,7 +141,7 @@ def test_a_front_of_ones_own_is_drawn_beside_another_and_the_papers(dse: Run, mi
         assert code == 0, errors
     code, out, errors = dse("front", "own", "papers", "--figure", "fronts.svg")
     assert (code, errors) == (0, "")
-    assert out.endswith("figure 12 is in fronts.svg\n")
+    assert out.endswith("the figure is in fronts.svg\n")
     assert Path("fronts.svg").read_text().startswith("<?xml")
     code, _, errors = dse("front", "own", "--figure", "fronts.doc")
     assert (code, errors) == (2, "dse front: fronts.doc: figures are .pdf, .png, .svg\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import optuna
+import pyarrow.parquet as pq
 import pytest
 from study_runs import (
     NAME,
@@ -63,14 +65,41 @@ def opened(place: Place) -> optuna.storages.BaseStorage:
 def test_a_study_is_created_with_all_that_a_reader_needs(dse: Run, place: Place) -> None:
     code, out, _ = dse("study", "run", NAME, "--trials", 10, *SMALL, *place.options())
     assert code == 0
-    assert out.startswith(f"{NAME}: 10 trials, ")
+    assert out.startswith(f"{NAME} (strict, published accounting): 10 trials, ")
     study = load(place.folder, NAME, place.url)
     assert [each.name for each in study.directions] == ["MINIMIZE", "MINIMIZE"]
-    assert study.metric_names == ["log10 area_um2", "log10 latency_s"]
+    assert study.metric_names == ["area_um2", "latency_s"]
     assert study.user_attrs["optuna version"] == optuna.__version__
     assert study.user_attrs["specification"]["seed"] == 1
     assert [each[:2] for each in trial_table(place)] == [(n, "COMPLETE") for n in range(10)]
     assert_pins_evaluated_once(place)
+
+
+def test_optuna_reads_designs_objectives_and_violations_in_their_units(
+    dse: Run, place: Place
+) -> None:
+    run = ("study", "run", NAME, "--trials", 40, *SMALL, *place.options())
+    assert dse(*run)[0] == 0
+    study = load(place.folder, NAME, place.url)
+    rows = pq.read_table(place.folder / "evaluations").sort_by("trial").to_pylist()
+    for trial, row in zip(study.trials, rows, strict=True):
+        sizes = {name: trial.params[name] for name in ("array_rows", "array_cols", "vector_lanes")}
+        assert sizes == {name: row[name] for name in sizes}
+        assert trial.params["buffer_bytes"] == row["buffer_bytes"]
+        assert trial.constraints == dict(row["violations"])
+        if row["feasible"]:
+            assert trial.values == [row["area_um2"], row["latency_s"]]
+        else:
+            assert trial.values == [float("inf")] * 2
+            assert min(trial.constraints.values()) > 0
+    told = json.loads(dse("front", NAME, "--out", place.out, "--json")[1])["front"]
+    names = sorted(study.trials[0].params)
+    assert {
+        (*(each.params[name] for name in names), *each.values) for each in study.best_trials
+    } == {
+        (*(row["parameters"][name] for name in names), row["area_um2"], row["latency_s"])
+        for row in told
+    }
 
 
 def test_a_study_that_is_continued_equals_one_that_ran_at_once(
@@ -93,7 +122,10 @@ def test_a_study_that_is_continued_equals_one_that_ran_at_once(
         (("--seed", 2), "seed was 1 and is 2"),
         (("--sampler", "nsga2"), 'sampler was "random" and is "nsga2"'),
         (("--batch", 4), "batch was 8 and is 4"),
-        (("--accounting", "Q1"), 'accounting was "published" and is "Q1"'),
+        (
+            ("--accounting", "Q1"),
+            'constraints: registers was false and is true; accounting was "published" and is "Q1"',
+        ),
     ],
 )
 def test_another_specification_is_refused_and_changes_nothing(

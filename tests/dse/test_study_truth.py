@@ -87,18 +87,18 @@ def test_a_database_that_contradicts_the_parts_is_called_damaged_and_can_be_rebu
 
 def test_a_trial_that_a_user_enqueued_is_a_pinned_trial(dse: Run, place: Place) -> None:
     theirs = optuna.load_study(study_name=NAME, storage=f"sqlite:///{place.folder / 'study.db'}")
-    theirs.enqueue_trial({"array_rows": 3, "array_cols": 4})
+    theirs.enqueue_trial({"array_rows": 64, "array_cols": 128})
     resume = ("study", "resume", NAME, "--quiet", "--out", place.out, "--trials", 24)
     code, _, errors = dse(*resume)
     assert (code, errors) == (0, "")
     table = trial_table(place)
     assert len(table) == 24
     assert table[16][4]["pin"] == "enqueued/16"
-    assert (table[16][2]["array_rows"], table[16][2]["array_cols"]) == (3, 4)
-    theirs.enqueue_trial({"array_rows": 64})
+    assert (table[16][2]["array_rows"], table[16][2]["array_cols"]) == (64, 128)
+    theirs.enqueue_trial({"array_rows": 63})
     code, _, errors = dse(*resume[:-1], 32)
     assert code == 2
-    assert "trial 24 was enqueued by another program with array_rows 64" in errors
+    assert "trial 24 was enqueued by another program with array_rows 63" in errors
 
 
 def test_another_machine_or_version_is_refused_unless_accepted_and_then_noted(

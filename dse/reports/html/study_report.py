@@ -1,0 +1,231 @@
+"""What the report of a study shows, as plain values for its page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from analysis.fronts import hypervolume, non_dominated
+from dse.execution.batch import Row, evaluate
+from dse.execution.executors import Serial
+from dse.reports.html.details import details
+from dse.reports.html.points import (
+    bounds,
+    commands_of,
+    parameters,
+    resources,
+    rounded,
+    rows_of,
+    workload_label,
+)
+from dse.results.parts import Parts, part_schema
+from dse.results.trials import Trials
+from dse.search.place import command
+from dse.search.release import release
+from studies.objectives import UNITS, maximised, signs
+from studies.pins import pins
+from studies.reference import reference
+from studies.specification import Specification
+
+MOST_DETAILED = 400
+"""Designs whose breakdown is in a report: the front, the paper's, the true front, in this order."""
+
+FRONT, PAPER, TRUE, OTHER = "front", "paper", "true front", "other"
+"""What a point is; it may be several but `OTHER`."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The distinct feasible designs of a report, ascending by their numbers.
+
+    Attributes:
+        designs: their numbers, shape (n,).
+        table: their rows with the columns of a study's parts; a design's follow each other.
+        objectives: shape (n, objectives).
+
+    """
+
+    designs: NDArray[np.int64]
+    table: pa.Table
+    objectives: NDArray[np.float64]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The rows without breakdown and violations."""
+        frame: pd.DataFrame = self.table.drop_columns(["breakdown", "violations"]).to_pandas()
+        return frame
+
+
+def study_report(
+    study: Specification,
+    folder: Path,
+    trials: pd.DataFrame,
+    told: dict[str, Any],
+    true_front: pd.DataFrame | None,
+) -> dict[str, Any]:
+    """Return all that the page of a study shows.
+
+    Args:
+        study: its specification.
+        folder: where it is.
+        trials: see `dse.commands.study_tables.trials`.
+        told: what `dse front --json` tells of it.
+        true_front: see `dse.results.sweep_parts.SweepParts.front`; None where it was not swept.
+
+    """
+    columns = [UNITS[name] for name in study.objectives]
+    pinned, _ = pins(study)
+    ids = {int(study.space.index(pin.columns)[0]): pin.id for pin in pinned}
+    true = np.array([] if true_front is None else true_front["design"], dtype=np.int64)
+    front = trials.set_index("trial").loc[[row["trial"] for row in told["front"]], "design"]
+    evaluated = _evaluated(study, folder, sorted({*ids, *true.tolist()}))
+    chosen = list(dict.fromkeys([*front.tolist(), *ids, *true.tolist()]))[:MOST_DETAILED]
+    firsts = trials.drop_duplicates("design").set_index("design")["trial"]
+    count = len(study.rows)
+    frame = evaluated.frame
+    return {
+        "kind": "study",
+        "name": study.name,
+        "title": _title(study),
+        "counts": {
+            "trials": len(trials),
+            "feasible": int(trials["feasible"].sum()),
+            "repeated": int(trials["repeated"].sum()),
+            "space": study.space.size,
+        },
+        "true_front": told["true_front"],
+        "objectives": columns,
+        "maximised": maximised(study.objectives),
+        "rows": rows_of(study),
+        "points": {
+            "design": evaluated.designs.tolist(),
+            "trial": [int(firsts.get(number, -1)) for number in evaluated.designs.tolist()],
+            "objectives": [rounded(each) for each in evaluated.objectives.T],
+            "front": np.flatnonzero(np.isin(evaluated.designs, front)).tolist(),
+            "true": np.flatnonzero(np.isin(evaluated.designs, true)).tolist(),
+            "paper": {
+                int(np.searchsorted(evaluated.designs, number)): pin
+                for number, pin in ids.items()
+                if number in evaluated.designs
+            },
+        },
+        "parameters": parameters(study, frame.iloc[::count]),
+        "bounds": bounds(frame[["latency_s", *resources(frame.columns)]], count),
+        "commands": commands_of(study, evaluated.designs),
+        "details": details(study, _rows(evaluated, chosen)),
+        "convergence": convergence(study, trials, told),
+        "infeasible": _infeasible(trials),
+        "importances": told["importances"],
+        "provenance": provenance(study, folder),
+    }
+
+
+def _title(study: Specification) -> str:
+    workloads = ", ".join(workload_label(each) for each in study.workloads)
+    return f"{', '.join(study.space.configurations)} on {workloads}"
+
+
+def _evaluated(study: Specification, folder: Path, wanted: list[int]) -> Evaluated:
+    """Return the feasible designs of a study's parts, and those wanted that it has not tried."""
+    table = Parts(study, folder).table()
+    table = table.filter(pc.invert(table["repeated"]))
+    missing = np.setdiff1d(wanted, table["design"].to_numpy())
+    if len(missing) and study.evaluator == "analytical":  # others run programs, for minutes
+        found, _ = evaluate(study, study.space.numbered(missing), Serial())
+        rows: list[Row] = [{"trial": -1, "repeated": False} | row for each in found for row in each]
+        table = pa.concat_tables(
+            [table, pa.Table.from_pylist(rows, schema=part_schema(study))], promote_options="none"
+        )
+    table = table.take(pc.sort_indices(table, [("design", "ascending")]))
+    trials = Trials.of(study, table)
+    kept = np.repeat(trials.feasible, len(study.rows))
+    return Evaluated(
+        trials.designs[trials.feasible],
+        table.filter(pa.array(kept)),
+        trials.objectives[trials.feasible],
+    )
+
+
+def _rows(evaluated: Evaluated, chosen: list[int]) -> list[Row]:
+    own = evaluated.table.filter(pc.is_in(evaluated.table["design"], pa.array(chosen, pa.int64())))
+    rows: list[Row] = own.to_pylist(maps_as_pydicts="strict")
+    return rows
+
+
+def convergence(
+    study: Specification, trials: pd.DataFrame, told: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Return how the hypervolume of the front grew: after which `trials`, to what `volumes`.
+
+    It is that of log10 of the objectives up to the study's `reference`, see `studies.reference`; a
+    share of the true front's where that is known. None where the study has no reference.
+    """
+    columns = [UNITS[name] for name in study.objectives]
+    true = told["true_front"]
+    end = np.array(list(true["reference"].values())) if true else reference(study)
+    if end is None:
+        return None
+    ways = signs(study.objectives)
+    values = ways * np.log10(trials[columns].to_numpy(dtype=float))
+    front = values[:0]
+    after: list[int] = []
+    volumes: list[float] = []
+    for trial in np.flatnonzero(trials["feasible"].to_numpy() & ~trials["repeated"].to_numpy()):
+        point = values[trial]
+        if len(front) and bool((front <= point).all(axis=1).any()):
+            continue
+        front = np.vstack([front, point])
+        front = front[non_dominated(front)]
+        after.append(int(trial) + 1)
+        volumes.append(hypervolume(front, ways * np.log10(end)))
+    whole = volumes[-1] / true["hypervolume_ratio"] if true and volumes and volumes[-1] else 1.0
+    return {
+        "reference": dict(zip(columns, end.tolist(), strict=True)),
+        "of_true": true is not None,
+        "trials": after,
+        "volumes": [volume / whole for volume in volumes],
+        "pinned": int(trials["pin"].notna().sum()),
+    }
+
+
+def _infeasible(trials: pd.DataFrame) -> dict[str, int]:
+    """Count the designs that violate each constraint, most first."""
+    tried = trials[~trials["feasible"] & ~trials["failed"]].drop_duplicates("design")
+    counts = Counter(name for each in tried["violations"] for name in each)
+    return dict(counts.most_common())
+
+
+def provenance(study: Specification, folder: Path) -> dict[str, dict[str, str]]:
+    """Return what made a study: `facts`, its `files`, and the `commands` that make it again."""
+    parts = Parts(study, folder)
+    firsts = parts.first_trials()
+    made_with = parts.read(firsts[-1], []).made_with if firsts else {}
+    again = ["study", "run", str(folder / "study.toml"), "--name", f"{folder.name}-again"]
+    return {
+        "facts": {
+            "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            "attention-dse": release(),
+            **made_with,
+            "evaluator": study.evaluator,
+            "accounting": study.accounting.name,
+            "digest of the specification": study.digest(),
+            **{f"digest of {name}": each for name, each in study.behaviour().items()},
+            "sampler": study.sampler,
+            "seed": str(study.seed),
+            "batch": str(study.batch),
+        },
+        "commands": {
+            "This study again, from its file": command(folder.parent, *again),
+            "This report again": command(folder.parent, "report", folder.name),
+        },
+        "files": {"study.toml": (folder / "study.toml").read_text(encoding="utf-8")},
+    }

@@ -1,0 +1,263 @@
+"""`dse report` of a study: its page in a real browser, its values against other commands'."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from browser import CHROMIUM, Browser
+
+from dse.commands.cli import main
+
+Run = Callable[..., tuple[int, str, str]]
+
+RANDOM = ("--sampler", "random", "--seed", "1")
+
+SUITE = """
+name = "suite"
+configuration = ["unfused", "binding"]
+models = ["BERT", "T5"]
+seq_lens = ["16K"]
+objectives = ["area", "latency", "energy"]
+trials = 60
+seed = 1
+sampler = "random"
+"""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study with its true front, and one of several configurations and workloads."""
+    out = tmp_path_factory.mktemp("runs")
+    common = ["--quiet", "--out", str(out)]
+    assert main(["study", "run", "binding-bert", *RANDOM, "--trials", "100", *common]) == 0
+    assert main(["sweep", "binding-bert", "--out", str(out)]) == 0
+    (out / "suite.toml").write_text(SUITE)
+    assert main(["study", "run", str(out / "suite.toml"), *common]) == 0
+    for name in ("binding-bert", "suite"):
+        assert main(["report", name, "--out", str(out)]) == 0
+    return out
+
+
+def _page(runs: Path, study: str) -> Path:
+    return runs / study / "report.html"
+
+
+def _data(runs: Path, study: str) -> dict[str, Any]:
+    page = _page(runs, study).read_text(encoding="utf-8")
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    assert found is not None
+    data: dict[str, Any] = json.loads(found[1])
+    return data
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+    with Browser(tmp_path_factory.mktemp("profile"), 1280) as opened:
+        yield opened
+
+
+PLACES = """(() => {
+const box = document.getElementById("front-chart").getBoundingClientRect();
+return POINTS.design.map((_, point) => {
+  const values = [state.x, state.y].map((i) =>
+    Math.log10(POINTS.objectives[i][point] / quantity(DATA.objectives[i]).scale));
+  const finder = { xAxisIndex: 0, yAxisIndex: 0 };
+  const [x, y] = CHARTS["front-chart"].convertToPixel(finder, values);
+  return [box.left + x, box.top + y];
+});
+})()"""
+"""Where the points of the front's chart are shown."""
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("study", ["binding-bert", "suite"])
+def test_points_tell_on_hover_and_on_click_what_they_are(
+    browser: Browser, dse: Run, runs: Path, study: str, width: int
+) -> None:
+    browser.resize(width, 900)
+    browser.open(_page(runs, study))
+    points = _data(runs, study)["points"]
+    area, latency, *_ = points["objectives"]
+    browser.run('document.getElementById("front-chart").scrollIntoView({block: "center"})')
+    places = browser.run(PLACES)
+    for place in [places[point] for point in points["front"][::6]] + places[::12]:
+        browser.point(*place)
+        tip = browser.run('document.querySelector(".tip").innerText')
+        browser.click(*place)
+        card = browser.run('document.getElementById("picked").innerText')
+        command = browser.run('document.querySelector("#picked .command code").innerText')
+        # Symbols overlap: the upper one is meant, which is at most its radius away.
+        point = browser.run("state.chosen.at(-1)")
+        assert math.dist(places[point], place) < 8
+        for text in (tip, card):
+            assert re.search(rf"\bdesign {points['design'][point]}\b", text.split("\n")[0])
+            assert "bound by" in text
+            assert command in text
+        if study == "binding-bert":
+            program, *words = shlex.split(command)
+            assert program == "dse"
+            code, text, _ = dse(*words, "--json")
+            assert code == 0
+            assert json.loads(text)["latency_s"] == pytest.approx(latency[point], rel=1e-7)
+            assert json.loads(text)["area_um2"] == pytest.approx(area[point], rel=1e-7)
+    assert browser.problems == []
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("study", ["binding-bert", "suite"])
+def test_the_page_fits_its_window_and_every_chart_is_drawn(
+    browser: Browser, runs: Path, study: str, width: int
+) -> None:
+    browser.resize(width, 900)
+    browser.open(_page(runs, study))
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    assert browser.run("Object.keys(CHARTS).sort()") == [
+        "convergence-chart",
+        "front-chart",
+        "parameters-chart",
+    ]
+    lines = browser.run('CHARTS["parameters-chart"].getOption().series.map((s) => s.data.length)')
+    data = _data(runs, study)
+    front, paper = set(data["points"]["front"]), set(map(int, data["points"]["paper"]))
+    others = set(range(len(data["points"]["design"]))) - front - paper
+    assert lines == [len(others), len(front), len(paper)]
+    boxes = browser.run('document.querySelectorAll(".waterfall .box").length')
+    assert boxes > 10
+    assert browser.run('document.querySelectorAll("#importances tbody tr").length') > 0
+    assert "study.toml" in browser.run('document.getElementById("provenance").innerText')
+    assert browser.problems == []
+
+
+def test_designs_are_put_side_by_side_and_taken_away(browser: Browser, runs: Path) -> None:
+    browser.resize(1280, 900)
+    browser.open(_page(runs, "suite"))
+    headings = (
+        '[...document.querySelectorAll("#compared th")].map((e) => e.innerText.split(",")[0])'
+    )
+    before = browser.run(headings)
+    row = browser.run("""(() => { const button = document.querySelector("#table td button");
+    button.click(); return button.innerText; })()""")
+    assert browser.run(headings) == [*before, f"C: design {row}"]
+    browser.run("""document.querySelector('[aria-label="remove A"]').click()""")
+    assert [text[3:] for text in browser.run(headings)[1:]] == [
+        *(text[3:] for text in before[2:]),
+        f"design {row}",
+    ]
+    latencies = []
+    for workload in (1, 0):
+        latencies.append(browser.run('document.getElementById("schedule").innerText'))
+        browser.run(f"""(() => {{ const select = document.getElementById("workload");
+        select.value = {workload}; select.dispatchEvent(new Event("change")); }})()""")
+    assert latencies[0] != latencies[1]
+    assert browser.problems == []
+
+
+def test_colours_differ_in_grey(browser: Browser, runs: Path) -> None:
+    browser.open(_page(runs, "binding-bert"))
+    lightness = []
+    for colour in browser.run("COLOURS"):
+        rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        y = float(linear @ [0.2126, 0.7152, 0.0722])
+        lightness.append(116 * y ** (1 / 3) - 16)
+    assert min(np.diff(sorted(lightness))) > 13
+
+
+@pytest.mark.parametrize("study", ["binding-bert", "suite"])
+def test_fronts_are_those_of_the_evaluations(dse: Run, runs: Path, study: str) -> None:
+    data = _data(runs, study)
+    code, text, _ = dse("front", study, "--out", runs, "--json")
+    assert code == 0
+    told = json.loads(text)
+    points = data["points"]
+    values = np.array(points["objectives"]).T
+    by_brute_force = {
+        place
+        for place, own in enumerate(values)
+        if points["trial"][place] >= 0
+        and not any(
+            (other <= own).all() and (other < own).any()
+            for number, other in enumerate(values)
+            if points["trial"][number] >= 0
+        )
+    }
+    assert set(points["front"]) == by_brute_force
+    assert len(told["front"]) == len(by_brute_force)
+    assert set(points["paper"].values()) == {each["point"] for each in told["paper_points"]}
+
+
+def test_the_hypervolume_grows_to_what_dse_front_tells(dse: Run, runs: Path) -> None:
+    data = _data(runs, "binding-bert")
+    _, text, _ = dse("front", "binding-bert", "--out", runs, "--json")
+    told = data["convergence"]
+    assert told["volumes"] == sorted(told["volumes"])
+    assert told["trials"] == sorted(set(told["trials"]))
+    ratio = json.loads(text)["true_front"]["hypervolume_ratio"]
+    assert told["volumes"][-1] == pytest.approx(ratio, rel=1e-12)
+    rows = pd.read_parquet(runs / "binding-bert" / "evaluations")
+    first = rows[rows["feasible"]].iloc[0]
+    corner = np.log10(list(told["reference"].values()))
+    area = np.prod(corner - np.log10([first["area_um2"], first["latency_s"]]))
+    shares = [volume / told["volumes"][0] for volume in told["volumes"]]
+    second = rows[rows["trial"] == told["trials"][1] - 1].iloc[0]
+    a, b = (corner - np.log10([each["area_um2"], each["latency_s"]]) for each in (first, second))
+    assert shares[1] == pytest.approx((a.prod() + b.prod() - np.minimum(a, b).prod()) / area)
+
+
+@pytest.mark.parametrize("study", ["binding-bert", "suite"])
+def test_parts_of_a_design_add_up(runs: Path, study: str) -> None:
+    details = _data(runs, study)["details"]
+    assert details
+    for own in details.values():
+        for each in own:
+            metrics = each["metrics"]
+            for parts in (
+                each["components"],
+                {e["einsum"]: e["energy_pj"] for e in each["einsums"]},
+            ):
+                assert sum(parts.values()) == pytest.approx(metrics["energy_pj"], rel=1e-9)
+            traffic = sum(e["traffic_bytes"] for e in each["einsums"])
+            assert traffic == pytest.approx(metrics["traffic_bytes"], rel=1e-9)
+            stages = sum(stage["lasts_s"] for stage in each["waterfall"])
+            whole = max(stages, metrics["memory_latency_s"]) if each["overlapped"] else stages
+            assert whole == pytest.approx(metrics["latency_s"], rel=1e-9)
+            for stage in each["waterfall"]:
+                for lane, boxes in stage["lanes"].items():
+                    if lane != "off-chip":
+                        assert sum(time for _, time in boxes) <= stage["lasts_s"] * (1 + 1e-9)
+
+
+def test_a_report_needs_a_study_a_front_and_a_name_of_a_page(
+    dse: Run, runs: Path, tmp_path: Path
+) -> None:
+    assert dse("report", "binding-bart", "--out", runs)[0] == 2
+    code, _, errors = dse("report", "suite", "--out", runs, "--file", tmp_path / "x.pdf")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "FILE.html" in errors
+    tight = tmp_path / "tight.toml"
+    tight.write_text(SUITE + "[constraints]\narea_um2 = 1.0\n")
+    assert (
+        main(["study", "run", str(tight), "--trials", "16", "--quiet", "--out", str(tmp_path)]) == 1
+    )
+    code, _, errors = dse("report", "suite", "--out", tmp_path)
+    assert (code, errors) == (1, "dse report: no trial of suite is feasible\n")
+    assert not (tmp_path / "suite" / "report.html").exists()
+
+
+def test_nothing_in_a_name_ends_the_data(runs: Path, tmp_path: Path) -> None:
+    from dse.reports.html.page import page  # noqa: PLC0415
+
+    written = page({"kind": "study", "name": "</script><b>", "title": "</script>"})
+    assert "</script><b>" not in written
+    assert "&lt;/script&gt;&lt;b&gt;" in written
