@@ -111,19 +111,21 @@ function frontChart() {
     margin: { l: 64, r: 16, t: narrow() ? 64 : 40, b: 48 },
     xaxis: logAxis(quantity(DATA.objectives[x]).title, plotted(xs), narrow() ? 0.18 : 0.07),
     yaxis: logAxis(quantity(DATA.objectives[y]).title, plotted(ys), 0.06),
-    ...marks(),
   }, { shown: ({ customdata }) => tip(customdata), chosen: ({ customdata }) => choose(customdata) });
+  marks();
 }
 
-// A letter that points at each design that is chosen, drawn without drawing the points again.
+// A ring and a letter at each design that is chosen, over the chart: to draw it anew takes long.
 function marks() {
+  const chart = CHARTS["front-chart"];
+  const { xaxis, yaxis } = chart._fullLayout;
   const [xs, ys] = [scaled(state.x), scaled(state.y)];
-  return {
-    annotations: state.chosen.map((point, place) => ({
-      x: Math.log10(xs[point]), y: Math.log10(ys[point]), ax: 16, ay: -26, standoff: 5, text: `<b>${letter(place)}</b>`,
-      arrowhead: 2, arrowwidth: 2, arrowcolor: INK, font: { ...FONT, size: 15 }, bgcolor: "white", bordercolor: INK, borderpad: 1,
-    })),
-  };
+  for (const each of chart.querySelectorAll(".mark")) each.remove();
+  chart.append(...state.chosen.map((point, place) => make(
+    "div",
+    { class: "mark", style: `left:${xaxis._offset + xaxis.d2p(xs[point])}px;top:${yaxis._offset + yaxis.d2p(ys[point])}px` },
+    make("b", {}, letter(place))
+  )));
 }
 
 function choose(point) {
@@ -137,7 +139,7 @@ function remove(point) {
 }
 
 function chosenChanged() {
-  Plotly.relayout("front-chart", marks());
+  marks();
   picked();
   compared();
 }
