@@ -31,7 +31,7 @@ class Browser:
         width, height: of the page, in pixels.
 
     Attributes:
-        problems: exceptions and errors of the pages so far, requests among them.
+        problems: exceptions, errors and what is logged of the pages so far, requests among them.
 
     """
 
@@ -100,11 +100,22 @@ class Browser:
         """Move the mouse to a place of what is shown."""
         self._ask("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
-    def click(self, x: float, y: float) -> None:
-        """Click there."""
+    def click(self, x: float, y: float, *, count: int = 1) -> None:
+        """Click there; with `count` 2 it is the second click of a double one."""
         self.point(x, y)
         for kind in ("mousePressed", "mouseReleased"):
-            self._ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+            self._mouse(kind, x, y, clickCount=count)
+
+    def drag(self, x: float, y: float, to_x: float, to_y: float) -> None:
+        """Press at one place, release at another."""
+        self.point(x, y)
+        self._mouse("mousePressed", x, y, clickCount=1)
+        self._mouse("mouseMoved", (x + to_x) / 2, (y + to_y) / 2, buttons=1)
+        self._mouse("mouseMoved", to_x, to_y, buttons=1)
+        self._mouse("mouseReleased", to_x, to_y, clickCount=1)
+
+    def _mouse(self, kind: str, x: float, y: float, **more: int) -> None:
+        self._ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", **more)
 
     def picture(self, file: Path, *, whole: bool = False) -> None:
         """Save what is shown, or the whole page, as PNG."""
@@ -139,6 +150,8 @@ class Browser:
                 self._loaded = True
             case "Runtime.exceptionThrown":
                 self.problems.append(json.dumps(told["exceptionDetails"]))
+            case "Runtime.consoleAPICalled":
+                self.problems.append(json.dumps(told["args"]))
             case "Log.entryAdded" if told["entry"]["level"] == "error":
                 self.problems.append(told["entry"]["text"])
             case "Network.requestWillBeSent":

@@ -37,8 +37,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def _drawn(browser: Browser, figure: str) -> list[float]:
     """Return the values that a figure's chart has, sorted."""
     values: list[float] = browser.run(
-        f"""CHARTS["chart-{figure}"].getOption().series.flatMap((s) => s.data)
-        .flatMap((each) => each === "-" ? [] : each.value)"""
+        f"""CHARTS["chart-{figure}"].data.flatMap(({{ y }}) => y).filter((each) => each !== null)"""
     )
     return sorted(values)
 
@@ -99,9 +98,9 @@ def test_a_bar_tells_every_runs_value(browser: Browser, page: Path) -> None:
     browser.open(page)
     x, y = browser.run(
         """(() => { document.getElementById("chart-8").scrollIntoView({ block: "center" });
-        const chart = CHARTS["chart-8"];
-        const [x, y] = chart.convertToPixel({ xAxisIndex: 0, yAxisIndex: 0 }, [0, 0.5]);
-        const box = document.getElementById("chart-8").getBoundingClientRect();
+        const { xaxis, yaxis } = CHARTS["chart-8"]._fullLayout;
+        const box = CHARTS["chart-8"].getBoundingClientRect();
+        const [x, y] = [xaxis._offset + xaxis.d2p("1K"), yaxis._offset + yaxis.d2p(0.5)];
         return [box.left + x, box.top + y]; })()"""
     )
     browser.point(x, y)

@@ -70,14 +70,21 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 PLACES = """(() => {
 const box = document.getElementById("front-chart").getBoundingClientRect();
 return POINTS.design.map((_, point) => {
-  const values = [state.x, state.y].map((i) =>
-    Math.log10(POINTS.objectives[i][point] / quantity(DATA.objectives[i]).scale));
-  const finder = { xAxisIndex: 0, yAxisIndex: 0 };
-  const [x, y] = CHARTS["front-chart"].convertToPixel(finder, values);
-  return [box.left + x, box.top + y];
+  const { xaxis, yaxis } = CHARTS["front-chart"]._fullLayout;
+  const [x, y] = [state.x, state.y].map((i) =>
+    POINTS.objectives[i][point] / quantity(DATA.objectives[i]).scale);
+  return [box.left + xaxis._offset + xaxis.d2p(x), box.top + yaxis._offset + yaxis.d2p(y)];
 });
 })()"""
 """Where the points of the front's chart are shown."""
+
+
+PLOTLY_LOOKED = "new Promise((done) => setTimeout(done, 100))"
+"""Plotly looks every 50 ms what the mouse does."""
+
+LINES = """CHARTS["parameters-chart"].data.map(({ x, y }) =>
+x.filter((each, i) => each === null && y[i] === null).length)"""
+"""How many lines each trace of the parallel coordinates has; such a point ends one."""
 
 
 @pytest.mark.parametrize("width", [1280, 400])
@@ -93,6 +100,7 @@ def test_points_tell_on_hover_and_on_click_what_they_are(
     places = browser.run(PLACES)
     for place in [places[point] for point in points["front"][::6]] + places[::12]:
         browser.point(*place)
+        browser.run(PLOTLY_LOOKED)
         tip = browser.run('document.querySelector(".tip").innerText')
         browser.click(*place)
         card = browser.run('document.getElementById("picked").innerText')
@@ -127,7 +135,7 @@ def test_the_page_fits_its_window_and_every_chart_is_drawn(
         "front-chart",
         "parameters-chart",
     ]
-    lines = browser.run('CHARTS["parameters-chart"].getOption().series.map((s) => s.data.length)')
+    lines = browser.run(LINES)
     data = _data(runs, study)
     front, paper = set(data["points"]["front"]), set(map(int, data["points"]["paper"]))
     others = set(range(len(data["points"]["design"]))) - front - paper
@@ -136,6 +144,39 @@ def test_the_page_fits_its_window_and_every_chart_is_drawn(
     assert boxes > 10
     assert browser.run('document.querySelectorAll("#importances tbody tr").length') > 0
     assert "study.toml" in browser.run('document.getElementById("provenance").innerText')
+    assert browser.problems == []
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_lines_that_pass_a_stretch_of_an_axis_are_kept(
+    browser: Browser, runs: Path, width: int
+) -> None:
+    browser.resize(width, 900)
+    browser.open(_page(runs, "binding-bert"))
+    browser.run('document.getElementById("parameters-chart").scrollIntoView({block: "center"})')
+    before = browser.run(LINES)
+    # Of the first parameter that varies the lower half of the values.
+    data = _data(runs, "binding-bert")
+    varying = next(each for each in data["parameters"] if len(each["values"]) > 1)
+    passing = [at / (len(varying["values"]) - 1) < 0.45 for at in varying["at"]]
+    front, paper = data["points"]["front"], list(map(int, data["points"]["paper"]))
+    others = [point for point in range(len(passing)) if point not in front + paper]
+    corners = browser.run("""(() => {
+    const { xaxis, yaxis } = CHARTS["parameters-chart"]._fullLayout;
+    const box = CHARTS["parameters-chart"].getBoundingClientRect();
+    return [[-0.3, -0.02], [0.3, 0.45]].map(([which, place]) => {
+      const [x, y] = narrow() ? [place, which] : [which, place];
+      return [box.left + xaxis._offset + xaxis.d2p(x), box.top + yaxis._offset + yaxis.d2p(y)];
+    });
+    })()""")
+    browser.drag(*corners[0], *corners[1])
+    browser.run(PLOTLY_LOOKED)
+    kept = [sum(passing[point] for point in points) for points in (others, front, paper)]
+    assert browser.run(LINES) == kept != before
+    browser.click(*corners[1])
+    browser.click(*corners[1], count=2)
+    browser.run(PLOTLY_LOOKED)
+    assert browser.run(LINES) == before
     assert browser.problems == []
 
 

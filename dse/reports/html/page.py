@@ -1,4 +1,4 @@
-"""A report's page: one HTML file, its library, style, scripts and data inside; no network.
+"""A report's page: one HTML file; plotly.js, its style, scripts and data inside; no network.
 
 The page's policy forbids every request, so that what a report shows stays with its reader.
 """
@@ -10,6 +10,8 @@ import json
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from plotly.offline import get_plotlyjs
 
 from evaluators.files import write_atomically
 
@@ -36,8 +38,8 @@ def page(data: dict[str, Any]) -> str:
     """Return the page of a report."""
     kind = data["kind"]
     scripts = "\n".join(
-        f"<script>\n{_asset(name)}</script>"
-        for name in ("echarts.min.js", "common.js", f"{kind}.js")
+        f"<script>\n{script}</script>"
+        for script in (get_plotlyjs(), _asset("common.js"), _asset(f"{kind}.js"))
     )
     return (
         "<!DOCTYPE html>\n"

@@ -7,8 +7,10 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const COLOURS = ["#2E2246", "#0A5597", "#CF5C3E", "#54B58A", "#F8CC58"];
 const GREY = "#a8a8b2";
 const INK = "#1c1c28";
-const LABEL = { color: INK, fontSize: 13, textBorderColor: "white", textBorderWidth: 3 };
-const NAME = { color: INK, fontSize: 14 };
+const FAINT = "#5d5d6b";
+const RULE = "#d9d9e0";
+const FONT = { family: "system-ui, sans-serif", color: INK, size: 13 };
+const NAME = { ...FONT, size: 14 };
 
 // Column -> what it is called, its unit for people, and how many of the column's make one of it.
 const UNITS = {
@@ -95,19 +97,42 @@ function commandLine(text) {
 
 const CHARTS = {};
 
-// Draw a chart into an element, anew where there is one.
-function draw(id, option) {
+// Draw a chart into an element, anew where there is one. Traces of SVG alone: those of WebGL make
+// code at run time, which the page's policy forbids. What `shown` makes of a point that is pointed
+// at stands beside it; `chosen` is told of a click.
+function draw(id, traces, layout, { shown, chosen } = {}) {
   const element = document.getElementById(id);
-  CHARTS[id] ||= echarts.init(element, null, { renderer: "canvas" });
-  CHARTS[id].setOption({ animation: false, textStyle: { fontFamily: "system-ui, sans-serif" }, ...option }, true);
-  return CHARTS[id];
+  const first = !CHARTS[id];
+  CHARTS[id] = element;
+  Plotly.react(element, traces, {
+    width: element.clientWidth, height: element.clientHeight, margin: { l: 64, r: 16, t: 8, b: 48 },
+    font: FONT, hovermode: "closest", dragmode: false, ...layout,
+    legend: { orientation: "h", x: 0, xref: "container", y: 1, yref: "container", yanchor: "top", font: NAME, ...(narrow() && { entrywidthmode: "fraction", entrywidth: 0.5, font: { ...FONT, size: 12 } }), ...layout.legend },
+  }, { displayModeBar: false, doubleClick: false, showTips: false });
+  if (!first) return;
+  if (shown) {
+    const box = make("div", { class: "beside" });
+    element.append(box);
+    element.on("plotly_hover", ({ points, event }) => beside(box, element, event, shown(points[0])));
+    element.on("plotly_unhover", () => box.replaceChildren());
+  }
+  if (chosen) element.on("plotly_click", ({ points }) => chosen(points[0]));
+}
+
+// Put what is told of a point beside the mouse, inside the chart where it fits.
+function beside(box, element, event, told) {
+  box.replaceChildren(told);
+  const { left, top, width, height } = element.getBoundingClientRect();
+  const [x, y] = [event.clientX - left, event.clientY - top];
+  const right = x + 14 + box.offsetWidth <= width ? x + 14 : Math.max(0, x - 14 - box.offsetWidth);
+  box.style.left = `${Math.min(right, Math.max(0, width - box.offsetWidth))}px`;
+  box.style.top = `${Math.max(0, Math.min(y + 14, height - box.offsetHeight))}px`;
 }
 
 let width = innerWidth;
 addEventListener("resize", () => {
   if (width === innerWidth) return; // a phone's address bar comes and goes
   width = innerWidth;
-  for (const chart of Object.values(CHARTS)) chart.resize();
   render();
 });
 
@@ -115,43 +140,44 @@ function narrow() {
   return innerWidth <= 640;
 }
 
-// Ticks 1, 2, 5 of each decade between two log10, fewer where they are many.
-function logTicks(low, high) {
-  const steps = high - low > 4 ? [1] : high - low > 1.6 ? [1, 3] : [1, 1.5, 2, 3, 5, 7];
+// Ticks of each decade between two log10, as many as stand apart by a share of the axis.
+function logTicks(low, high, apart) {
+  const whole = high - low;
+  const steps =
+    [[1, 1.5, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]].find((each) =>
+      [...each.slice(1), 10].every((step, i) => Math.log10(step / each[i]) >= apart * whole)
+    ) || [1];
+  const every = Math.max(1, Math.ceil(apart * whole));
   const ticks = [];
-  for (let decade = Math.floor(low); decade <= Math.ceil(high); decade++) {
+  for (let decade = Math.floor(low); decade <= Math.ceil(high); decade += every) {
     for (const step of steps) {
       const at = decade + Math.log10(step);
-      if (at >= low && at <= high) ticks.push(at);
+      if (at >= low && at <= high) ticks.push(10 ** at);
     }
   }
-  return ticks;
+  return ticks.length > 1 ? ticks : [10 ** low, 10 ** high];
 }
 
-// An axis of log10 of values, labelled with the values.
-function logAxis(name, values, extra = {}) {
-  const low = values.reduce((a, b) => Math.min(a, b), Infinity);
-  const high = values.reduce((a, b) => Math.max(a, b), -Infinity);
+const AXIS = {
+  showline: true, linecolor: FAINT, ticks: "outside", tickcolor: FAINT, showgrid: false,
+  zeroline: false, fixedrange: true,
+};
+
+function titled(text, standoff) {
+  return { text, font: NAME, standoff };
+}
+
+// A logarithmic axis, labelled with values that stand apart by a share of it.
+function logAxis(title, values, apart) {
+  const logs = values.map(Math.log10);
+  const low = logs.reduce((a, b) => Math.min(a, b), Infinity);
+  const high = logs.reduce((a, b) => Math.max(a, b), -Infinity);
   const margin = Math.max(0.03 * (high - low), 0.01);
-  const ticks = logTicks(low - margin, high + margin);
+  const range = [low - margin, high + margin];
+  const tickvals = logTicks(...range, apart);
   return {
-    type: "value",
-    min: low - margin,
-    max: high + margin,
-    name,
-    nameLocation: "middle",
-    nameGap: 28,
-    nameTextStyle: NAME,
-    axisLine: { show: true, onZero: false, lineStyle: { color: "#5d5d6b" } },
-    axisTick: { show: true, customValues: ticks },
-    axisLabel: {
-      ...LABEL,
-      customValues: ticks,
-      formatter: (at) => digits(10 ** at, 3),
-      hideOverlap: true,
-    },
-    splitLine: { show: false },
-    ...extra,
+    ...AXIS, type: "log", range, tickmode: "array", tickvals, tickangle: 0,
+    ticktext: tickvals.map((each) => digits(each, 3)), title: titled(title, 8),
   };
 }
 

@@ -29,7 +29,6 @@ function tip(figure, row, label) {
 function barChart(figure, { panel, group, bar, colours, stacked }) {
   const { columns, values } = figure;
   const [panels, groups] = [unique(columns[panel]), unique(columns[group])];
-  const bars = Object.keys(colours);
   const one = narrow();
   const high = (run) => {
     const tops = {};
@@ -39,43 +38,41 @@ function barChart(figure, { panel, group, bar, colours, stacked }) {
     });
     return Math.max(...Object.values(tops));
   };
-  const top = Math.max(...DATA.runs.map((_, run) => high(run)));
-  const height = one ? 150 : 300;
-  document.getElementById(`chart-${figure.name}`).style.height = `${one ? 60 + panels.length * (height + 55) : height + 90}px`;
-  const grids = panels.map((_, i) =>
-    one
-      ? { left: 44, right: 8, top: 66 + i * (height + 55), height }
-      : { left: `${4 + (95.5 * i) / panels.length}%`, width: `${95.5 / panels.length - 0.8}%`, top: 36, height }
-  );
-  const series = panels.flatMap((own, i) =>
-    bars.map((name) => {
+  const top = niceTop(Math.max(...DATA.runs.map((_, run) => high(run))));
+  const height = one ? 205 * panels.length + 60 : 390;
+  document.getElementById(`chart-${figure.name}`).style.height = `${height}px`;
+  const traces = panels.flatMap((own, i) =>
+    Object.keys(colours).map((name) => {
       const rows = groups.map((each) =>
         columns[panel].findIndex((_, row) => columns[panel][row] === own && columns[group][row] === each && columns[bar][row] === name)
       );
       return {
-        name, type: "bar", xAxisIndex: i, yAxisIndex: i, stack: stacked ? own : undefined, barGap: "0%", barCategoryGap: "18%",
-        itemStyle: { color: colours[name] },
-        data: rows.map((row) => (row < 0 ? "-" : { value: values[state.run][row], row })),
+        name, type: "bar", hoverinfo: "none", xaxis: `x${i + 1}`, yaxis: `y${i + 1}`, legendgroup: name, showlegend: i === 0,
+        marker: { color: colours[name] }, customdata: rows, x: groups,
+        y: rows.map((row) => (row < 0 ? null : values[state.run][row])),
       };
     })
   );
-  draw(`chart-${figure.name}`, {
-    grid: grids,
-    legend: { top: 0, left: 0, itemGap: 14, textStyle: NAME, data: bars },
-    tooltip: {
-      trigger: "item", confine: true,
-      formatter: ({ data: { row } }) => tip(figure, row, [columns.configuration[row], columns.model[row], columns.tokens[row], stacked ? columns.quantity[row] : ""].filter(Boolean).join(", ")),
-    },
-    xAxis: panels.map((own, i) => ({
-      type: "category", gridIndex: i, data: groups, name: own, nameLocation: "middle", nameGap: 26, nameTextStyle: NAME,
-      axisTick: { show: false }, axisLabel: { ...LABEL, interval: 0, fontSize: one ? 12 : 13, formatter: (name) => DATA.short[name] || name }, axisLine: { lineStyle: { color: "#5d5d6b" } },
-    })),
-    yAxis: panels.map((_, i) => ({
-      type: "value", gridIndex: i, min: 0, max: niceTop(top), axisLabel: { ...LABEL, show: one || i === 0 },
-      splitLine: { lineStyle: { color: "#d9d9e0" } },
-    })),
-    series,
-  });
+  const share = 1 / panels.length;
+  const axes = Object.fromEntries(panels.flatMap((own, i) => {
+    const [start, end] = one ? [1 - (i + 1) * share, 1 - i * share] : [i * share, (i + 1) * share];
+    const label = { text: own, font: NAME, standoff: 4 };
+    return [
+      [`xaxis${i + 1}`, {
+        ...AXIS, type: "category", ticks: "", tickangle: 0, tickmode: "array", tickvals: groups, ticktext: groups.map((name) => DATA.short[name] || name),
+        anchor: `y${i + 1}`, title: label, domain: one ? [0, 1] : [start, end - 0.1 * share], tickfont: { ...FONT, size: one ? 12 : 13 },
+      }],
+      [`yaxis${i + 1}`, {
+        ...AXIS, showline: false, ticks: "", showgrid: true, gridcolor: RULE, range: [0, top], nticks: 6, showticklabels: one || i === 0,
+        anchor: `x${i + 1}`, domain: one ? [start + 0.3 * share, end - 0.04 * share] : [0, 1],
+      }],
+    ];
+  }));
+  const told = (row) => [columns.configuration[row], columns.model[row], columns.tokens[row], stacked ? columns.quantity[row] : ""];
+  draw(`chart-${figure.name}`, traces, {
+    margin: { l: 44, r: 8, t: one ? 60 : 36, b: one ? 4 : 52 }, barmode: stacked ? "stack" : "group", bargap: 0.18,
+    legend: { traceorder: "normal", itemclick: false, itemdoubleclick: false }, ...axes,
+  }, { shown: ({ customdata: row }) => tip(figure, row, told(row).filter(Boolean).join(", ")) });
 }
 
 // A round number at or above a value.
@@ -87,30 +84,24 @@ function niceTop(value) {
 function lineChart(figure) {
   const { columns, values } = figure;
   const models = unique(columns.model);
-  const marks = ["circle", "diamond", "rect", "triangle"];
-  const at = (run, model, side, quantity) =>
-    columns.model.findIndex((_, row) => columns.model[row] === model && columns.side[row] === side && columns.quantity[row] === quantity);
+  const marks = ["circle", "diamond", "square", "triangle-up"];
   const sides = unique(columns.side);
-  const row = (model, side, quantity) => at(state.run, model, side, quantity);
-  const all = (quantity) => values.flatMap((own) => own.filter((_, i) => columns.quantity[i] === quantity)).map(Math.log10);
+  const row = (model, side, quantity) =>
+    columns.model.findIndex((_, place) => columns.model[place] === model && columns.side[place] === side && columns.quantity[place] === quantity);
+  const all = (quantity) => values.flatMap((own) => own.filter((_, i) => columns.quantity[i] === quantity));
   document.getElementById(`chart-${figure.name}`).style.height = narrow() ? "380px" : "460px";
-  draw(`chart-${figure.name}`, {
-    grid: { left: 64, right: 16, top: 44, bottom: 52 },
-    legend: { top: 0, left: 0, itemGap: 14, textStyle: NAME },
-    tooltip: {
-      trigger: "item", confine: true,
-      formatter: ({ data: { model, side } }) => make("div", {},
-        tip(figure, row(model, side, "area_cm2"), `${model}, ${side} x ${side}: area, cm²`), tip(figure, row(model, side, "latency_s"), "latency, s")),
-    },
-    xAxis: logAxis("area (cm²)", all("area_cm2")),
-    yAxis: logAxis("latency (s)", all("latency_s"), { nameGap: 46 }),
-    series: models.map((model, i) => ({
-      name: model, type: "line", symbol: marks[i], symbolSize: 11, lineStyle: { color: COLOURS[i], width: 2, type: ["solid", "dashed", "dotted", [8, 3, 2, 3]][i] },
-      itemStyle: { color: COLOURS[i] },
-      data: sides.map((side) => ({
-        value: ["area_cm2", "latency_s"].map((quantity) => Math.log10(values[state.run][row(model, side, quantity)])), model, side,
-      })),
-    })),
+  draw(`chart-${figure.name}`, models.map((model, i) => ({
+    name: model, type: "scatter", mode: "lines+markers", hoverinfo: "none", customdata: sides,
+    marker: { symbol: marks[i], size: 10, color: COLOURS[i] }, line: { color: COLOURS[i], width: 2, dash: ["solid", "dash", "dot", "dashdot"][i] },
+    x: sides.map((side) => values[state.run][row(model, side, "area_cm2")]),
+    y: sides.map((side) => values[state.run][row(model, side, "latency_s")]),
+  })), {
+    margin: { l: 64, r: 16, t: 44, b: 52 },
+    xaxis: logAxis("area (cm²)", all("area_cm2"), narrow() ? 0.16 : 0.07),
+    yaxis: logAxis("latency (s)", all("latency_s"), 0.06),
+  }, {
+    shown: ({ data: { name: model }, customdata: side }) => make("div", {},
+      tip(figure, row(model, side, "area_cm2"), `${model}, ${side} x ${side}: area, cm²`), tip(figure, row(model, side, "latency_s"), "latency, s")),
   });
 }
 

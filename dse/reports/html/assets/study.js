@@ -9,7 +9,8 @@ const MAXIMISED = DATA.objectives.map((column) => DATA.maximised.includes(column
 const MOST = 3; // designs side by side
 const MOST_LINES = 1000; // of parallel coordinates, beside the front's
 
-const state = { x: 0, y: Math.min(1, DATA.objectives.length - 1), others: true, chosen: [], row: 0 };
+const state = { x: 0, y: Math.min(1, DATA.objectives.length - 1), others: true, chosen: [], row: 0, kept: {} };
+const TOUCH = matchMedia("(pointer: coarse)").matches; // a finger that drags scrolls the page
 
 const COMMAND_OF = new Map();
 for (const group of DATA.commands) group.rows.forEach((row, place) => COMMAND_OF.set(row, [group, place]));
@@ -78,57 +79,53 @@ function tip(point) {
 
 // The front.
 
+// An objective of every design, in its unit for people.
+function scaled(i) {
+  const { scale } = quantity(DATA.objectives[i]);
+  return POINTS.objectives[i].map((each) => each / scale);
+}
+
 function frontChart() {
   const [x, y] = [state.x, state.y];
-  const log = (i) => POINTS.objectives[i].map((each) => Math.log10(each / quantity(DATA.objectives[i]).scale));
-  const [xs, ys] = [log(x), log(y)];
-  const at = (points) => points.map((point) => [xs[point], ys[point], point]);
-  const others = [];
-  for (let point = 0; point < COUNT; point++) {
-    if (!FRONT.has(point) && !TRUE.has(point) && !(point in POINTS.paper)) others.push(point);
-  }
+  const [xs, ys] = [scaled(x), scaled(y)];
+  const trace = (name, points, marker, more = {}) => ({
+    name, type: "scatter", mode: "markers", hoverinfo: "none", marker, x: points.map((point) => xs[point]),
+    y: points.map((point) => ys[point]), customdata: points, ...more,
+  });
   const paper = Object.keys(POINTS.paper).map(Number);
-  const stepped = DATA.objectives.length === 2;
-  const inOrder = (points) => at(points).sort((a, b) => a[0] - b[0] || (MAXIMISED[x] === MAXIMISED[y] ? b[1] - a[1] : a[1] - b[1]));
-  const series = [];
+  const traces = [];
   if (state.others) {
-    series.push({
-      name: "other designs", type: "scatter", data: at(others), symbolSize: 4, large: true,
-      largeThreshold: 3000, itemStyle: { color: GREY, opacity: 0.6 },
-    });
+    const others = POINTS.design.map((_, point) => point).filter((point) => !FRONT.has(point) && !TRUE.has(point) && !(point in POINTS.paper));
+    traces.push(trace("other designs", others, { color: GREY, size: 4, opacity: 0.6 }));
   }
-  // Lines are series of their own, silent: they would take the clicks of the points below.
-  const front = (name, points, symbol, size, colour, edge, width, z) => {
-    const data = inOrder(points);
-    series.push({ name, type: "scatter", data, symbol, symbolSize: size, z: z + 1, itemStyle: { color: colour, borderColor: edge, borderWidth: 1 } });
-    if (stepped) series.push({ name, type: "line", step: MAXIMISED[x] ? "start" : "end", data, symbol: "none", silent: true, z, lineStyle: { color: colour, width }, itemStyle: { color: colour } });
+  const front = (name, points, marker, width) => {
+    const inOrder = [...points].sort((a, b) => xs[a] - xs[b] || (MAXIMISED[x] === MAXIMISED[y] ? ys[b] - ys[a] : ys[a] - ys[b]));
+    const stepped = DATA.objectives.length === 2 && { mode: "lines+markers", line: { shape: MAXIMISED[x] ? "vh" : "hv", color: marker.color, width } };
+    traces.push(trace(name, inOrder, marker, stepped || {}));
   };
-  if (TRUE.size) front("true front", POINTS.true, "diamond", 10, COLOURS[4], "#8a6a00", 5, 2);
-  front("front of the study", POINTS.front, "circle", 8, COLOURS[1], COLOURS[1], 2, 3);
-  if (paper.length) {
-    series.push({
-      name: "the paper's points", type: "scatter", data: at(paper), symbol: "rect", symbolSize: 12,
-      itemStyle: { color: COLOURS[2], borderColor: "black", borderWidth: 1 }, z: 5,
-    });
-  }
-  series.push({
-    name: "chosen", type: "scatter", data: at(state.chosen), symbol: "circle", symbolSize: 20, silent: true,
-    itemStyle: { color: "transparent", borderColor: "black", borderWidth: 2 }, z: 6,
-    label: { show: true, position: "top", fontSize: 15, fontWeight: "bold", textBorderColor: "white", textBorderWidth: 3, formatter: ({ dataIndex }) => letter(dataIndex) },
-  });
+  if (TRUE.size) front("true front", POINTS.true, { symbol: "diamond", size: 10, color: COLOURS[4], line: { color: "#8a6a00", width: 1 } }, 5);
+  front("front of the study", POINTS.front, { size: 8, color: COLOURS[1] }, 2);
+  if (paper.length) traces.push(trace("the paper's points", paper, { symbol: "square", size: 12, color: COLOURS[2], line: { color: "black", width: 1 } }));
   const plotted = (values) => values.filter((_, point) => state.others || FRONT.has(point) || TRUE.has(point) || point in POINTS.paper);
-  const chart = draw("front-chart", {
-    grid: { left: 64, right: 16, top: narrow() ? 64 : 40, bottom: 48 },
-    legend: { top: 0, left: 0, itemGap: 14, textStyle: NAME, data: [...new Set(series.map(({ name }) => name))].filter((name) => name !== "chosen") },
-    tooltip: {
-      trigger: "item", confine: true, formatter: ({ value }) => tip(value[2]),
-    },
-    xAxis: logAxis(quantity(DATA.objectives[x]).title, plotted(xs)),
-    yAxis: logAxis(quantity(DATA.objectives[y]).title, plotted(ys), { nameGap: 46 }),
-    series,
-  });
-  chart.off("click");
-  chart.on("click", ({ value }) => choose(value[2]));
+  draw("front-chart", traces, {
+    margin: { l: 64, r: 16, t: narrow() ? 64 : 40, b: 48 },
+    xaxis: logAxis(quantity(DATA.objectives[x]).title, plotted(xs), narrow() ? 0.18 : 0.07),
+    yaxis: logAxis(quantity(DATA.objectives[y]).title, plotted(ys), 0.06),
+  }, { shown: ({ customdata }) => tip(customdata), chosen: ({ customdata }) => choose(customdata) });
+  marks();
+}
+
+// A ring and a letter at each design that is chosen, over the chart: to draw it anew takes long.
+function marks() {
+  const chart = CHARTS["front-chart"];
+  const { xaxis, yaxis } = chart._fullLayout;
+  const [xs, ys] = [scaled(state.x), scaled(state.y)];
+  for (const each of chart.querySelectorAll(".mark")) each.remove();
+  chart.append(...state.chosen.map((point, place) => make(
+    "div",
+    { class: "mark", style: `left:${xaxis._offset + xaxis.d2p(xs[point])}px;top:${yaxis._offset + yaxis.d2p(ys[point])}px` },
+    make("b", {}, letter(place))
+  )));
 }
 
 function choose(point) {
@@ -142,7 +139,7 @@ function remove(point) {
 }
 
 function chosenChanged() {
-  frontChart();
+  marks();
   picked();
   compared();
 }
@@ -296,47 +293,102 @@ function boxes(detail, lane, colour) {
 
 // Parallel coordinates.
 
-function parametersChart() {
-  const others = [];
-  for (let point = 0; point < COUNT; point++) if (!FRONT.has(point) && !(point in POINTS.paper)) others.push(point);
-  const every = Math.ceil(others.length / MOST_LINES) || 1;
-  const drawn = others.filter((_, i) => i % every === 0);
+// An axis a parameter and an objective: its label, each design's place on it from 0 to 1, null for
+// none, and what is written where.
+function parallelAxes() {
+  const label = (name) => name.replaceAll(/[_ ]/g, "<br>");
   const varying = DATA.parameters.filter(({ values }) => values.length > 1);
-  const logs = DATA.objectives.map((column, i) => POINTS.objectives[i].map((each) => Math.log10(each / quantity(column).scale)));
-  const line = (point) => [...varying.map(({ at, values }) => (at[point] < 0 ? null : values[at[point]])), ...logs.map((each) => each[point])];
-  const vertical = narrow();
-  const label = (name) => name.replaceAll(/[_ ]/g, "\n");
-  const axes = [
-    ...varying.map(({ name, values }, dim) => ({ dim, name: label(name), type: "category", data: values })),
+  return [
+    ...varying.map(({ name, values, at }) => ({
+      label: label(name), places: at.map((each) => (each < 0 ? null : each / (values.length - 1))),
+      ticks: values.map((each, i) => [i / (values.length - 1), String(each)]),
+    })),
     ...DATA.objectives.map((column, i) => {
-      const { min, max, axisLabel } = logAxis("", logs[i]);
-      return { dim: varying.length + i, name: label(quantity(column).title), type: "value", min, max, axisLabel };
+      const { range, tickvals, ticktext } = logAxis("", scaled(i), narrow() ? 0.18 : 0.08);
+      const place = (value) => (Math.log10(value) - range[0]) / (range[1] - range[0]);
+      return { label: label(quantity(column).title), places: scaled(i).map(place), ticks: tickvals.map((each, j) => [place(each), ticktext[j]]) };
     }),
   ];
-  const lines = (name, points, colour, style) => ({
-    name, type: "parallel", data: points.map(line), progressive: 500, smooth: false, silent: true,
-    lineStyle: { color: colour, ...style },
+}
+
+function parametersChart() {
+  const axes = parallelAxes();
+  const across = !narrow();
+  const passes = (point) => Object.entries(state.kept).every(([i, [low, high]]) => {
+    const place = axes[i].places[point];
+    return place !== null && place >= low && place <= high;
   });
-  document.getElementById("parameters-chart").style.height = vertical ? `${4 + 4.2 * axes.length}rem` : "";
-  draw("parameters-chart", {
-    parallel: vertical
-      ? { layout: "vertical", left: 80, right: 28, top: 24, bottom: 28 }
-      : { left: 50, right: 60, top: 52, bottom: 24 },
-    parallelAxis: axes.map((each) => ({
-      nameLocation: vertical ? "start" : "end", nameTextStyle: { ...NAME, lineHeight: 16, align: vertical ? "right" : "center" },
-      nameGap: 10, axisLine: { lineStyle: { color: "#5d5d6b" } }, ...each,
-      axisLabel: { ...LABEL, hideOverlap: true, ...each.axisLabel },
-    })),
-    series: [
-      lines("other designs", drawn, "#b8b8c2", { width: 1, opacity: 0.25 }),
-      lines("front of the study", POINTS.front, COLOURS[1], { width: 1.5, opacity: 0.8 }),
-      lines("the paper's points", Object.keys(POINTS.paper).map(Number), COLOURS[2], { width: 3, opacity: 1, type: "dashed" }),
+  const others = POINTS.design.map((_, point) => point).filter((point) => !FRONT.has(point) && !(point in POINTS.paper));
+  const every = Math.ceil(others.length / MOST_LINES) || 1;
+  const along = [...axes.keys(), null]; // null ends a line
+  const lines = (name, points, line) => {
+    const own = points.filter(passes);
+    const places = own.flatMap((point) => [...axes.map((axis) => axis.places[point]), null]);
+    const which = own.flatMap(() => along);
+    return { name, type: "scatter", mode: "lines", hoverinfo: "skip", line, ...(across ? { x: which, y: places } : { x: places, y: which }) };
+  };
+  const at = (which, place) => (across ? { x: which, y: place } : { x: place, y: which });
+  const stroke = (which, low, high, line) => {
+    const [a, b] = [at(which, low), at(which, high)];
+    return { type: "line", x0: a.x, y0: a.y, x1: b.x, y1: b.y, line };
+  };
+  const element = document.getElementById("parameters-chart");
+  element.style.height = across ? "" : `${4 + 4.2 * axes.length}rem`;
+  const side = across ? { xanchor: "right", xshift: -3 } : { yanchor: "top", yshift: -2 };
+  const length = across ? element.clientHeight - 68 : element.clientWidth - 128;
+  const size = (text) => (across ? 20 : 8 * text.length + 8);
+  const written = axes.flatMap(({ ticks }, which) => spread(ticks, size, length).map(([place, text]) => ({
+    ...at(which, place), text, showarrow: false, borderpad: 0, bgcolor: "rgba(255, 255, 255, 0.8)", ...side,
+  })));
+  const named = {
+    ...AXIS, showline: false, ticks: "", tickmode: "array", tickvals: [...axes.keys()], tickangle: 0,
+    ticktext: axes.map(({ label }) => label), tickfont: NAME,
+  };
+  const bare = { ...AXIS, showline: false, ticks: "", showticklabels: false, range: [-0.03, 1.03] };
+  draw("parameters-chart", [
+    lines("other designs", others.filter((_, i) => i % every === 0), { color: "#cdcdd6", width: 1 }),
+    lines("front of the study", POINTS.front, { color: COLOURS[1], width: 1.5 }),
+    lines("the paper's points", Object.keys(POINTS.paper).map(Number), { color: COLOURS[2], width: 3, dash: "dash" }),
+  ], {
+    showlegend: false, hovermode: false, dragmode: TOUCH ? false : "select", selections: [],
+    margin: across ? { l: 8, r: 8, t: 60, b: 8 } : { l: 100, r: 28, t: 8, b: 8 },
+    xaxis: across ? { ...named, side: "top", range: [-0.5, axes.length - 0.6] } : bare,
+    yaxis: across ? bare : { ...named, range: [axes.length - 0.4, -0.4] },
+    shapes: [
+      ...axes.map((_, which) => stroke(which, 0, 1, { color: FAINT, width: 1 })),
+      ...Object.entries(state.kept).map(([which, [low, high]]) => stroke(Number(which), Math.max(low, 0), Math.min(high, 1), { color: INK, width: 5 })),
     ],
+    annotations: written,
   });
   put("parameters-key",
     key(`2px solid ${COLOURS[1]}`, "front of the study"), key(`3px dashed ${COLOURS[2]}`, "the paper's points"),
     key("2px solid #b8b8c2", every > 1 ? `one in ${every} of the other designs` : "other designs"));
-  put("parameters-note", "A line is a design. Drag along an axis to keep the lines that pass there, click it to keep all.");
+  put("parameters-note", "A line is a design." + (TOUCH ? "" : " Drag across an axis to keep the lines that pass there, double-click to keep all."));
+}
+
+// Of an axis' ticks in their order those whose texts do not overlap: of such sizes on such a length.
+function spread(ticks, size, length) {
+  let end = -Infinity;
+  return ticks.filter(([place, text]) => {
+    const start = place * length - size(text) / 2;
+    if (start < end) return false;
+    end = start + size(text);
+    return true;
+  });
+}
+
+// Keep the lines that pass the axes of a rectangle inside it.
+function keep(range) {
+  const [which, places] = narrow() ? [range.y, range.x] : [range.x, range.y];
+  const sorted = (ends) => [...ends].sort((a, b) => a - b);
+  const [first, last] = sorted(which);
+  for (let axis = Math.ceil(first); axis <= last; axis++) state.kept[axis] = sorted(places);
+  parametersChart();
+}
+
+function keepAll() {
+  state.kept = {};
+  parametersChart();
 }
 
 function key(border, text) {
@@ -356,18 +408,17 @@ function convergenceChart() {
   const end = Object.entries(told.reference).map(([column, value]) => `${quantity(column).name} ${shown(column, value)}`).join(", ");
   put("convergence-note", `Volumes of log10 of the objectives up to ${end}. The last: ${digits(told.volumes.at(-1))}` +
     (told.pinned ? `; the first ${told.pinned} trials are the paper's points.` : "."));
-  const data = told.trials.map((trial, i) => [trial, told.volumes[i]]);
-  data.push([DATA.counts.trials, told.volumes.at(-1)]);
-  const low = told.volumes[Math.min(told.volumes.length - 1, told.pinned)];
-  draw("convergence-chart", {
-    grid: { left: 64, right: 24, top: 16, bottom: 48 },
-    tooltip: { trigger: "axis", confine: true, formatter: ([{ value }]) => `after ${value[0]} trials: ${digits(value[1], 5)}` },
-    xAxis: { type: "value", name: "trials", nameLocation: "middle", nameGap: 28, min: 0, max: DATA.counts.trials,
-      nameTextStyle: NAME, axisLabel: { ...LABEL, hideOverlap: true }, splitLine: { show: false } },
-    yAxis: { type: "value", name: narrow() ? "" : what, nameLocation: "middle", nameGap: 44, scale: true, min: Math.floor(20 * low) / 20,
-      max: told.of_true ? 1 : undefined, nameTextStyle: NAME, axisLabel: LABEL },
-    series: [{ type: "line", step: "end", data, symbol: "none", lineStyle: { color: COLOURS[1], width: 2 } }],
-  });
+  const last = told.volumes.at(-1);
+  const low = Math.floor(20 * told.volumes[Math.min(told.volumes.length - 1, told.pinned)]) / 20;
+  const top = told.of_true ? 1 : last;
+  draw("convergence-chart", [{
+    type: "scatter", mode: "lines", hoverinfo: "none", line: { shape: "hv", color: COLOURS[1], width: 2 },
+    x: [...told.trials, DATA.counts.trials], y: [...told.volumes, last],
+  }], {
+    hovermode: "x",
+    xaxis: { ...AXIS, title: titled("trials", 8), range: [0, DATA.counts.trials], nticks: narrow() ? 5 : 10, rangemode: "nonnegative" },
+    yaxis: { ...AXIS, title: titled(narrow() ? "" : what, 8), range: [low, top + 0.02 * (top - low)], showgrid: true, gridcolor: RULE },
+  }, { shown: ({ x, y }) => make("div", { class: "tip" }, `after ${x} trials: ${digits(y, 5)}`) });
 }
 
 function importances() {
@@ -456,6 +507,9 @@ heading();
 controls();
 first();
 render();
+// Plotly is still at its own selection when it tells of it.
+CHARTS["parameters-chart"].on("plotly_selected", (told) => told?.range && setTimeout(keep, 0, told.range));
+CHARTS["parameters-chart"].on("plotly_deselect", () => setTimeout(keepAll));
 picked();
 compared();
 importances();
