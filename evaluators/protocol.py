@@ -151,6 +151,10 @@ class Evaluator(Protocol):
         """Raise `InputError` where a program that it runs is not installed on this machine."""
         ...
 
+    def check_known(self, configuration: str, workload: Workload, accounting: Accounting) -> None:
+        """Raise `InputError` where it could evaluate no design of a configuration so."""
+        ...
+
     def evaluate(
         self,
         configuration: str,

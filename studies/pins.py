@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluators.protocol import evaluator
 from search_spaces.space import SearchSpace
 from studies.paper import Point, points
 from studies.specification import Specification
@@ -29,15 +30,17 @@ class Pin:
 def pins(study: Specification) -> tuple[list[Pin], list[str]]:
     """Return the paper's designs inside a study's space, and the ids of those outside it.
 
-    A point belongs to a study if its configuration and one of its workloads are the study's. Points
-    that are the same design are pinned once, under the first one's id.
+    A point belongs to a study if its configuration and one of its workloads are the study's, and
+    the evaluator runs a design's own binding. Points that are the same design are pinned once,
+    under the first one's id.
     """
     inside: list[Pin] = []
     outside: list[str] = []
     known: set[int] = set()
     space = study.space
     workloads = {replace(each, padded=False) for each in study.workloads}
-    for point in points() if study.pinned else ():
+    own = study.pinned and evaluator(study.evaluator).own_binding
+    for point in points() if own else ():
         if point.configuration in space.configurations and point.workload in workloads:
             for row in range(len(point.designs)):
                 pin = _pin(point, row, space)

@@ -133,7 +133,8 @@ def add_evaluator(parser: Parser) -> None:
         "--evaluator",
         default="analytical",
         metavar="NAME",
-        help="analytical, or timeloop where it is installed (default: analytical)",
+        help="analytical; mapper, a machine under the best of all bindings; or timeloop where it "
+        "is installed (default: analytical)",
     )
     add_mapping(parser)
 

@@ -60,14 +60,13 @@ def study(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument(
         "--evaluator",
         metavar="NAME",
-        help="analytical or timeloop (default: the study's; else analytical)",
+        help="analytical, mapper or timeloop (default: the study's; else analytical)",
     )
     add_mapping(run)
     run.add_argument(
         "--accounting",
         metavar="NAME",
-        help="published, corrected, or corrections joined by + (default: the study's; else "
-        "published)",
+        help="published, corrected, or corrections joined by + (default: the study's)",
     )
     add_driving(run)
 

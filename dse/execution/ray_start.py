@@ -106,6 +106,8 @@ def check_cluster(address: str) -> None:
 def _home_takes_a_token() -> bool:
     """Tell whether Ray can keep its token where it does so."""
     folder = Path(os.path.expanduser("~"), ".ray")  # noqa: PTH111  # says '~' where there is none
+    if not folder.is_absolute():
+        return False
     token = folder / "auth_token"
     if token.exists():
         return os.access(token, os.R_OK)

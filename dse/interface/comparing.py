@@ -23,6 +23,7 @@ from dse.search.home import begun
 from dse.search.place import RUNS
 from evaluators.errors import InputError
 from evaluators.protocol import ENERGIES, Evaluations, evaluator
+from studies.defaults import OWN
 from studies.objectives import signs
 from studies.reference import reference
 from studies.specification import Specification
@@ -30,6 +31,9 @@ from studies.specification import Specification
 Float64s = NDArray[np.float64]
 
 _ENGINE = "analytical"
+_SAME = 1e-3
+"""Busy times this near explain no difference of latencies."""
+
 _METRICS = ("latency_s", "energy_pj", "area_um2", "traffic_bytes", "util_2d", "util_1d", *ENERGIES)
 
 
@@ -40,7 +44,8 @@ def compare(
 
     Args:
         what: two or more, all names of studies in `out`, or all designs as `dse.explain` takes
-            them.
+            them. Where their accounting or fit would differ, those given by options are corrected
+            and padded unless they say otherwise.
         out: the folder of studies.
 
     Returns:
@@ -71,7 +76,10 @@ def compare(
             f"{names[0]} is a study, and others are designs; give studies alone, or write a trial "
             f"of it as {names[0]}/0"
         )
-    return _designs([named(each, folder) for each in what])
+    designs = [named(each, folder) for each in what]
+    if len({(each.setting.accounting, each.setting.workload.padded) for each in designs}) > 1:
+        designs = [named(each, folder, OWN) for each in what]
+    return _designs(designs)
 
 
 def _designs(given: Sequence[NamedDesign]) -> ComparedDesigns:
@@ -103,7 +111,7 @@ def _row(found: NamedDesign, results: Evaluations) -> dict[str, Any]:
     parameters = parameter_columns(found.setting.configuration, results.designs)
     return {
         "configuration": found.setting.configuration,
-        "workload": f"{workload.transformer.name} {workload.told}",
+        "workload": f"{workload.transformer.name} {workload.told}{found.told}",
         "accounting": found.setting.accounting.name,
         "bound_by": bounds.in_order(found.setting, results)[0].called,
         **{name: float(results.metrics[name][0]) for name in _METRICS},
@@ -138,6 +146,8 @@ def _why(
         parts = {name: (_traffic(best, name), _traffic(other, name)) for name in names}
         unit = "bytes"
     name, (ours, theirs) = max(parts.items(), key=lambda item: item[1][1] - item[1][0])
+    if metric == "latency_s" and theirs < (1 + _SAME) * ours:
+        return "its arrays and memory wait less for one another"
     return f"most by {name}: {ours:.4g} {unit} instead of {theirs:.4g}"
 
 

@@ -95,12 +95,12 @@ def explain(
 
 def _in_study(found: NamedDesign) -> str:
     """Say of a trial that its study has more workloads, and why it is infeasible there."""
-    count = 1 if found.study is None else len(found.study.study.workloads)
-    more = f", the first of {count} workloads" if count > 1 else ""
     if found.trial.get("feasible", True):
-        return more
+        return found.told
     violations = (f"{name} {value:.6g}" for name, value in found.trial["violations"].items())
-    return f"{more}; infeasible in the study: {found.trial['failure'] or ', '.join(violations)}"
+    return (
+        f"{found.told}; infeasible in the study: {found.trial['failure'] or ', '.join(violations)}"
+    )
 
 
 def _bounds(setting: Setting, evaluations: Evaluations, latency_s: float) -> pd.DataFrame:

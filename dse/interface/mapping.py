@@ -76,6 +76,8 @@ def best_binding(
         0.75
 
     """
+    if not 0 <= tolerance <= 1:
+        raise InputError(f"tolerance {tolerance}: give a share of the least latency, 0 to 1")
     given = {name: str(value) for name, value in values.items()}
     setting = _setting({name: text for name, text in given.items() if name not in PARAMETERS})
     sizes = _sizes({name: text for name, text in given.items() if name in PARAMETERS}, setting)

@@ -44,19 +44,29 @@ class NamedDesign:
     study: Searched | None
     trial: Mapping[str, Any]
 
+    @property
+    def told(self) -> str:
+        """Of which of its study's workloads it is; '' where there is one."""
+        count = 1 if self.study is None else len(self.study.study.workloads)
+        return f", the first of {count} workloads" if count > 1 else ""
 
-def named(design: str | Mapping[str, Any], out: Path) -> NamedDesign:
+
+def named(
+    design: str | Mapping[str, Any], out: Path, defaults: Mapping[str, str] | None = None
+) -> NamedDesign:
     """Return the design of a name, or of options by name; `InputError` says what is wrong with it.
 
-    `out` is the folder of studies. Of a study with several workloads it is the first.
+    `out` is the folder of studies. Of a study with several workloads it is the first. `defaults`
+    are labels of options that do not give them, in place of those of `dse evaluate`.
     """
     if isinstance(design, Mapping):
         options = {str(name): str(value) for name, value in design.items()}
-        return _of_options(",".join(f"{k}={v}" for k, v in options.items()), options)
+        called = ",".join(f"{k}={v}" for k, v in options.items())
+        return _of_options(called, {**(defaults or {}), **options})
     match = _TRIAL.fullmatch(design)
     if match and not Path(design).exists():
         return _of_trial(design, searched_in(out / match[1]), int(match[2]))
-    return _of_options(design, _options(design))
+    return _of_options(design, {**(defaults or {}), **_options(design)})
 
 
 def _options(text: str) -> dict[str, str]:
@@ -77,6 +87,10 @@ def _options(text: str) -> dict[str, str]:
 
 
 def _of_options(called: str, options: Mapping[str, str]) -> NamedDesign:
+    if empty := next((name for name, text in options.items() if not text), None):
+        raise InputError(
+            f"design '{shown(called)}': {empty} is empty; give a value, or leave it out"
+        )
     labels = {name: text for name, text in options.items() if name in LABEL_DEFAULTS}
     configuration = canonical(labels.get("configuration", LABEL_DEFAULTS["configuration"]))
     declared = described(configuration).all_parameters

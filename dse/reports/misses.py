@@ -30,7 +30,7 @@ def misses(study: Specification, table: pd.DataFrame) -> pd.DataFrame:
         in words: of a bound of the study's, the least that was reached).
 
     """
-    tried = table[~table["failed"]].drop_duplicates("design")
+    tried = table if table.empty else table[~table["failed"]].drop_duplicates("design")
     missed: dict[str, list[tuple[float, int]]] = {}
     for trial, violations in zip(tried["trial"], tried["violations"], strict=True):
         for constraint, magnitude in violations.items():

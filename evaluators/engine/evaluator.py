@@ -183,6 +183,9 @@ class AnalyticalEvaluator:
     def check_installed(self) -> None:
         """Do nothing: it runs no program."""
 
+    def check_known(self, configuration: str, workload: Workload, accounting: Accounting) -> None:
+        """Do nothing: it evaluates everything that can be described."""
+
     def evaluate(
         self,
         configuration: str,

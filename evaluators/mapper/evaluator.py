@@ -53,6 +53,10 @@ class MapperEvaluator:
     def check_installed(self) -> None:
         """Do nothing: it runs no program."""
 
+    def check_known(self, configuration: str, workload: Workload, accounting: Accounting) -> None:
+        """Refuse what the open space does not know."""
+        _check(described(configuration), workload, accounting)
+
     def evaluate(
         self,
         configuration: str,

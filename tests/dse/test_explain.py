@@ -272,3 +272,17 @@ def test_what_cannot_be_compared_is_one_line(dse: Run, studies: Path) -> None:
     code, out, _ = dse("compare", "one", "two", "--out", studies, "--json")
     assert code == 0
     assert [row["study"] for row in json.loads(out)["studies"]] == ["one", "two"]
+
+
+def test_designs_are_compared_charged_alike() -> None:
+    """A point of the paper is published and strict, a smaller machine of it is not."""
+    paper, half = "binding,seq_len=64K", "binding,seq_len=64K,array_rows=128"
+    alike = interface.compare(paper, half).designs
+    assert set(alike["accounting"]) == {"corrected"}
+    said = f"{paper},accounting=published,fit=strict", f"{half},accounting=published,fit=strict"
+    assert set(interface.compare(*said).designs["accounting"]) == {"published"}
+
+
+def test_an_empty_value_is_no_default() -> None:
+    with pytest.raises(interface.Error, match="seq_len is empty"):
+        interface.explain("binding,seq_len=")

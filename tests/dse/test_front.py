@@ -14,6 +14,9 @@ import pandas as pd
 import pytest
 
 from dse.commands.cli import main
+from dse.reports.misses import misses
+from dse.results.study_tables import trials
+from studies.builtin import STUDIES
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -321,3 +324,8 @@ def test_a_binding_does_not_go_with_a_table_of_designs(dse: Run, tmp_path: Path)
     code, _, errors = dse("evaluate", *table, "--array-rows", "64")
     assert code == 2
     assert "go together and take no other option" in errors
+
+
+def test_a_study_without_trials_misses_nothing(tmp_path: Path) -> None:
+    study = STUDIES["binding-bert"]
+    assert misses(study, trials(study, tmp_path)).empty
