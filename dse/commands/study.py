@@ -102,6 +102,12 @@ def _resuming(folder: Path, options: argparse.Namespace) -> str:
     words = ["study", "resume", folder.name]
     if options.storage is not None:
         words += ["--storage", without_password(options.storage)]
+    if options.executor != "serial":
+        words += ["--executor", options.executor]
+    if options.workers is not None:
+        words += ["--workers", str(options.workers)]
+    if options.ray_address is not None:
+        words += ["--ray-address", options.ray_address]
     return f"continue with: {command(options.out, *words)}"
 
 
