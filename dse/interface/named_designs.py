@@ -18,6 +18,7 @@ from dse.results.designs import LABEL_DEFAULTS, Setting, settings
 from evaluators.describe.catalogue import canonical, described
 from evaluators.design import Designs
 from evaluators.errors import InputError, did_you_mean, shown
+from evaluators.protocol import evaluator
 from studies.end_to_end import on_one_chip
 
 _TRIAL = re.compile(r"(.+)/(\d{1,9})")
@@ -93,6 +94,11 @@ def _of_options(called: str, options: Mapping[str, str]) -> NamedDesign:
 
 def _of_trial(called: str, searched: Searched, number: int) -> NamedDesign:
     study = searched.study
+    if not evaluator(study.evaluator).own_binding:
+        raise InputError(
+            f"{shown(called)}: {study.name} puts machines under the best of all bindings, not that "
+            f"of a file; `dse map` with its sizes tells of it"
+        )
     rows = searched.trials[searched.trials["trial"] == number]
     if rows.empty:
         raise InputError(f"{shown(called)}: {study.name} has {len(searched.trials)} trials, from 0")

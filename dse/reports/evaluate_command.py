@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import described
 from evaluators.design import AUTOMATIC
+from evaluators.protocol import evaluator
 from evaluators.workloads.paper import TRANSFORMERS
 from evaluators.workloads.reading import options_of
 from evaluators.workloads.sizes import seq_len_label
@@ -64,7 +65,7 @@ def commands(study: Specification, designs: NDArray[np.int64]) -> Iterator[Comma
             }
             options[f"--{name.replace('_', '-')}"] = [written[value] for value in column.tolist()]
         starts = tuple(_start(configuration, workload) for workload in study.workloads)
-        yield Commands(rows, starts, options, _end(study.accounting))
+        yield Commands(rows, starts, options, _end(study))
 
 
 def command(study: Specification, workload: Workload, design: int) -> str:
@@ -84,8 +85,11 @@ def _start(configuration: str, workload: Workload) -> str:
     return shlex.join(words)
 
 
-def _end(accounting: Accounting) -> str:
+def _end(study: Specification) -> str:
+    accounting = study.accounting
     words = ["--accounting", accounting.name]
     if accounting != Accounting.parse(accounting.name, ""):
         words += ["--sram", accounting.sram]
+    if not evaluator(study.evaluator).own_binding:
+        words += ["--evaluator", study.evaluator]
     return shlex.join(words)

@@ -79,6 +79,7 @@ def _shown_parameters(study: Specification, row: dict[Any, Any]) -> dict[str, An
         each.name: row[each.name]
         for each in study.space.parameters
         if each.name in own
+        and row[each.name] is not None
         and (len(each.values) > 1 or isinstance(each.declared.rule, LargestThatFits))
     }
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dse.reports.text import table
-from evaluators.pipeline.pipelines import Need, Pipeline
+from evaluators.pipeline.needs import Need
+from evaluators.pipeline.pipelines import Pipeline
 
 
 def schedule_text(pipeline: Pipeline, arrays: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ from evaluators.design import Designs
 from evaluators.engine.costs import Costs
 from evaluators.engine.evaluator import nests_of
 from evaluators.engine.schedule import Times
-from evaluators.protocol import ENERGIES, METRICS
+from evaluators.protocol import ENERGIES, METRICS, evaluator
 from studies.specification import Specification
 
 Row = Mapping[str, Any]
@@ -48,7 +48,11 @@ def details(study: Specification, rows: Sequence[Row]) -> dict[str, list[dict[st
             {
                 "metrics": {name: row[name] for name in METRICS},
                 "einsums": [each | {"array": called(each["array"])} for each in row["breakdown"]],
-                "components": {name: row[column] for name, column in COMPONENTS.items()},
+                "components": {
+                    name: row[column]
+                    for name, column in COMPONENTS.items()
+                    if row[column] is not None
+                },
                 "waterfall": span,
                 "overlapped": described(row["configuration"]).overlapped_memory,
             }
@@ -57,13 +61,15 @@ def details(study: Specification, rows: Sequence[Row]) -> dict[str, list[dict[st
 
 
 def waterfalls(study: Specification, rows: Sequence[Row]) -> list[list[dict[str, Any]]]:
-    """Return of each row the stages of its schedule, as our engine has them.
+    """Return of each row the stages of its schedule, as our engine has them; none of an optimum.
 
     A stage has how long it `lasts_s`, and its `lanes`: array -> [Einsum, busy s], and `OFF_CHIP` ->
     [Einsum, s of its traffic]. Einsums of a stage share its time; their order there is the
     schedule's.
     """
     found: list[list[dict[str, Any]]] = [[] for _ in rows]
+    if not evaluator(study.evaluator).own_binding:
+        return found
     for places, configuration, workload in _groups(study, rows):
         own = [rows[place] for place in places]
         designs = _designs(configuration, own)

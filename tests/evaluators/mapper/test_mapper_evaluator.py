@@ -136,9 +136,12 @@ ffn_width = 8
 
 
 def test_machine_and_binding_are_searched_together(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The sweep's front is that of the optima, on processes too, and no study finds a better."""
+    """The sweep's front is that of the optima, on processes too, and no study finds a better.
+
+    Fronts and reports tell of it; what explains the binding of a file does not.
+    """
     monkeypatch.chdir(tmp_path)
     Path("open.toml").write_text(STUDY)
     fronts = []
@@ -153,3 +156,9 @@ def test_machine_and_binding_are_searched_together(
             all(best[name] <= row[name] * (1 + 1e-12) for name in objectives)
             for best in swept.to_dict("records")
         )
+    capsys.readouterr()
+    assert main(["front", "open", "--out", "one"]) == 0
+    assert "tiles" not in capsys.readouterr().out
+    assert main(["report", "open", "--out", "one"]) == 0
+    assert "--evaluator mapper" in Path("one/open/report.html").read_text()
+    assert main(["explain", "open/1", "--out", "one"]) == 2
