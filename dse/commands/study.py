@@ -1,4 +1,4 @@
-"""`dse study`: run, resume, list, show and export studies."""
+"""`dse study run` and `resume`: search, and say what came of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 import optuna
 
-from dse.commands import study_tables
 from dse.commands.options import INTERRUPTED
 from dse.interface.driving import drive, specified
 from dse.reports.misses import larger_buffers_on, misses, registers_short_on, text_of
@@ -39,14 +38,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 def run(options: argparse.Namespace) -> int:
     """Carry out one of the actions."""
-    actions = {
-        "run": _run,
-        "resume": _resume,
-        "list": study_tables.show_list,
-        "show": study_tables.show,
-        "export": study_tables.export,
-    }
-    return actions[options.action](options)
+    return {"run": _run, "resume": _resume}[options.action](options)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -102,6 +94,12 @@ def _resuming(folder: Path, options: argparse.Namespace) -> str:
     words = ["study", "resume", folder.name]
     if options.storage is not None:
         words += ["--storage", without_password(options.storage)]
+    if options.executor != "serial":
+        words += ["--executor", options.executor]
+    if options.workers is not None:
+        words += ["--workers", str(options.workers)]
+    if options.ray_address is not None:
+        words += ["--ray-address", options.ray_address]
     return f"continue with: {command(options.out, *words)}"
 
 

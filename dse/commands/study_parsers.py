@@ -77,7 +77,8 @@ def study(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     add_driving(resume)
 
-    add_out(action(actions, "list", "list the studies that were run"))
+    listing = action(actions, "list", "list the studies that were run")
+    add_out(listing)
     show = action(actions, "show", "show where a study stands")
     show.add_argument("study", metavar="NAME", help="of a study that was run")
     add_out(show)
@@ -86,6 +87,8 @@ def study(commands: argparse._SubParsersAction[Parser]) -> None:
     export.add_argument("study", metavar="NAME", help="of a study that was run")
     export.add_argument("file", type=Path, metavar="FILE", help=".parquet, .csv or .jsonl")
     add_out(export)
+    for each in (listing, show, export):
+        each.set_defaults(module="dse.commands.study_tables")
 
 
 def sweep(commands: argparse._SubParsersAction[Parser]) -> None:

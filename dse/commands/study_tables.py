@@ -30,7 +30,12 @@ _OWN = ("evaluations", "sweep")
 """Folders of a study that hold what nothing else does."""
 
 
-def show_list(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Carry out one of the actions, without the libraries that searching takes."""
+    return {"list": _list, "show": _show, "export": _export}[options.action](options)
+
+
+def _list(options: argparse.Namespace) -> int:
     """Print one line a study; one that cannot be read is named, and the code is then 2."""
     rows = []
     code = 0
@@ -62,7 +67,7 @@ def _line(folder: Path) -> list[str]:
     ]
 
 
-def show(options: argparse.Namespace) -> int:
+def _show(options: argparse.Namespace) -> int:
     """Print where a study stands."""
     folder = options.out / options.study
     study = stored(folder)
@@ -108,7 +113,7 @@ def _specification(study: Specification) -> dict[str, Any]:
     }
 
 
-def export(options: argparse.Namespace) -> int:
+def _export(options: argparse.Namespace) -> int:
     """Write a study's rows as one table: a design on a workload each, without the breakdown."""
     folder = options.out / options.study
     study = stored(folder)

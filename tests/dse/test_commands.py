@@ -286,7 +286,10 @@ def test_a_search_of_timeloop_goes_with_timeloop_alone(
 
 @pytest.mark.parametrize(
     ("arguments", "variable", "value"),
-    [(["reproduce"], "MPLBACKEND", "paper"), (["study", "list"], "TQDM_MININTERVAL", "often")],
+    [
+        (["reproduce"], "MPLBACKEND", "paper"),
+        (["study", "resume", "binding-bert"], "TQDM_MININTERVAL", "often"),
+    ],
 )
 def test_an_environment_that_a_library_refuses_is_one_sentence(
     tmp_path: Path, arguments: list[str], variable: str, value: str

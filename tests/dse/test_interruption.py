@@ -79,17 +79,20 @@ def test_an_interrupt_says_how_to_resume_and_changes_nothing(
     assert_pins_evaluated_once(place)
 
 
-def test_the_advice_of_an_interrupt_is_a_command_that_works(tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", [(), ("--executor", "processes", "--workers", "2")])
+def test_the_advice_of_an_interrupt_is_a_command_that_works(
+    tmp_path: Path, where: tuple[str, ...]
+) -> None:
     whole, place = Place(tmp_path / "whole"), Place(tmp_path / "a folder")
     arguments = ("--trials", 64, "--seed", 1, "--batch", 8, "--sampler", "random")
     run("run", NAME, *arguments, *whole.options())
-    process = start("run", NAME, *arguments, *place.options(), "--quiet")
+    process = start("run", NAME, *arguments, *place.options(), *where, "--quiet")
     wait_for(place.folder / "evaluations" / "part-00000000.parquet", process)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate()
     assert process.returncode == 130, errors
     _, _, advice = errors.strip().partition("continue with: dse study resume ")
-    assert advice == f"{NAME} --out '{place.out}'"
+    assert advice == " ".join([NAME, *where, f"--out '{place.out}'"])
     run("resume", *shlex.split(advice))
     assert_same_study(whole, place)
 
