@@ -240,11 +240,15 @@ Filled = dict[tuple[str, str], int]
 """(level, tensor) -> words."""
 
 
-def walked(mapping: Mapping, values: dict[str, int], mask: Mask) -> tuple[int, Filled]:
+def walked(
+    mapping: Mapping, values: dict[str, int], mask: Mask, rows: int = 0
+) -> tuple[int, Filled]:
     """Walk through a nest: its cycles, and the words that enter each level.
 
     A step takes place where its chunk of keys lies between the first and the last that the rows of
-    the query loops' steps need; a level keeps the last tile of a tensor, what was read of it.
+    the query loops' steps need; a level keeps the last tile of a tensor, what was read of it. Where
+    the last step is padded, `rows` are those in a step of the query loops, and what is past the
+    last row is as that.
     """
     loops = [(level, loop) for level in mapping.levels for loop in level.loops]
     temporal = [loop for _, loop in loops]
@@ -259,13 +263,13 @@ def walked(mapping: Mapping, values: dict[str, int], mask: Mask) -> tuple[int, F
     for steps in product(*(range(values[loop.factor]) for loop in temporal)):
         at = dict(zip((loop.factor for loop in temporal), steps, strict=True))
         if key is not None:
-            inner = mask.rows // prod(values[loop.factor] for loop in queries)
+            inner = rows or mask.rows // prod(values[loop.factor] for loop in queries)
             block = 0
             for loop in queries:
                 block = block * values[loop.factor] + at[loop.factor]
-            first = seen(mask, block * inner)[0]
-            last = seen(mask, (block + 1) * inner - 1)[1]
-            chunk = mask.keys // values[key.factor]
+            first = seen(mask, min(block * inner, mask.rows - 1))[0]
+            last = seen(mask, min((block + 1) * inner, mask.rows) - 1)[1]
+            chunk = -(-mask.keys // values[key.factor])
             if not first // chunk <= at[key.factor] <= last // chunk:
                 continue
         cycles += 1

@@ -21,6 +21,7 @@ from evaluators.workloads.catalogue import transformer
 from evaluators.workloads.closed_forms import attention
 from evaluators.workloads.transformer import Transformer
 from evaluators.workloads.workload import Workload
+from tests.evaluators.test_masks import walked
 
 ENGINE = evaluator("analytical")
 MIB = 2**20
@@ -256,3 +257,33 @@ def test_padded_steps_visit_what_their_rows_need(
         firsts = [max(0, last - window + 1) if window else 0 for last in lasts]
         visited += max(lasts) // chunk - min(firsts) // chunk + 1
     assert mask.chunks(steps, steps, stride, chunk) == visited
+
+
+@pytest.mark.parametrize("name", ["architecture", "binding", "one_array"])
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_a_masked_and_padded_nest_takes_the_cycles_of_a_walk_and_no_fewer_words(
+    name: str, data: st.DataObject
+) -> None:
+    group, queries = data.draw(st.sampled_from([1, 2, 3])), data.draw(st.integers(2, 7))
+    more, window = data.draw(st.integers(0, 6)), data.draw(st.sampled_from([0, 0, 3, 5]))
+    shape = Transformer("any", 1, 8, 2, 3, group, 8, kv_heads=1)
+    work = Workload(shape, queries, queries + more, True, window, padded=True)
+    mask = mask_of(work)
+    assert mask is not None
+    sides = ("array_rows", "array_cols", "vector_lanes")
+    columns = {each: data.draw(st.integers(1, 5)) for each in sides}
+    columns |= {"buffer_bytes": 2**20, "pe_registers": 64, "lane_registers": 64}
+    columns["query_tiles"] = data.draw(st.integers(1, 3))
+    runs = Nests(padded(described(name)), work, columns, CORRECTED).runs
+    scores = runs["QK"][0]
+    inner = [x for x in scores.streamed.mapping.loops if x.rank == "P" and x.factor != "P2"]
+    rows = int(np.prod([scores.factors.product((loop.factor,)) for loop in inner]))
+    for einsum, (run,) in runs.items():
+        mapping = run.streamed.mapping
+        factors = {loop.factor: int(run.factors.product((loop.factor,))) for loop in mapping.loops}
+        cycles, fills = walked(mapping, factors, mask, rows)
+        assert run.streamed.cycles == cycles, einsum
+        for (level, tensor), words in fills.items():
+            if tensor in mapping.levels[0].keep:
+                assert run.streamed.fills(level, tensor) >= words, (einsum, level, tensor)
