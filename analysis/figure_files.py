@@ -22,6 +22,16 @@ FORMATS: dict[str, dict[str, Any]] = {
 """How a figure is written, by the end of its file's name: the same figure gives the same bytes."""
 
 
+class Shown(Figure):
+    """A figure that a notebook shows at the end of a cell, though pyplot does not know it."""
+
+    def _repr_png_(self) -> bytes:
+        content = BytesIO()
+        with rc_context(STYLE):
+            self.savefig(content, format="png", **PNG)
+        return content.getvalue()
+
+
 def write_figures(draw: Callable[[], Figure], files: Sequence[Path]) -> None:
     """Draw a figure and write it to files, each whole or not at all.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from io import BytesIO
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.figure_data import CM2_PER_UM2, paper_values
-from analysis.figure_files import write_figures
-from analysis.figures import LINES, PNG, STYLE
+from analysis.figure_files import Shown, write_figures
+from analysis.figures import LINES, STYLE
 
 PAPER, DOMINATED, SEARCHED, TRUE = "paper", "paper, dominated", "searched", "true"
 """Series: the paper's points that no design dominates, and those that one does; a study's front;
@@ -70,16 +69,6 @@ def draw_fronts(points: pd.DataFrame, files: Sequence[Path]) -> None:
 
     """
     write_figures(partial(fronts_figure, points), files)
-
-
-class Shown(Figure):
-    """A figure that a notebook shows at the end of a cell, though pyplot does not know it."""
-
-    def _repr_png_(self) -> bytes:
-        content = BytesIO()
-        with rc_context(STYLE):
-            self.savefig(content, format="png", **PNG)
-        return content.getvalue()
 
 
 @rc_context(STYLE)

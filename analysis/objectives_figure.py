@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
+from analysis.figure_files import Shown
 from analysis.figures import LINES, STYLE
 from analysis.quantities import quantity
 
@@ -54,7 +55,7 @@ def objectives_figure(
     """
     pairs = list(combinations(objectives, 2))
     across, down = min(len(pairs), 3), ceil(len(pairs) / 3)
-    figure = Figure(figsize=(3.5 if across == 1 else 7, 2.9 * down))
+    figure = Shown(figsize=(3.5 if across == 1 else 7, 2.9 * down))
     panels = [figure.add_subplot(down, across, place) for place in range(1, len(pairs) + 1)]
     stepped = len(objectives) == 2
     for panel, pair in zip(panels, pairs, strict=True):
