@@ -55,7 +55,7 @@ def test_a_study_warns(dse: Run, tmp_path: Path) -> None:
 name = "mine"
 base = "binding"
 [parameters]
-buffer_bytes = { default = "1 MiB", domain = ["1.25 MiB"] }
+buffer_bytes = { default = "1.25 MiB", domain = ["1.25 MiB"] }
 """)
     file = tmp_path / "study.toml"
     file.write_text("""
