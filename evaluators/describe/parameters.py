@@ -36,9 +36,10 @@ RESERVED = frozenset(
         *("study", "configuration", "model", "shape", "accounting", "sram"),
         *("seq_len", "queries", "keys", "batch", "mask", "causal", "window", "fit"),
         *("evaluator", *METRICS, *ENERGIES, "energy_delay_pj_s", "next_larger_bytes"),
+        *("power_w", "tokens_per_s", "energy_per_token_pj", "scene", "layers", "weight"),
         *("feasible", "failed", "reason", "violations", "breakdown"),
         *("trial", "pin", "design", "repeated", "on_front"),
-        *("help", "designs", "out", "mapping", "json"),
+        *("help", "designs", "out", "mapping", "json", "figure"),
         *("footprint", "resident", "divisors", *ARITIES),
     )
 )
