@@ -240,3 +240,10 @@ def test_a_place_that_cannot_be_written_is_named(dse: Run, tmp_path: Path) -> No
     assert code == 2
     assert "cannot write" in err
     assert table.read_text() == "array_rows\n256\n"
+
+
+@pytest.mark.parametrize("option", ["--seq-len", "--accounting", "--model", "--fit", "--sram"])
+def test_an_empty_option_is_no_default(dse: Run, option: str) -> None:
+    code, out, error = dse("evaluate", option, "")
+    assert (code, out) == (2, "")
+    assert f"{option} is empty" in error
