@@ -9,9 +9,7 @@ and Ito (https://jfly.uni-koeln.de/color/), with markers and dashes.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,42 +21,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from evaluators.files import write_atomically
+from analysis.figure_files import STYLE, write
 from evaluators.workloads.sizes import seq_len_label
-
-PNG_DPI = 200
-PNG: dict[str, Any] = {"dpi": PNG_DPI, "pil_kwargs": {"compress_level": 1}}
-"""How bitmaps are written: at level 1 they are 4 % larger than at 6, in a tenth less time."""
-
-STYLE: dict[Any, Any] = {
-    "font.family": "STIXGeneral",
-    "font.size": 7,
-    "mathtext.fontset": "stix",
-    "axes.labelpad": 2,
-    "axes.edgecolor": "0.8",
-    "axes.linewidth": 0.5,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": "0.8",
-    "grid.linewidth": 0.5,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "xtick.major.pad": 2,
-    "ytick.major.pad": 2,
-    "legend.frameon": False,
-    "legend.handlelength": 1,
-    "legend.handletextpad": 0.4,
-    "legend.borderaxespad": 0,
-    "legend.borderpad": 0,
-    "patch.linewidth": 0.5,
-    "hatch.linewidth": 0.4,
-    "lines.linewidth": 1,
-    "lines.markersize": 4,
-    "lines.markeredgewidth": 0,
-    "pdf.fonttype": 42,
-}
-"""Matplotlib's settings: text of 6 to 7 pt, as a column needs it, in the face of its body text."""
 
 INDIGO, BLUE, RED, GREEN, YELLOW = "#2E2246", "#0A5597", "#CF5C3E", "#54B58A", "#F8CC58"
 """Colours of bars from dark to light, 14 and more apart in CIE L*."""
@@ -116,8 +80,7 @@ def draw_figures(data: pd.DataFrame, folder: Path) -> list[Path]:
     paths = []
     for name in FIGURES:
         figure = draw_figure(data, name)
-        paths.append(_save(figure, folder / f"fig{name}.pdf", metadata={"CreationDate": None}))
-        paths.append(_save(figure, folder / f"fig{name}.png", **PNG))
+        paths += [write(figure, folder / f"fig{name}{suffix}") for suffix in (".pdf", ".png")]
     return paths
 
 
@@ -290,11 +253,3 @@ def _bars(
     corners = np.stack([left, bottom, left, top, right, top, right, bottom], axis=-1)
     quads = list(corners.reshape(-1, 4, 2))
     return PolyCollection(quads, facecolors=colour, linewidths=0, label=label)
-
-
-def _save(figure: Figure, path: Path, **options: Any) -> Path:
-    """Write a figure in the format of the path's suffix, all of it or nothing."""
-    content = BytesIO()
-    figure.savefig(content, format=path.suffix[1:], **options)
-    write_atomically(path, content.getvalue())
-    return path

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.figure_data import CM2_PER_UM2, paper_values
-from analysis.figure_files import Shown, write_figures
-from analysis.figures import LINES, STYLE
+from analysis.figure_files import STYLE, Shown
+from analysis.figures import LINES
 
 PAPER, DOMINATED, SEARCHED, TRUE = "paper", "paper, dominated", "searched", "true"
 """Series: the paper's points that no design dominates, and those that one does; a study's front;
@@ -57,23 +54,9 @@ def published_points() -> pd.DataFrame:
     return points.reset_index()[["model", "area_cm2", "latency_s"]]
 
 
-def draw_fronts(points: pd.DataFrame, files: Sequence[Path]) -> None:
-    """Write the figure, atomically.
-
-    Args:
-        points: see `figure_points`.
-        files: where to, as `write_figures` has it; folders are made if they are missing.
-
-    Raises:
-        InputError: for a name that tells no format.
-
-    """
-    write_figures(partial(fronts_figure, points), files)
-
-
 @rc_context(STYLE)
 def fronts_figure(points: pd.DataFrame) -> Figure:
-    """Draw the paper's figure 12 at the left, the fronts of `draw_fronts` at the right."""
+    """Draw the paper's figure 12 at the left, searched fronts at the right."""
     figure = Shown(figsize=(7, 2.9))
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     figure.subplots_adjust(left=0.06, right=0.99, bottom=0.12, top=0.93, wspace=0.05)

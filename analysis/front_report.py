@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.fronts import hypervolume_ratio, reference_point
+from analysis.fronts import hypervolume_ratio, reference_point, signs_of
 
 
 def dominators(
@@ -38,7 +38,7 @@ def dominators(
     """
     values = front[list(objectives)].to_numpy(dtype=float)
     bounds = np.array([point[name] for name in objectives])
-    ways = _ways(objectives, maximised)
+    ways = signs_of(objectives, maximised)
     costs, limits = ways * values, ways * bounds
     better = (costs <= limits).all(axis=1) & (costs < limits).any(axis=1)
     factors = values[better] / bounds
@@ -46,10 +46,6 @@ def dominators(
     order = np.argsort((factors**ways).prod(axis=1), kind="stable")
     best: pd.DataFrame = found.iloc[order].reset_index(drop=True)
     return best
-
-
-def _ways(objectives: Sequence[str], maximised: Sequence[str]) -> NDArray[np.float64]:
-    return np.array([-1.0 if name in maximised else 1.0 for name in objectives])
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ def quality(
     Volumes reach up to the reference, where all of the true front undercuts it; else up to
     `analysis.fronts.reference_point` of the true front.
     """
-    ways = _ways(objectives, maximised)
+    ways = signs_of(objectives, maximised)
     found, true = (each[list(objectives)].to_numpy(dtype=float) for each in (front, true_front))
     if reference is None or not (ways * true < ways * reference).all():
         reference = reference_point(true, ways)

@@ -199,6 +199,11 @@ def hypervolume_ratio(
     return hypervolume(ways * np.log10(front), end) / whole
 
 
+def signs_of(objectives: Sequence[str], maximised: Sequence[str]) -> Values:
+    """Return -1 for each objective that is maximised, else 1, shape (m,)."""
+    return np.array([-1.0 if name in maximised else 1.0 for name in objectives])
+
+
 def _ways(values: Values, signs: Values | None) -> Values:
     return np.ones(values.shape[1]) if signs is None else signs
 
@@ -206,7 +211,7 @@ def _ways(values: Values, signs: Values | None) -> Values:
 def _keep_non_dominated(
     table: pd.DataFrame, objectives: Sequence[str], maximised: Sequence[str]
 ) -> pd.DataFrame:
-    ways = np.where(np.isin(list(objectives), list(maximised)), -1.0, 1.0)
+    ways = signs_of(objectives, maximised)
     return table[non_dominated(ways * table[list(objectives)].to_numpy(dtype=np.float64))]
 
 

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
-from analysis.figure_files import Shown
-from analysis.figures import LINES, STYLE
+from analysis.figure_files import STYLE, Shown
+from analysis.figures import LINES
 from analysis.quantities import quantity
 
 Step = Literal["pre", "post"]

@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.figures import LINES, PNG_DPI
+from analysis.figure_files import PNG_DPI
+from analysis.figures import LINES
 from analysis.fronts import hypervolume_ratio, non_dominated
 from dse.execution.executors import Serial
 from dse.results.parts import Parts

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from analysis.figure_data import paper_values
-from analysis.figures import PNG_DPI, draw_figure, draw_figures
+from analysis.figure_files import PNG_DPI
+from analysis.figures import draw_figure, draw_figures
 from evaluators.errors import InputError
 
 NAMES = ["6a", "6b", "7", "8", "9", "10", "11", "12"]

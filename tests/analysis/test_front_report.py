@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import matplotlib.image
@@ -11,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.figure_files import write_figures
 from analysis.front_figure import (
     DOMINATED,
     PAPER,
     SEARCHED,
     TRUE,
-    draw_fronts,
     figure_points,
     fronts_figure,
     published_points,
@@ -141,7 +142,7 @@ def test_both_files_are_written_the_same_each_time(tmp_path: Path) -> None:
         for folder in ("a", "b")
     )
     for files in (first, second):
-        draw_fronts(_points(swept=True), files)
+        write_figures(partial(fronts_figure, _points(swept=True)), files)
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     height, width, _ = matplotlib.image.imread(first[1]).shape
     assert (width, height) == (1400, 580)
