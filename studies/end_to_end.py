@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from evaluators.describe.catalogue import described
-from evaluators.describe.machine import Machine
 from evaluators.design import Designs
 from evaluators.engine.rules import one_chip
 from evaluators.errors import InputError
@@ -27,7 +26,7 @@ def paired(
     found: dict[str, str] = {}
     for name in configurations:
         machine = described(name).machine
-        on_it = [each for each in linear_layers if _same(machine, described(each).machine)]
+        on_it = [each for each in linear_layers if machine.is_built_as(described(each).machine)]
         if not on_it:
             others = [f"{each} on {described(each).machine.name}" for each in linear_layers]
             raise InputError(
@@ -39,10 +38,6 @@ def paired(
     if idle:
         raise InputError(f"{', '.join(idle)}: no configuration is on the machine of these")
     return {name: (name, second) for name, second in found.items()}
-
-
-def _same(one: Machine, other: Machine) -> bool:
-    return (one.stores, one.arrays) == (other.stores, other.arrays)
 
 
 def on_one_chip(

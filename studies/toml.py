@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,8 @@ def _specification(table: Table, folder: Path | None) -> Specification:
         raise table.error(
             "linear_layers", f"the evaluator {engine.name} binds attention alone; leave them out"
         )
+    for each in product(configurations, workloads):
+        table.checked("evaluator", partial(engine.check_known, *each, study.accounting))
     return _with_space(study, table)
 
 

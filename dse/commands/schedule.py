@@ -74,6 +74,4 @@ def as_json(pipeline: Pipeline) -> dict[str, Any]:
 def _called(machine: Machine) -> dict[str, str]:
     """Return what every array is called, as in an account."""
     paper = {name: label for label, name in machine.paper_names.items()}
-    return {
-        name: paper.get(name, name).upper() if name in paper else name for name in machine.arrays
-    }
+    return {name: paper[name].upper() if name in paper else name for name in machine.arrays}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +88,6 @@ def drive(
         check_available(study.sampler)
         if ray_address is None:
             evaluator(study.evaluator).check_installed()
-        for configuration, workload in product(study.configurations, study.workloads):
-            evaluator(study.evaluator).check_known(configuration, workload, study.accounting)
         parts = Parts(study, folder)
         made = stack.enter_context(executors.executor(executor, workers, ray_address))
         if not home.begun(folder):

@@ -103,3 +103,7 @@ class Machine:
     stores: tuple[Store, ...]
     arrays: Mapping[str, Array]
     paper_names: Mapping[str, str]
+
+    def is_built_as(self, other: Machine) -> bool:
+        """Tell whether stores and arrays are those of another, whatever the sizes' defaults."""
+        return (self.stores, self.arrays) == (other.stores, other.arrays)

@@ -26,7 +26,7 @@ from evaluators.engine.reasons import reason
 from evaluators.engine.rules import by_rule, given_of
 from evaluators.engine.widths import store_row_bytes
 from evaluators.errors import InputError
-from evaluators.mapper.binding import Binding, chunked, einsum_costs, evaluate
+from evaluators.mapper.binding import Binding, Costs, chunked, einsum_costs, evaluate
 from evaluators.mapper.cascades import NAMES, structure
 from evaluators.mapper.resources import PARAMETERS, PE, RANKS, WORD_BYTES, Resources
 from evaluators.mapper.search import Limits, search
@@ -99,13 +99,15 @@ class MapperEvaluator:
             mapped = _Mapped(nests.values, workload, accounting)
             violations[NO_BINDING][row] = mapped.binding is None
             if mapped.binding is not None:
-                own = mapped.metrics(mapped.binding) | {
+                costs = mapped.costs(mapped.binding)
+                own = mapped.metrics(costs) | {
                     "array_area_um2": area[PE],
                     "area_um2": area["chip"],
                 }
                 for name, value in own.items():
                     metrics[name][row] = value
-                for name, array, values in mapped.einsums(mapped.binding) if breakdown else ():
+                parts = mapped.einsums(mapped.binding, costs.latency_s) if breakdown else ()
+                for name, array, values in parts:
                     _put(einsums, name, array, values, row, n)
         return Evaluations(Designs(machine, n), metrics, violations, einsums)
 
@@ -148,9 +150,12 @@ class _Mapped:
         found = search(self._cascades, self._resources, self._extents, Limits(chunks, within=0.0))
         self.binding = found.binding(found.optimum()) if found.front else None
 
-    def metrics(self, binding: Binding) -> dict[str, float]:
+    def costs(self, binding: Binding) -> Costs:
+        """Return what a binding costs."""
+        return evaluate(binding, self._cascades[binding.cascade], self._resources, self._extents)
+
+    def metrics(self, costs: Costs) -> dict[str, float]:
         """Return `METRICS` but the areas."""
-        costs = evaluate(binding, self._cascades[binding.cascade], self._resources, self._extents)
         return {
             "latency_s": costs.latency_s,
             "energy_pj": costs.energy_pj,
@@ -164,11 +169,12 @@ class _Mapped:
             "useful_util_2d": self._least_s / costs.latency_s,
         }
 
-    def einsums(self, binding: Binding) -> Iterator[tuple[str, str, tuple[float, ...]]]:
+    def einsums(
+        self, binding: Binding, latency_s: float
+    ) -> Iterator[tuple[str, str, tuple[float, ...]]]:
         """Yield each Einsum, its array and its `EINSUM_METRICS`."""
         cascade, resources = self._cascades[binding.cascade], self._resources
         extents = chunked(binding, cascade, self._extents)
-        latency_s = evaluate(binding, cascade, resources, self._extents).latency_s
         for bound in binding.groups:
             for place, step in zip(bound.group, bound.steps, strict=True):
                 own = einsum_costs(place, step, bound, cascade, resources, extents)
@@ -185,9 +191,7 @@ def _check(accelerator: Accelerator, workload: Workload, accounting: Accounting)
         raise InputError(
             f"evaluator mapper: {accelerator.name} is no attention; take the evaluator analytical"
         )
-    fusemax = described("binding").machine
-    machine = accelerator.machine
-    if (machine.stores, machine.arrays) != (fusemax.stores, fusemax.arrays):
+    if not accelerator.machine.is_built_as(described("binding").machine):
         raise InputError(
             f"evaluator mapper: {accelerator.name} has another machine than FuseMax's; take binding"
         )
@@ -207,7 +211,7 @@ def _check_given(accelerator: Accelerator, columns: Columns) -> None:
     for name, column in columns.items():
         if name in accelerator.parameters and (column != AUTOMATIC).any():
             raise InputError(f"evaluator mapper: it chooses the binding itself; leave out {name}")
-    if (column := columns[WORD_BITS])[column != _WORD_BITS].size:
+    if (columns[WORD_BITS] != _WORD_BITS).any():
         raise InputError(f"evaluator mapper: words have {_WORD_BITS} bits; leave out {WORD_BITS}")
 
 
