@@ -51,7 +51,8 @@ def setting_of(options: argparse.Namespace) -> tuple[Setting, Designs]:
     if "model" in given and "shape" in given:
         raise InputError("--model and --shape both describe the transformer; give one of them")
     labels = {k: v for k, v in given.items() if k in LABEL_DEFAULTS}
-    if empty := next((label for label, text in labels.items() if text == ""), None):
+    texts = {label: text for label, text in labels.items() if label != "shape"}  # has its reader
+    if empty := next((label for label, text in texts.items() if not text), None):
         option = f"--{empty.replace('_', '-')}"
         raise InputError(f"{option} is empty; give a value, or leave it out for the default")
     name = canonical(labels.get("configuration", LABEL_DEFAULTS["configuration"]))
