@@ -274,7 +274,7 @@ class Processes:
             ) from error
 
     def _started(self) -> Connection:
-        context = get_context("fork" if self._forked else "spawn")
+        context = get_context("fork") if self._forked else get_context("spawn")
         ours, theirs = context.Pipe()
         inherited = (*self._pool, ours) if self._forked else ()
         process = context.Process(target=_serve, args=(theirs, inherited), daemon=True)
