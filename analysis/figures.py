@@ -59,7 +59,9 @@ LINES = [
 
 
 @rc_context(STYLE)
-def draw_figures(data: pd.DataFrame, folder: Path) -> list[Path]:
+def draw_figures(
+    data: pd.DataFrame, folder: Path, names: Sequence[str] | None = None
+) -> list[Path]:
     """Write figures 6a to 12 as PDF and PNG and return the 16 paths.
 
     The same table gives the same bytes. A file appears under its name only once it is whole.
@@ -70,6 +72,8 @@ def draw_figures(data: pd.DataFrame, folder: Path) -> list[Path]:
         The table of `analysis.figure_data.figure_data`.
     folder
         Where fig6a.pdf, fig6a.png, ..., fig12.png go; made if it does not exist.
+    names
+        The figures to draw, of `FIGURES`; all, unless told.
 
     Raises
     ------
@@ -78,7 +82,7 @@ def draw_figures(data: pd.DataFrame, folder: Path) -> list[Path]:
 
     """
     paths = []
-    for name in FIGURES:
+    for name in FIGURES if names is None else names:
         figure = draw_figure(data, name)
         paths += [write(figure, folder / f"fig{name}{suffix}") for suffix in (".pdf", ".png")]
     return paths
