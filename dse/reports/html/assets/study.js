@@ -96,7 +96,8 @@ function frontChart() {
   const traces = [];
   if (state.others) {
     const others = POINTS.design.map((_, point) => point).filter((point) => !FRONT.has(point) && !TRUE.has(point) && !(point in POINTS.paper));
-    traces.push(trace("other designs", others, { color: GREY, size: 4, opacity: 0.6 }));
+    traces.push(trace("other designs", others, {}, { mode: "none", hoveron: "points", showlegend: false }));
+    traces.push(trace("other designs", [], { color: GREY, size: 4, opacity: 0.6 }, { x: [null], y: [null] }));
   }
   const front = (name, points, marker, width) => {
     const inOrder = [...points].sort((a, b) => xs[a] - xs[b] || (MAXIMISED[x] === MAXIMISED[y] ? ys[b] - ys[a] : ys[a] - ys[b]));
@@ -108,11 +109,30 @@ function frontChart() {
   if (paper.length) traces.push(trace("the paper's points", paper, { symbol: "square", size: 12, color: COLOURS[2], line: { color: "black", width: 1 } }));
   const plotted = (values) => values.filter((_, point) => state.others || FRONT.has(point) || TRUE.has(point) || point in POINTS.paper);
   draw("front-chart", traces, {
-    margin: { l: 64, r: 16, t: narrow() ? 64 : 40, b: 48 },
+    margin: { l: 64, r: 16, t: narrow() ? 64 : 40, b: 48 }, paper_bgcolor: "transparent", plot_bgcolor: "transparent",
     xaxis: logAxis(quantity(DATA.objectives[x]).title, plotted(xs), narrow() ? 0.18 : 0.07),
     yaxis: logAxis(quantity(DATA.objectives[y]).title, plotted(ys), 0.06),
   }, { shown: ({ customdata }) => tip(customdata), chosen: ({ customdata }) => choose(customdata) });
+  dots(traces[0].mode === "none" ? traces[0] : { x: [], y: [] });
   marks();
+}
+
+// Dots below the chart, painted: as elements of it, thousands of them take seconds.
+function dots({ x, y }) {
+  const chart = CHARTS["front-chart"];
+  const { xaxis, yaxis, width, height } = chart._fullLayout;
+  chart.querySelector("canvas")?.remove();
+  const canvas = make("canvas", { class: "dots", width: width * devicePixelRatio, height: height * devicePixelRatio });
+  const pen = canvas.getContext("2d");
+  pen.scale(devicePixelRatio, devicePixelRatio);
+  pen.fillStyle = GREY;
+  pen.globalAlpha = 0.6;
+  x.forEach((each, i) => {
+    pen.beginPath();
+    pen.arc(xaxis._offset + xaxis.d2p(each), yaxis._offset + yaxis.d2p(y[i]), 2, 0, 2 * Math.PI);
+    pen.fill();
+  });
+  chart.prepend(canvas);
 }
 
 // A ring and a letter at each design that is chosen, over the chart: to draw it anew takes long.
@@ -359,6 +379,9 @@ function parametersChart() {
       ...Object.entries(state.kept).map(([which, [low, high]]) => stroke(Number(which), Math.max(low, 0), Math.min(high, 1), { color: INK, width: 5 })),
     ],
     annotations: written,
+  }, {
+    // Plotly is still at its own selection when it tells of it.
+    on: { plotly_selected: (told) => told?.range && setTimeout(keep, 0, told.range), plotly_deselect: () => setTimeout(keepAll) },
   });
   put("parameters-key",
     key(`2px solid ${COLOURS[1]}`, "front of the study"), key(`3px dashed ${COLOURS[2]}`, "the paper's points"),
@@ -497,19 +520,17 @@ function first() {
   }
 }
 
+const CHARTED = { "front-chart": frontChart, "parameters-chart": parametersChart, "convergence-chart": convergenceChart };
+
 function render() {
-  frontChart();
-  parametersChart();
-  convergenceChart();
+  for (const id of Object.keys(CHARTS)) CHARTED[id]();
 }
 
 heading();
 controls();
 first();
-render();
-// Plotly is still at its own selection when it tells of it.
-CHARTS["parameters-chart"].on("plotly_selected", (told) => told?.range && setTimeout(keep, 0, told.range));
-CHARTS["parameters-chart"].on("plotly_deselect", () => setTimeout(keepAll));
+frontChart();
+drawWhenSeen(CHARTED);
 picked();
 compared();
 importances();
