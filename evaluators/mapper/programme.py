@@ -59,7 +59,7 @@ class Programme:
             self.costs.fits,
             self.costs.idle,
         )
-        self._resources: Resources = shared.resources
+        self._resources: Resources = self.uses.resources
         self._weights = bounds.weights[:, None]
         self._outlook = Outlook(bounds, self.moves, kind, rows)
         self._behind: dict[tuple[int, int], Bound] = {}

@@ -12,7 +12,7 @@ from evaluators.mapper.loops import Flags, Integers, Shared
 from evaluators.mapper.pareto import Front
 from evaluators.mapper.states import Freedom
 from evaluators.mapper.structure import Group
-from evaluators.mapper.uses import Uses
+from evaluators.mapper.use_costs import Uses
 
 Reals = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ class Promises:
     ) -> None:
         self._shared: Shared = uses.shared
         self._groups, self._front = groups, front
-        most_cycles = front.slowest_s * self._shared.resources.clock_hz
+        most_cycles = front.slowest_s * uses.resources.clock_hz
         self.bounds = Bounds(uses, freedom, most_cycles)
         self.chunks, self._chunk = np.unique(self._shared.chunk, return_inverse=True)
         self.rows = {group: np.flatnonzero(legal(self._shared, group)) for group in groups}
@@ -146,7 +146,7 @@ def ways(bounds: Bounds, groups: tuple[Group, ...]) -> int:
             rows = legal(shared, group) & (shared.chunk == chunk)
             kinds, counts = np.unique(bounds.kind[rows], return_counts=True)
             own = sum(
-                count * prod(len(bounds.all_placements(place, kind)) for place in group)
+                count * prod(bounds.count(place, kind) for place in group)
                 for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True)
             )
             found[group.stop] = found.get(group.stop, 0) + found.get(group.start, 0) * own

@@ -14,8 +14,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluators.mapper.loops import Factor
 from evaluators.mapper.placement import Placement
-from evaluators.mapper.transfers import Factor, Held
+from evaluators.mapper.transfers import Held
 
 Load = tuple[tuple[frozenset[Factor], frozenset[Factor]], ...]
 """Of every tensor the words before and after an Einsum; the larger of both is held."""

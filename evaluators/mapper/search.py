@@ -22,7 +22,7 @@ from evaluators.mapper.promises import Promises, ways
 from evaluators.mapper.resources import WORD_BYTES, Resources
 from evaluators.mapper.states import Freedom
 from evaluators.mapper.structure import Group, Structure
-from evaluators.mapper.uses import Uses
+from evaluators.mapper.use_costs import Uses
 
 Reals = NDArray[np.float64]
 Pairs = tuple[Reals, Reals]
@@ -113,7 +113,7 @@ class Search:
         self.name, self.structure, self._alive = name, structure, alive
         self.resources, self.limits = resources, limits
         self.shared = Shared.all_of(structure, resources, extents, limits.chunks)
-        self.uses = Uses(self.shared)
+        self.uses = Uses(self.shared, resources)
         self.front = front
         self.groups = structure.groups if limits.cuts else (structure.whole,)
         self.counted = 0
@@ -131,7 +131,7 @@ class Search:
 
         Those that leave the buffer roomy come first: the bounds know nothing of its size.
         """
-        for among in (self.shared.roomy, ~self.shared.roomy):
+        for among in (self.uses.roomy, ~self.uses.roomy):
             for rows in self._open(group, _GREEDY, among):
                 self._configurations(group, rows, _BEAM, {})
                 break

@@ -11,12 +11,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import takewhile
 
+from evaluators.mapper.loops import Factor
 from evaluators.mapper.placement import Placement
 from evaluators.mapper.resources import COLUMNS, LANES, PE, SIDE, SIDES
 from evaluators.mapper.structure import Group, Structure
-
-Factor = tuple[str, str | None]
-"""A trip count: of a rank, on a side of its array or on none."""
 
 
 @dataclass(frozen=True)
