@@ -60,6 +60,23 @@ class Promises:
             self._refined.add(group)
             self._put(group, self.bounds.group(group))
 
+    def again(self, front: Front) -> None:
+        """Forget what was settled; another front takes nothing slower than the one before."""
+        self._front = front
+        for group, total in self._totals.items():
+            self._put(group, total)
+
+    def whole(self) -> Least:
+        """Return the least latency and energy of the cascade, of each chunk."""
+        if self._chains is None:
+            self._chains = self._chained()
+        return self._chains[0][len(self._shared.structure.einsums)]
+
+    def quick(self, group: Group) -> Integers:
+        """Return the configurations of a group that are quick enough."""
+        rows = self.rows[group]
+        return rows[self.bounds.latency_s(self._totals[group])[rows] <= self._front.slowest_s]
+
     def settle(self, group: Group, least: Least) -> None:
         """Put what a group has at least, of each chunk, once it is searched whole."""
         self._least[group] = least
