@@ -27,9 +27,10 @@ from evaluators.engine.rules import by_rule, given_of
 from evaluators.engine.widths import store_row_bytes
 from evaluators.errors import InputError
 from evaluators.mapper.binding import Binding, Costs, chunked, einsum_costs, evaluate
+from evaluators.mapper.cascade_search import Limits
 from evaluators.mapper.cascades import NAMES, structure
 from evaluators.mapper.resources import PARAMETERS, PE, RANKS, WORD_BYTES, Resources
-from evaluators.mapper.search import Limits, search
+from evaluators.mapper.search import search
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
 from evaluators.workloads.closed_forms import attention
 from evaluators.workloads.workload import Workload

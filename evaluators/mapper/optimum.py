@@ -55,7 +55,8 @@ class Optimum:
 
     def left(self) -> tuple[float, float]:
         """Return the least latency and energy of what is neither searched nor beaten."""
-        least_s, least_pj = (min(each) for each in zip(*(each.left() for each in self._open)))
+        left = [each.left() for each in self._open]
+        least_s, least_pj = (min(each) for each in zip(*left, strict=True))
         if isinstance(self._front, Fastest):
             return min(least_s, self._front.slowest_s), self._least_pj
         return np.inf, min(least_pj, self._front.most_pj)

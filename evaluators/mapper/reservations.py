@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -126,5 +127,9 @@ def _reserved(
 
 
 def _order(pair: tuple[frozenset[Factor], frozenset[Factor]]) -> tuple[str, str]:
-    before, after = (str(sorted(map(str, each))) for each in pair)
-    return before, after
+    return _named(pair[0]), _named(pair[1])
+
+
+@lru_cache(maxsize=4096)
+def _named(factors: frozenset[Factor]) -> str:
+    return str(sorted(map(str, factors)))

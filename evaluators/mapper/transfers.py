@@ -60,9 +60,9 @@ class Held:
             )
         )
 
-    @property
+    @cached_property
     def words(self) -> frozenset[Factor]:
-        """Return the trip counts whose product is the words held in each register file."""
+        """The trip counts whose product is the words held in each register file."""
         shared = self.run[: self.level]
         return frozenset(each for each in self.steps if each[0] not in shared)
 

@@ -12,9 +12,10 @@ from dse.commands.cli import main
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
 from evaluators.design import Designs
 from evaluators.errors import InputError
+from evaluators.mapper.cascade_search import Limits
 from evaluators.mapper.cascades import NAMES, structure
 from evaluators.mapper.resources import Resources
-from evaluators.mapper.search import Limits, search
+from evaluators.mapper.search import search
 from evaluators.protocol import evaluator
 from evaluators.workloads.transformer import parse_shape
 from evaluators.workloads.workload import Workload
