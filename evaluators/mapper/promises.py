@@ -75,7 +75,8 @@ class Promises:
     def quick(self, group: Group) -> Integers:
         """Return the configurations of a group that are quick enough."""
         rows = self.rows[group]
-        return rows[self.bounds.latency_s(self._totals[group])[rows] <= self._front.slowest_s]
+        fast = self.bounds.latency_s(self._totals[group])[rows] <= self._front.slowest_s
+        return rows[np.flatnonzero(fast)]
 
     def settle(self, group: Group, least: Least) -> None:
         """Put what a group has at least, of each chunk, once it is searched whole."""
