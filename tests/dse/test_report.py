@@ -202,6 +202,11 @@ def test_designs_are_put_side_by_side_and_taken_away(browser: Browser, runs: Pat
     headings = (
         '[...document.querySelectorAll("#compared th")].map((e) => e.innerText.split(",")[0])'
     )
+    summary = browser.run('document.getElementById("charged").innerText')
+    assert "corrected accounting; objectives are of geometric means over 2 workloads" in summary
+    groups = '[...document.querySelectorAll("#compared .group")].map((e) => e.innerText)'
+    assert "objectives, of geometric means over 2 workloads" in browser.run(groups)
+    assert "one call of BERT at 16K tokens, padded" in browser.run(groups)
     before = browser.run(headings)
     row = browser.run("""(() => { const button = document.querySelector("#table td button");
     button.click(); return button.innerText; })()""")

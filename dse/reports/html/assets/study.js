@@ -6,6 +6,7 @@ const COUNT = POINTS.design.length;
 const FRONT = new Set(POINTS.front);
 const TRUE = new Set(POINTS.true);
 const MAXIMISED = DATA.objectives.map((column) => DATA.maximised.includes(column));
+const SEVERAL = DATA.rows.length > 1; // parts that objectives are of, by workloads or by layers
 const MOST = 3; // designs side by side
 const MOST_LINES = 1000; // of parallel coordinates, beside the front's
 
@@ -218,14 +219,21 @@ function compared() {
   const known = (pick) => [...new Set(shownDesigns.flatMap(({ detail }) => (detail ? pick(detail) : [])))];
   const sum = (parts, key) => parts.reduce((total, each) => total + each[key], 0);
 
+  if (SEVERAL) group(`objectives, of ${DATA.objectives_of}`);
   DATA.objectives.forEach((column, i) =>
     row(quantity(column).title, shownDesigns.map(({ point }) => digits(POINTS.objectives[i][point] / quantity(column).scale, 5)))
   );
-  row("bound", shownDesigns.map(({ point }) => bound(point, state.row)));
+  if (!SEVERAL) row("bound", shownDesigns.map(({ point }) => bound(point, state.row)));
   group("design");
   DATA.parameters.forEach((each) =>
     row(each.name, shownDesigns.map(({ point }) => (each.at[point] < 0 ? "-" : each.values[each.at[point]])))
   );
+  if (SEVERAL) {
+    group(`one call of ${DATA.rows[state.row].label}`);
+    row("bound", shownDesigns.map(({ point }) => bound(point, state.row)));
+    for (const column of ["latency_s", "energy_pj", "traffic_bytes"])
+      row(quantity(column).title, shownDesigns.map(({ detail }) => (detail ? digits(detail.metrics[column] / quantity(column).scale, 5) : "-")));
+  }
   if (shownDesigns.some(({ detail }) => detail)) {
     group("time in use, of the latency");
     const ofLatency = (value) => percent(value);
@@ -467,7 +475,7 @@ function frontTable() {
   const names = DATA.parameters.map(({ name }) => name);
   const inOrder = [...POINTS.front].sort((a, b) => POINTS.objectives[0][a] - POINTS.objectives[0][b]);
   put("table-body", tableOf(
-    ["design", ...DATA.objectives.map((column) => quantity(column).title), ...names.map((name) => name.replaceAll("_", " ")), "bound"],
+    ["design", ...DATA.objectives.map((column) => quantity(column).title), ...names.map((name) => name.replaceAll("_", " ")), SEVERAL ? `bound of ${DATA.rows[state.row].label}` : "bound"],
     inOrder.map((point) => [
       make("button", { type: "button", onclick: () => { choose(point); document.getElementById("compared").scrollIntoView(); } }, String(POINTS.design[point])),
       ...DATA.objectives.map((column, i) => digits(POINTS.objectives[i][point] / quantity(column).scale, 5)),
@@ -483,6 +491,7 @@ function heading() {
   const { trials, feasible, repeated, space } = DATA.counts;
   put("name", DATA.name);
   put("title", DATA.title);
+  put("charged", DATA.charged + (DATA.objectives_of ? `; objectives are of ${DATA.objectives_of}` : ""));
   const true_ = DATA.true_front;
   put("summary", `${trials} trials in a space of ${space} designs, ${feasible} feasible, ${repeated} repeated. ` +
     `${POINTS.front.length} designs are on the front` +
@@ -501,8 +510,8 @@ function controls() {
   options("x", names, state.x, (i) => { state.x = i; frontChart(); });
   options("y", names, state.y, (i) => { state.y = i; frontChart(); });
   document.getElementById("others").addEventListener("change", ({ target }) => { state.others = target.checked; frontChart(); });
-  if (DATA.rows.length > 1) {
-    document.getElementById("compared-controls").append(make("label", {}, "workload ", make("select", { id: "workload" })));
+  if (SEVERAL) {
+    document.getElementById("compared-controls").append(make("label", {}, "parts of ", make("select", { id: "workload" })));
     options("workload", DATA.rows.map(({ label }) => label), 0, (i) => { state.row = i; compared(); frontTable(); });
   }
   put("schedule-note", "What each array does, stage after stage; Einsums of a stage share its time. Off-chip traffic goes on beside.");
