@@ -17,10 +17,11 @@ from evaluators.engine.rules import one_chip
 from evaluators.errors import InputError, known_are, shown
 from evaluators.foreign import integer
 from evaluators.mapper.binding import evaluate
+from evaluators.mapper.cascade_search import Limits
 from evaluators.mapper.cascades import NAMES, structure
 from evaluators.mapper.freedoms import without
 from evaluators.mapper.resources import LANES, PARAMETERS, RANKS, Resources
-from evaluators.mapper.search import Limits, search
+from evaluators.mapper.search import search
 from evaluators.mapper.structure import Structure
 from evaluators.protocol import evaluator
 from evaluators.workloads.sizes import LONGEST

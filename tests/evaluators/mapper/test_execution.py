@@ -8,9 +8,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from evaluators.describe.cascade import Cascade, parse_einsums
+from evaluators.mapper.cascade_search import Limits
 from evaluators.mapper.cascades import structure
 from evaluators.mapper.resources import Resources
-from evaluators.mapper.search import Limits, search
+from evaluators.mapper.search import search
 from evaluators.mapper.structure import Structure
 from tests.evaluators.mapper.execution import executed
 from tests.evaluators.mapper.interleaving import NoOrder

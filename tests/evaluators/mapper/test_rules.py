@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from evaluators.describe.cascade import Cascade, parse_einsums
 from evaluators.describe.reading import accelerator
 from evaluators.errors import InputError
+from evaluators.mapper.cascade_search import Limits
 from evaluators.mapper.cascades import NAMES, structure
 from evaluators.mapper.resources import LANES, PE, Resources
-from evaluators.mapper.search import Limits, search
+from evaluators.mapper.search import search
 from evaluators.mapper.states import Freedom
 from evaluators.mapper.structure import Group, Structure
 
