@@ -135,7 +135,7 @@ def test_what_keeps_the_papers_binding_from_running_or_is_otherwise_is_told(
     assert code == 0
     (found,) = (x for x in json.loads(out)["papers"] if x["configuration"] == "binding")
     assert found["note"].startswith(note)
-    assert (found["metrics"] is None) == (more[0] != "--exp-cycles")
+    assert (found["metrics"] is None) == (more[0] == "--pe-registers")
 
 
 def test_a_tolerance_gives_the_least_energy_of_what_is_as_quick(dse: Run) -> None:
