@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,11 @@ from evaluators.engine.rules import by_rule, given_of
 from evaluators.engine.widths import store_row_bytes
 from evaluators.errors import InputError
 from evaluators.mapper.binding import Binding, Costs, chunked, einsum_costs, evaluate
+from evaluators.mapper.cascade_search import Limits
 from evaluators.mapper.cascades import NAMES, structure
 from evaluators.mapper.resources import PARAMETERS, PE, RANKS, WORD_BYTES, Resources
-from evaluators.mapper.search import Limits, search
+from evaluators.mapper.search import search
+from evaluators.mapper.structure import Structure
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
 from evaluators.workloads.closed_forms import attention
 from evaluators.workloads.workload import Workload
@@ -145,7 +148,7 @@ class _Mapped:
         self._least_s = attention(workload).macs / (
             self._resources.rows * self._resources.columns * self._resources.clock_hz
         )
-        self._cascades = {name: structure(name) for name in NAMES}
+        self._cascades = _cascades()
         chunks = (self._resources.chunk(self._extents["M"]),)
         found = search(self._cascades, self._resources, self._extents, Limits(chunks, within=0.0))
         self.binding = found.binding(found.optimum()) if found.front else None
@@ -183,6 +186,12 @@ class _Mapped:
                 active = busy_s / latency_s if array == "2d" else 0.0
                 values = (busy_s, active, WORD_BYTES * own.words, own.energy_pj)
                 yield step.einsum, array, values
+
+
+@cache
+def _cascades() -> Mapping[str, Structure]:
+    """Return the cascades that ship, the same ones to all machines, which share what they count."""
+    return {name: structure(name) for name in NAMES}
 
 
 def _check(accelerator: Accelerator, workload: Workload, accounting: Accounting) -> None:
