@@ -73,9 +73,8 @@ def compare(
         raise InputError("give two designs or more, or two studies or more")
     names = [each for each in what if isinstance(each, str) and begun(folder / each)]
     if len(names) == len(what):
-        if len(set(names)) < len(names):
-            raise InputError("a study is given twice; give each once")
-        return _studies([_called(searched_in(folder / name), name) for name in names])
+        apart = dict.fromkeys(names)
+        return _studies([_called(searched_in(folder / name), name) for name in apart])
     if names:
         raise InputError(
             f"{names[0]} is a study, and others are designs; give studies alone, or write a trial "

@@ -287,5 +287,5 @@ def test_a_copy_of_a_study_is_compared_by_its_folder(tmp_path: Path) -> None:
     assert both.studies["study"].tolist() == ["binding-bert", "copy"]
     assert both.studies["joint"].tolist() == [len(own.front)] * 2
     assert both.wins.empty
-    with pytest.raises(dse.Error, match="given twice"):
+    with pytest.raises(dse.Error, match="each once"):
         dse.compare("copy", "copy", out=tmp_path)
