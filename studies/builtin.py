@@ -79,6 +79,8 @@ COLLECTIONS = {
 }
 """Name -> studies that are run one after the other; `pareto` is figure 12's, a front per model."""
 
+NAMES = (*COLLECTIONS, *STUDIES, *OPEN)
+
 
 def builtin(name: str) -> tuple[Specification, ...]:
     """Return the built-in study of that name, or those of a collection."""
@@ -88,8 +90,7 @@ def builtin(name: str) -> tuple[Specification, ...]:
         return (STUDIES[name],)
     if name in OPEN:
         return (_open_study(name),)
-    known = [*COLLECTIONS, *STUDIES, *OPEN]
     raise InputError(
-        f"unknown study '{name}'; {did_you_mean(name, known)}"
-        f"give the path of a TOML file or one of {', '.join(known)}"
+        f"unknown study '{name}'; {did_you_mean(name, NAMES)}"
+        f"give the path of a TOML file or one of {', '.join(NAMES)}"
     )

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_list_like
 
+from dse.interface.typed import typed
 from dse.results import frames
 from dse.results.designs import LABEL_DEFAULTS, Setting, evaluate_pinned, reasons
 from evaluators import protocol
@@ -22,6 +23,7 @@ from evaluators.workloads.workload import Workload
 _CONFIGURATION = "configuration"
 
 
+@typed
 def evaluate(
     designs: pd.DataFrame | None = None, /, *, evaluator: str = "analytical", **values: Any
 ) -> pd.DataFrame:
@@ -87,6 +89,7 @@ def _plain(value: object) -> object:
     return str(value) if isinstance(value, Path) else value
 
 
+@typed
 def workload(model: str | Path = "BERT", /, **options: str | int) -> Workload:
     """Return a workload: a transformer layer with its queries, keys and mask.
 

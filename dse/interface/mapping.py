@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dse.interface.typed import typed
 from dse.results.designs import LABEL_DEFAULTS, Setting, evaluate_pinned, reasons
 from dse.results.mapped import COMPARED_METRICS, Compared, Mapped
 from evaluators.describe.catalogue import described
@@ -35,6 +36,7 @@ _LAYERS = ("D", "S")
 _FIXED = {"configuration": PAPERS[0], "accounting": "corrected", "sram": "exact"}
 
 
+@typed
 def best_binding(
     *,
     cascade: str = "all",

@@ -16,6 +16,7 @@ from analysis.figures import FIGURES, draw_figures
 from analysis.results import Results, evaluate_points, write
 from analysis.verify import TOLERANCE, Check, verify_figures, verify_tables
 from dse.execution.executors import Executor, Processes, Serial, in_order, usable_cpus
+from dse.interface.typed import typed
 from dse.reports.reproduction import Reproduction
 from evaluators import protocol
 from evaluators.accounting import PUBLISHED, Accounting, Correction
@@ -26,6 +27,7 @@ PLACE = Path("runs/paper")
 """Where results and figures go, unless told."""
 
 
+@typed
 def reproduce(
     *,
     accounting: str = "published",
