@@ -59,7 +59,7 @@ class Bounds:
     """
 
     def __init__(self, uses: Uses, freedom: Freedom, most_cycles: float = np.inf) -> None:
-        self.uses, self._freedom, self._most_cycles = uses, freedom, most_cycles
+        self.uses, self.freedom, self._most_cycles = uses, freedom, most_cycles
         self.shared: Shared = uses.shared
         names, bits = self.shared.shape
         kinds, self.kind = np.unique(bits, axis=0, return_inverse=True)
@@ -84,11 +84,13 @@ class Bounds:
             structure = self.shared.structure
             ranks = structure.einsums[place].ranks
             known = self._placements[place, kind] = tuple(
-                placements(
+                each
+                for each in placements(
                     tuple(rank for rank in self.shared.inside if rank in ranks),
-                    arrays_of(structure, self.shared.resources, self._freedom, place),
+                    arrays_of(structure, self.shared.resources, self.freedom, place),
                     self.holds[kind],
                 )
+                if self.freedom.places(structure.einsums[place].name, each)
             )
         return known
 
@@ -112,7 +114,7 @@ class Bounds:
                     tuple(
                         each
                         for each in self._keeps(tensor.name, place, group)
-                        if self._freedom.stores(each)
+                        if self.freedom.stores(each)
                     ),
                     tuple(each for each in own if each < place),
                     tuple(each for each in own if each > place),

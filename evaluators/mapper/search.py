@@ -115,7 +115,8 @@ class Search:
         self.shared = Shared.all_of(structure, resources, extents, limits.chunks)
         self.uses = Uses(self.shared)
         self.front = front
-        self.groups = structure.groups if limits.cuts else (structure.whole,)
+        groups = structure.groups if limits.cuts else (structure.whole,)
+        self.groups = tuple(each for each in groups if limits.freedom.groups(structure, each))
         self.counted = 0
         self.searched = 0
         self._parts: dict[tuple[Group, int], list[Pair]] = {}
@@ -397,7 +398,8 @@ def search(
     left: list[tuple[float, float]] = []
     try:
         for each in searches.values():
-            each.greedy(each.structure.whole)
+            if each.structure.whole in each.groups:
+                each.greedy(each.structure.whole)
         for each in searches.values():
             each.bound()
         for each in sorted(searches.values(), key=lambda each: len(each.groups)):
