@@ -17,6 +17,7 @@ from evaluators.accounting import CORRECTED, Accounting
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.catalogue import described
 from evaluators.describe.machine import WORD_BITS
+from evaluators.describe.open_binding import OpenBinding
 from evaluators.design import AUTOMATIC, Designs
 from evaluators.engine.areas import areas_um2
 from evaluators.engine.columns import Columns
@@ -28,7 +29,9 @@ from evaluators.engine.widths import store_row_bytes
 from evaluators.errors import InputError
 from evaluators.mapper.binding import Binding, Costs, chunked, einsum_costs, evaluate
 from evaluators.mapper.cascades import NAMES, structure
-from evaluators.mapper.resources import PARAMETERS, PE, RANKS, WORD_BYTES, Resources
+from evaluators.mapper.choices import Choices, Values
+from evaluators.mapper.machines import is_known, resources_of
+from evaluators.mapper.resources import PE, RANKS, WORD_BYTES
 from evaluators.mapper.search import Limits, search
 from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
 from evaluators.workloads.closed_forms import attention
@@ -80,6 +83,12 @@ class MapperEvaluator:
         columns = by_rule(accelerator, workload, given_of(accelerator, designs), n)
         machine = {name: columns[name] for name in accelerator.machine.parameters}
         _check_given(accelerator, columns)
+        choices = None if accelerator.open is None else Choices(accelerator)
+        chosen = {
+            name: columns.get(name, np.full(n, AUTOMATIC))
+            for name in (accelerator.open.parameters if accelerator.open is not None else ())
+        }
+        told = {name: column.copy() for name, column in chosen.items()}
         metrics = {name: np.full(n, np.nan) for name in METRICS}
         einsums: dict[str, EinsumEvaluation] = {}
         row_rest = buffer_of(accelerator).constraint("row_remainder_bytes")
@@ -96,7 +105,8 @@ class MapperEvaluator:
             violations["sram_unknown"][row] = unknown = rest == 0 and np.isnan(area["chip"])
             if rest or unknown:
                 continue
-            mapped = _Mapped(nests.values, workload, accounting)
+            own_choices = {name: int(column[row]) for name, column in chosen.items()}
+            mapped = _Mapped(nests, choices, own_choices)
             violations[NO_BINDING][row] = mapped.binding is None
             if mapped.binding is not None:
                 costs = mapped.costs(mapped.binding)
@@ -106,10 +116,12 @@ class MapperEvaluator:
                 }
                 for name, value in own.items():
                     metrics[name][row] = value
+                for name, choice in mapped.choices(mapped.binding).items():
+                    told[name][row] = choice
                 parts = mapped.einsums(mapped.binding, costs.latency_s) if breakdown else ()
                 for name, array, values in parts:
                     _put(einsums, name, array, values, row, n)
-        return Evaluations(Designs(machine, n), metrics, violations, einsums)
+        return Evaluations(Designs(machine | told, n), metrics, violations, einsums)
 
     def reason(
         self,
@@ -120,35 +132,54 @@ class MapperEvaluator:
         designs: Designs,
     ) -> str:
         """Explain a violation, see `evaluators.protocol.Evaluator.reason`."""
+        accelerator = described(configuration)
+        if constraint == NO_BINDING and accelerator.open is not None:
+            return (
+                "no binding with these choices fits this machine; leave one of them open, or give "
+                "it more buffer_bytes, pe_registers or lane_registers"
+            )
         if constraint == NO_BINDING:
             return (
                 "no binding of any cascade fits this machine; give it more buffer_bytes, "
                 "pe_registers or lane_registers"
             )
-        accelerator = described(configuration)
         columns = by_rule(accelerator, workload, given_of(accelerator, designs), len(designs))
         nests = _nests(accelerator, workload, columns, 0, CORRECTED)
         return reason(nests, constraint, magnitude)
 
 
 class _Mapped:
-    """The best binding of one machine."""
+    """The best binding of one machine.
 
-    def __init__(
-        self, values: Mapping[str, Any], workload: Workload, accounting: Accounting
-    ) -> None:
-        self._resources = Resources(
-            **{attribute: values[name] for name, attribute in PARAMETERS.items()},
-            sram_source=accounting.sram,
-        )
-        self._extents = {rank: workload.extents[rank] for rank in RANKS}
-        self._least_s = attention(workload).macs / (
+    Args:
+        nests: the machine, the workload and the accounting.
+        choices: those that the accelerator leaves open; None for one that has a binding.
+        values: of the choices.
+
+    """
+
+    def __init__(self, nests: Nests, choices: Choices | None, values: Values) -> None:
+        self._resources = resources_of(nests)
+        self._extents = {rank: nests.workload.extents[rank] for rank in RANKS}
+        self._least_s = attention(nests.workload).macs / (
             self._resources.rows * self._resources.columns * self._resources.clock_hz
         )
-        self._cascades = {name: structure(name) for name in NAMES}
-        chunks = (self._resources.chunk(self._extents["M"]),)
-        found = search(self._cascades, self._resources, self._extents, Limits(chunks, within=0.0))
+        self._choices, self._values = choices, values
+        if choices is None:
+            self._cascades = {name: structure(name) for name in NAMES}
+            limits = Limits((self._resources.chunk(self._extents["M"]),), within=0.0)
+        else:
+            self._cascades = {nests.accelerator.name: choices.structure}
+            chunks = choices.chunks(values, self._resources, self._extents["M"])
+            limits = Limits(chunks, within=0.0, freedom=choices.freedom(values))
+        found = search(self._cascades, self._resources, self._extents, limits)
         self.binding = found.binding(found.optimum()) if found.front else None
+
+    def choices(self, binding: Binding) -> Mapping[str, int]:
+        """Return the choices that a binding has made."""
+        if self._choices is None:
+            return {}
+        return self._choices.found(self._values, binding, self._resources, self._extents)
 
     def costs(self, binding: Binding) -> Costs:
         """Return what a binding costs."""
@@ -191,7 +222,7 @@ def _check(accelerator: Accelerator, workload: Workload, accounting: Accounting)
         raise InputError(
             f"evaluator mapper: {accelerator.name} is no attention; take the evaluator analytical"
         )
-    if not accelerator.machine.is_built_as(described("binding").machine):
+    if not is_known(accelerator.machine):
         raise InputError(
             f"evaluator mapper: {accelerator.name} has another machine than FuseMax's; take binding"
         )
@@ -208,8 +239,9 @@ def _check(accelerator: Accelerator, workload: Workload, accounting: Accounting)
 
 def _check_given(accelerator: Accelerator, columns: Columns) -> None:
     """Refuse parameters that a binding of the space does not have."""
+    bound = accelerator.parameters.keys() - (accelerator.open or OpenBinding()).parameters.keys()
     for name, column in columns.items():
-        if name in accelerator.parameters and (column != AUTOMATIC).any():
+        if name in bound and (column != AUTOMATIC).any():
             raise InputError(f"evaluator mapper: it chooses the binding itself; leave out {name}")
     if (columns[WORD_BITS] != _WORD_BITS).any():
         raise InputError(f"evaluator mapper: words have {_WORD_BITS} bits; leave out {WORD_BITS}")
