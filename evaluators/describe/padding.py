@@ -24,8 +24,8 @@ def fitted(accelerator: Accelerator, workload: Workload) -> Accelerator:
     """
     if accelerator.open is not None:
         raise InputError(
-            f"{accelerator.name} leaves its binding open; take the evaluator mapper, which "
-            "completes it"
+            f"{accelerator.name} leaves its binding open; the evaluator mapper completes it, dse "
+            "map writes the best as a file"
         )
     return padded(accelerator) if workload.padded else accelerator
 

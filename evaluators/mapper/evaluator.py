@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,9 +32,15 @@ from evaluators.mapper.binding import Binding, Costs, chunked, einsum_costs, eva
 from evaluators.mapper.cascades import NAMES, structure
 from evaluators.mapper.choices import Choices, Values
 from evaluators.mapper.machines import is_known, resources_of
-from evaluators.mapper.resources import PE, RANKS, WORD_BYTES
-from evaluators.mapper.search import Limits, search
-from evaluators.protocol import EINSUM_METRICS, METRICS, EinsumEvaluation, Evaluations
+from evaluators.mapper.resources import PE, RANKS, WORD_BYTES, Resources
+from evaluators.mapper.search import SAME, Limits, search
+from evaluators.protocol import (
+    BINDING_GAP,
+    EINSUM_METRICS,
+    METRICS,
+    EinsumEvaluation,
+    Evaluations,
+)
 from evaluators.workloads.closed_forms import attention
 from evaluators.workloads.workload import Workload
 
@@ -89,7 +96,8 @@ class MapperEvaluator:
             for name in (accelerator.open.parameters if accelerator.open is not None else ())
         }
         told = {name: column.copy() for name, column in chosen.items()}
-        metrics = {name: np.full(n, np.nan) for name in METRICS}
+        gap = () if accelerator.open is None else (BINDING_GAP,)
+        metrics = {name: np.full(n, np.nan) for name in (*METRICS, *gap)}
         einsums: dict[str, EinsumEvaluation] = {}
         row_rest = buffer_of(accelerator).constraint("row_remainder_bytes")
         violations = {
@@ -106,7 +114,7 @@ class MapperEvaluator:
             if rest or unknown:
                 continue
             own_choices = {name: int(column[row]) for name, column in chosen.items()}
-            mapped = _Mapped(nests, choices, own_choices)
+            mapped = Mapped(nests, choices, own_choices)
             violations[NO_BINDING][row] = mapped.binding is None
             if mapped.binding is not None:
                 costs = mapped.costs(mapped.binding)
@@ -116,6 +124,8 @@ class MapperEvaluator:
                 }
                 for name, value in own.items():
                     metrics[name][row] = value
+                if gap:
+                    metrics[BINDING_GAP][row] = mapped.gap(costs)
                 for name, choice in mapped.choices(mapped.binding).items():
                     told[name][row] = choice
                 parts = mapped.einsums(mapped.binding, costs.latency_s) if breakdown else ()
@@ -148,7 +158,7 @@ class MapperEvaluator:
         return reason(nests, constraint, magnitude)
 
 
-class _Mapped:
+class Mapped:
     """The best binding of one machine.
 
     Args:
@@ -156,34 +166,46 @@ class _Mapped:
         choices: those that the accelerator leaves open; None for one that has a binding.
         values: of the choices.
 
+    Attributes:
+        resources: the machine.
+        extents: rank -> its extent.
+        cascades: those that were searched.
+        binding: the best; None where none fits.
+
     """
 
     def __init__(self, nests: Nests, choices: Choices | None, values: Values) -> None:
-        self._resources = resources_of(nests)
-        self._extents = {rank: nests.workload.extents[rank] for rank in RANKS}
+        self.resources = resources_of(nests)
+        self.extents = {rank: nests.workload.extents[rank] for rank in RANKS}
         self._least_s = attention(nests.workload).macs / (
-            self._resources.rows * self._resources.columns * self._resources.clock_hz
+            self.resources.rows * self.resources.columns * self.resources.clock_hz
         )
         self._choices, self._values = choices, values
         if choices is None:
-            self._cascades = {name: structure(name) for name in NAMES}
-            limits = Limits((self._resources.chunk(self._extents["M"]),), within=0.0)
+            self.cascades = {name: structure(name) for name in NAMES}
+            limits = Limits((self.resources.chunk(self.extents["M"]),), within=0.0)
         else:
-            self._cascades = {nests.accelerator.name: choices.structure}
-            chunks = choices.chunks(values, self._resources, self._extents["M"])
+            self.cascades = {nests.accelerator.name: choices.structure}
+            chunks = choices.chunks(values, self.resources, self.extents["M"])
             limits = Limits(chunks, within=0.0, freedom=choices.freedom(values))
-        found = search(self._cascades, self._resources, self._extents, limits)
+        found = search(self.cascades, self.resources, self.extents, limits)
         self.binding = found.binding(found.optimum()) if found.front else None
 
     def choices(self, binding: Binding) -> Mapping[str, int]:
         """Return the choices that a binding has made."""
         if self._choices is None:
             return {}
-        return self._choices.found(self._values, binding, self._resources, self._extents)
+        return self._choices.found(self._values, binding, self.resources, self.extents)
 
     def costs(self, binding: Binding) -> Costs:
         """Return what a binding costs."""
-        return evaluate(binding, self._cascades[binding.cascade], self._resources, self._extents)
+        return evaluate(binding, self.cascades[binding.cascade], self.resources, self.extents)
+
+    def gap(self, costs: Costs) -> float:
+        """Return the share by which a latency is above that of the best binding."""
+        best_s = least_latency_s(self.resources, tuple(self.extents.items()))
+        gap = costs.latency_s / best_s - 1
+        return 0.0 if abs(gap) < SAME else gap
 
     def metrics(self, costs: Costs) -> dict[str, float]:
         """Return `METRICS` but the areas."""
@@ -193,7 +215,7 @@ class _Mapped:
             "traffic_bytes": costs.traffic_bytes,
             "util_1d": costs.lanes_busy_s / costs.latency_s,
             "util_2d": costs.pe_busy_s / costs.latency_s,
-            "memory_latency_s": costs.traffic_bytes / self._resources.dram_bytes_per_s,
+            "memory_latency_s": costs.traffic_bytes / self.resources.dram_bytes_per_s,
             "compute_2d_s": costs.pe_busy_s,
             "compute_1d_s": costs.lanes_busy_s,
             "padded_share": 0.0,
@@ -204,8 +226,8 @@ class _Mapped:
         self, binding: Binding, latency_s: float
     ) -> Iterator[tuple[str, str, tuple[float, ...]]]:
         """Yield each Einsum, its array and its `EINSUM_METRICS`."""
-        cascade, resources = self._cascades[binding.cascade], self._resources
-        extents = chunked(binding, cascade, self._extents)
+        cascade, resources = self.cascades[binding.cascade], self.resources
+        extents = chunked(binding, cascade, self.extents)
         for bound in binding.groups:
             for place, step in zip(bound.group, bound.steps, strict=True):
                 own = einsum_costs(place, step, bound, cascade, resources, extents)
@@ -214,6 +236,31 @@ class _Mapped:
                 active = busy_s / latency_s if array == "2d" else 0.0
                 values = (busy_s, active, WORD_BYTES * own.words, own.energy_pj)
                 yield step.einsum, array, values
+
+
+def mapped(
+    configuration: str, workload: Workload, designs: Designs, accounting: Accounting
+) -> Mapped:
+    """Return the best binding of the first of some designs; `InputError` as `MapperEvaluator`."""
+    accelerator = described(configuration)
+    _check(accelerator, workload, accounting)
+    columns = by_rule(accelerator, workload, given_of(accelerator, designs), len(designs))
+    _check_given(accelerator, columns)
+    choices = None if accelerator.open is None else Choices(accelerator)
+    names = accelerator.open.parameters if accelerator.open is not None else ()
+    values = {name: int(columns[name][0]) for name in names if name in columns}
+    return Mapped(_nests(accelerator, workload, columns, 0, accounting), choices, values)
+
+
+@lru_cache(maxsize=256)
+def least_latency_s(resources: Resources, extents: tuple[tuple[str, int], ...]) -> float:
+    """Return the latency of the best binding of the cascades that ship, with all their chunks."""
+    known = dict(extents)
+    cascades = {name: structure(name) for name in NAMES}
+    sizes = [Choices(described(name)).chunks({}, resources, known["M"]) for name in NAMES.values()]
+    chunks = tuple(dict.fromkeys(size for each in sizes for size in each))
+    found = search(cascades, resources, known, Limits(chunks, within=0.0))
+    return found.optimum().latency_s
 
 
 def _check(accelerator: Accelerator, workload: Workload, accounting: Accounting) -> None:

@@ -33,7 +33,7 @@ _BEAM = 8
 _GREEDY = 8
 """Configurations that are run greedily."""
 
-_SAME = 1e-12
+SAME = 1e-12
 """Relative: pairs that differ by less are one."""
 
 _FIRST = 1
@@ -89,8 +89,8 @@ class _Target:
     """A front that only a given pair, or a better one, is not beaten by."""
 
     def __init__(self, latency_s: float, energy_pj: float) -> None:
-        self._latency_s = latency_s * (1 + _SAME)
-        self._energy_pj = energy_pj * (1 + _SAME)
+        self._latency_s = latency_s * (1 + SAME)
+        self._energy_pj = energy_pj * (1 + SAME)
 
     def beats(self, latency_s: Reals, energy_pj: Reals) -> Flags:
         """Tell which pairs are worse than the target."""
@@ -345,7 +345,7 @@ class Found:
 
         Rounding makes no other.
         """
-        least_s = self.front[0].latency_s * (1 + tolerance) * (1 + _SAME)
+        least_s = self.front[0].latency_s * (1 + tolerance) * (1 + SAME)
         fastest = [each for each in self.front if each.latency_s <= least_s]
         return min(fastest, key=lambda each: each.energy_pj)
 
@@ -409,7 +409,7 @@ def search(
     points = best_points([point for each in searches.values() for point in each.points()])
     slowest = np.inf
     if points and limits.within is not None:
-        slowest = points[0].latency_s * (1 + limits.within) * (1 + _SAME)
+        slowest = points[0].latency_s * (1 + limits.within) * (1 + SAME)
     return Found(
         tuple(point for point in points if point.latency_s <= slowest),
         searches,
