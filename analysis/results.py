@@ -13,10 +13,9 @@ from functools import cached_property
 from io import BytesIO
 from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -29,6 +28,9 @@ from evaluators.protocol import BINDING_GAP, ENERGIES, METRICS, Evaluations, Eva
 from evaluators.workloads import reading
 from evaluators.workloads.workload import Workload
 from studies.paper import Point
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA_VERSION = "3"
 
