@@ -22,13 +22,13 @@ KEYS, CHUNK_KEYS = "M", "M0"
 """The keys, and those of a chunk."""
 
 AUTO = "auto"
-DRAM, BUFFER = "dram", "buffer"
+DRAM, BUFFER, REGISTERS = "dram", "buffer", "registers"
 NO, YES = "no", "yes"
-"""Labels of choices: whose it is, what a read goes past or through, whether there is a cut."""
+"""Labels of choices: whose it is, where a read comes from, whether there is a cut."""
 
 _EMPTY = "-"
 _MOST_CHUNKS = 1024
-_KEYS = ("chunks", "places", "reads", "tiles", "cuts")
+_KEYS = ("chunks", "places", "orders", "reads", "tiles", "cuts")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ class OpenBinding:
     Attributes:
         parameters: all of them, by name.
         places: parameter -> the Einsum whose place it is, see `Place`.
-        reads: parameter -> the input that is read past the buffer or through it.
+        orders: parameter -> the Einsum whose loops below the buffer it orders, by the ranks.
+        reads: parameter -> (Einsum, tensor): where the Einsum reads the tensor from; '' for all
+            Einsums that read it.
         tiles: parameter -> (Einsum, rank): how much of the rank a tile has where the Einsum runs.
         cuts: parameter -> the Einsum before which the cascade may be cut.
 
@@ -75,7 +77,8 @@ class OpenBinding:
 
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     places: Mapping[str, str] = field(default_factory=dict)
-    reads: Mapping[str, str] = field(default_factory=dict)
+    orders: Mapping[str, str] = field(default_factory=dict)
+    reads: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     tiles: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     cuts: Mapping[str, str] = field(default_factory=dict)
 
@@ -85,10 +88,12 @@ def open_binding(section: Section, cascade: Cascade) -> OpenBinding:
     section.only(_KEYS, "an open binding")
     names = list(cascade.einsums)
     tiled = [f"{name}.{rank}" for name in names for rank in _tiled(cascade)]
-    made = {*cascade.einsums, *cascade.previous}
-    given = {t.name for e in cascade.einsums.values() for t in e.operands} - made
+    uses = [f"{name}.{each.name}" for name in names for each in cascade.einsums[name].operands]
+    given = {each.partition(".")[2] for each in uses} - {*cascade.einsums, *cascade.previous}
     places = {f"{name.lower()}_on": name for name in _listed(section, "places", names)}
-    reads = {f"{name.lower()}_in": name for name in _listed(section, "reads", sorted(given))}
+    orders = {f"{name.lower()}_order": name for name in _listed(section, "orders", names)}
+    read = [each.rpartition(".") for each in _listed(section, "reads", [*sorted(given), *uses])]
+    reads = {f"{name}{dot and '_'}{of}_in".lower(): (name, of) for name, dot, of in read}
     cuts = {f"{name.lower()}_cut": name for name in _listed(section, "cuts", names[1:])}
     pairs = [each.partition(".") for each in _listed(section, "tiles", tiled)]
     tiles = {f"{name.lower()}_{rank.lower()}_tile": (name, rank) for name, _, rank in pairs}
@@ -99,8 +104,16 @@ def open_binding(section: Section, cascade: Cascade) -> OpenBinding:
             for each, name in places.items()
         ),
         *(
-            _labelled(each, [DRAM, BUFFER], f"{name} is read past the buffer, or through it")
-            for each, name in reads.items()
+            _labelled(each, _orders(cascade, name), f"loops of {name} below the buffer, from outer")
+            for each, name in orders.items()
+        ),
+        *(
+            _labelled(
+                each,
+                [DRAM, BUFFER] if tensor in given else [DRAM, BUFFER, REGISTERS],
+                f"where {name or 'who reads it'} reads {tensor} from",
+            )
+            for each, (name, tensor) in reads.items()
         ),
         *(
             _number(each, Domain(divisors_of=expression(rank)), f"{rank} in a tile where {name} is")
@@ -114,7 +127,7 @@ def open_binding(section: Section, cascade: Cascade) -> OpenBinding:
     parameters = {each.name: each for each in declared}
     if len(parameters) < len(declared):
         raise section.error("places", "two choices have one name; names differ beyond their case")
-    return OpenBinding(parameters, places, reads, tiles, cuts)
+    return OpenBinding(parameters, places, orders, reads, tiles, cuts)
 
 
 def _listed(section: Section, key: str, known: list[str]) -> tuple[str, ...]:
@@ -160,8 +173,13 @@ def _of(cascade: Cascade, name: str) -> list[str]:
     return _places(on_sides(cascade, cascade.einsums[name]))
 
 
+def _orders(cascade: Cascade, name: str) -> list[str]:
+    ranks = sorted(on_sides(cascade, cascade.einsums[name]))
+    return [" ".join(each) for each in permutations(ranks)]
+
+
 def on_sides(cascade: Cascade, einsum: Einsum) -> dict[str, str]:
-    """Return the ranks of an Einsum that sides may carry, by what places call them.
+    """Return the ranks of an Einsum that sides may carry, by what choices call them.
 
     Batch ranks and the rank of the chunks do not lie there; the keys of a chunk are called M.
     """

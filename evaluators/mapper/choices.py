@@ -15,6 +15,7 @@ from evaluators.describe.open_binding import (
     KEYS,
     NO,
     YES,
+    REGISTERS,
     OpenBinding,
     Place,
     on_sides,
@@ -26,11 +27,11 @@ from evaluators.mapper.binding import Binding, BoundGroup
 from evaluators.mapper.resources import LANES, PE, Resources
 from evaluators.mapper.states import Freedom
 from evaluators.mapper.structure import Structure
-from evaluators.mapper.uses import BUFFER, OFF_CHIP
+from evaluators.mapper.uses import BUFFER, EDGE, OFF_CHIP
 
 _ARRAYS = {"2d": PE, "1d": LANES}
 _NAMES = {array: name for name, array in _ARRAYS.items()}
-_READS = {DRAM: (OFF_CHIP,), THROUGH: (OFF_CHIP + BUFFER, BUFFER)}
+_READS = {DRAM: (OFF_CHIP,), THROUGH: (OFF_CHIP + BUFFER, BUFFER), REGISTERS: ("", EDGE)}
 
 Values = Mapping[str, int]
 """Parameter -> its value, 0 where it is left open."""
@@ -70,12 +71,18 @@ class Choices:
                 for einsum, place in placed.items()
                 if place.sides is not None
             },
+            orders={
+                einsum: tuple(self._ranks(einsum).get(each, each) for each in label.split())
+                for name, einsum in self._open.orders.items()
+                if (label := self._label(name, values)) is not None
+            },
             keeps={
                 (einsum.name, tensor): _READS[label]
-                for name, tensor in self._open.reads.items()
+                for name, (reader, tensor) in self._open.reads.items()
                 if (label := self._label(name, values)) is not None
                 for einsum in self.structure.einsums
-                if tensor in (each.name for each in einsum.operands)
+                if reader in ("", einsum.name)
+                and tensor in (each.name for each in einsum.operands)
             },
             tiles={of: values[name] for name, of in self._open.tiles.items() if values.get(name)},
             cuts={
@@ -90,8 +97,8 @@ class Choices:
     ) -> dict[str, int]:
         """Return the choices as a binding has them, with the chunk that is set.
 
-        Where none is, it is the least multiple of that size. A read that several Einsums do
-        otherwise stays as it was.
+        Where none is, it is the least multiple of that size. Of orders that differ in loops of one
+        step it is the first; a read that several Einsums do otherwise stays as it was.
         """
         groups = {self.structure.einsums[k].name: g for g in binding.groups for k in g.group}
         steps = {step.einsum: step for group in binding.groups for step in group.steps}
@@ -107,8 +114,11 @@ class Choices:
             called = {rank: said for said, rank in self._ranks(einsum).items()}
             sides = tuple(each and called[each] for each in placement.sides)
             told[name] = self._index(name, Place(_NAMES[placement.array], sides).label)
-        for name, tensor in self._open.reads.items():
-            ways = {step.keep[tensor] for step in steps.values() if tensor in step.keep}
+        for name, einsum in self._open.orders.items():
+            told[name] = told[name] or self._order(name, einsum, steps[einsum].placement.order)
+        for name, (reader, tensor) in self._open.reads.items():
+            users = [steps[reader]] if reader else steps.values()
+            ways = {step.keep[tensor] for step in users if tensor in step.keep}
             for label in (said for said, keeps in _READS.items() if ways <= {*keeps}):
                 told[name] = self._index(name, label)
         for name, (einsum, rank) in self._open.tiles.items():
@@ -141,6 +151,16 @@ class Choices:
 
     def _index(self, name: str, label: str) -> int:
         return self._declared[name].labels.index(label)
+
+    def _order(self, name: str, einsum: str, order: tuple[str, ...]) -> int:
+        """Return the first order of all ranks that some of them have."""
+        ranks = self._ranks(einsum)
+        given = ((k, each.split()) for k, each in enumerate(self._declared[name].labels[1:], 1))
+        return next(
+            k
+            for k, names in given
+            if tuple(ranks[each] for each in names if ranks[each] in order) == order
+        )
 
     def _tile(self, group: BoundGroup, rank: str, extents: Mapping[str, int]) -> int:
         """Return how much of a rank a tile of a group has."""

@@ -68,6 +68,7 @@ class Freedom:
         transfers: whether tensors may go from Einsum to Einsum past all stores.
         streams: whether words may go between DRAM and the arrays past the buffer.
         sides: Einsum -> what lies on the sides of its array, see `Placement`.
+        orders: Einsum -> all its ranks; those of its inner loops are in that order.
         keeps: (Einsum, tensor) -> the ways to keep it there.
         tiles: (Einsum, rank) -> how much of the rank a tile of its group has.
         cuts: Einsum -> whether the cascade is cut before it.
@@ -78,6 +79,7 @@ class Freedom:
     transfers: bool = True
     streams: bool = True
     sides: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     keeps: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     tiles: Mapping[tuple[str, str], int] = field(default_factory=dict)
     cuts: Mapping[str, bool] = field(default_factory=dict)
@@ -98,7 +100,9 @@ class Freedom:
 
     def places(self, einsum: str, placement: Placement) -> bool:
         """Tell whether an Einsum may be placed so, on an array that it may run on."""
-        return self.sides.get(einsum, placement.sides) == placement.sides
+        order = self.orders.get(einsum, placement.order)
+        ordered = tuple(rank for rank in order if rank in placement.order) == placement.order
+        return ordered and self.sides.get(einsum, placement.sides) == placement.sides
 
     def groups(self, structure: Structure, group: Group) -> bool:
         """Tell whether the cascade may be cut into that group and others."""
