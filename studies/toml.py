@@ -187,9 +187,7 @@ def _specification(table: Table, folder: Path | None) -> Specification:
         ),
         time_limit_s=time_limit_s,
         batch=table.count("batch", least=1, most=LARGEST_BATCH, default=16),
-        evaluator=table.get(
-            "evaluator", str, "an evaluator", default=evaluator_of(configurations)
-        ),
+        evaluator=table.get("evaluator", str, "an evaluator", default=evaluator_of(configurations)),
         accounting=_accounting(table),
         pinned=table.get("pinned", bool, "true or false", default=True),
     )

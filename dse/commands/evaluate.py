@@ -16,7 +16,6 @@ from evaluators.errors import InputError
 from evaluators.protocol import Evaluations, Evaluator, Runs, evaluator
 from studies.defaults import evaluator_of
 
-
 _OF_TABLES = "analytical"
 """The evaluator of tables, whose configurations may be of any kind."""
 

@@ -146,7 +146,8 @@ def _tiled(cascade: Cascade) -> tuple[str, ...]:
 def _chunk(section: Section, cascade: Cascade) -> Iterator[Parameter]:
     if not cascade.along:
         return
-    chunks = section.list("chunks", int, "multiples, as [1, 2, 4]", default=[1])
+    given = "chunks" in section.values
+    chunks = section.list("chunks", int, "multiples, as [1, 2, 4]") if given else [1]
     if min(chunks) < 1 or max(chunks) > _MOST_CHUNKS:
         raise section.error("chunks", f"give integers from 1 to {_MOST_CHUNKS}")
     said = "keys in a chunk in rows of the 2D array, or the most below that divide them"

@@ -91,8 +91,10 @@ def _read(files: tuple[File, ...]) -> Accelerator:
         machine=chip,
         cascade=cascade,
         ranks=layers.tried(lambda: expressions_at(layers, "ranks"), {}),
-        parameters=layers.tried(lambda: parameters_at(layers), {})
-        | dict(choices.parameters if choices is not None else {}),
+        parameters={
+            **layers.tried(lambda: parameters_at(layers), {}),
+            **(choices.parameters if choices is not None else {}),
+        },
         tables=()
         if cascade is no_cascade or choices is not None
         else _tables(layers, chip, cascade),

@@ -14,8 +14,8 @@ from evaluators.describe.open_binding import (
     DRAM,
     KEYS,
     NO,
-    YES,
     REGISTERS,
+    YES,
     OpenBinding,
     Place,
     on_sides,
@@ -81,8 +81,7 @@ class Choices:
                 for name, (reader, tensor) in self._open.reads.items()
                 if (label := self._label(name, values)) is not None
                 for einsum in self.structure.einsums
-                if reader in ("", einsum.name)
-                and tensor in (each.name for each in einsum.operands)
+                if reader in ("", einsum.name) and tensor in (each.name for each in einsum.operands)
             },
             tiles={of: values[name] for name, of in self._open.tiles.items() if values.get(name)},
             cuts={

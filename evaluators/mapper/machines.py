@@ -1,4 +1,4 @@
-"""Described machines that the open space has: FuseMax's, with an exponential unit in lanes or not."""
+"""Described machines of the open space: FuseMax's, with an exponential unit in lanes or not."""
 
 from __future__ import annotations
 
