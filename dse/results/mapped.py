@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from dse.results.designs import Setting
 from evaluators.mapper.binding import Binding, BoundGroup, Costs, Step, chunked, loop_nest
+from evaluators.mapper.cascade_search import Point
 from evaluators.mapper.freedoms import Without
 from evaluators.mapper.resources import PE, SIDES, Resources
-from evaluators.mapper.search import Point
 from evaluators.mapper.structure import Structure
 from evaluators.mapper.uses import BUFFER, EDGE, OFF_CHIP
 

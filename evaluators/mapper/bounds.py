@@ -16,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.mapper.loops import Flags, Integers, Shared
-from evaluators.mapper.placement import ARRAYS, Placement, placements
-from evaluators.mapper.resources import PE, WORD_BYTES, Resources
+from evaluators.mapper.placement import ARRAYS, Placement
+from evaluators.mapper.places import Places, places
+from evaluators.mapper.resources import LANES, PE, WORD_BYTES, Resources
 from evaluators.mapper.states import Freedom, arrays_of
 from evaluators.mapper.structure import Group
-from evaluators.mapper.uses import BUFFER, LAST, OFF_CHIP, Uses
+from evaluators.mapper.use_costs import Uses
+from evaluators.mapper.uses import BUFFER, LAST, OFF_CHIP
 from evaluators.mapper.waiting import Way, passes
 
 Reals = NDArray[np.float64]
@@ -30,6 +32,9 @@ IMPOSSIBLE = 2**55
 
 _ROUNDS = 3
 """Rounds in which Einsums that must run on an array make it too busy for others."""
+
+_MOST_KNOWN = 2**24
+"""Numbers of bounds of uses that are kept at once, before they are computed anew."""
 
 _STORES = (BUFFER, OFF_CHIP, OFF_CHIP + BUFFER)
 
@@ -48,6 +53,22 @@ class Bound:
         )
 
 
+@dataclass(frozen=True)
+class Quick:
+    """The placements of an Einsum that are quick enough under some configuration.
+
+    Attributes:
+        places: they.
+        cycles: that the array is busy, shape (placements, configurations).
+        can: where they are legal and quick enough, of the same shape.
+
+    """
+
+    places: Places
+    cycles: Integers
+    can: Flags
+
+
 class Bounds:
     """The bounds of Einsums and groups, each computed when it is first asked for.
 
@@ -62,37 +83,62 @@ class Bounds:
         self.uses, self.freedom, self._most_cycles = uses, freedom, most_cycles
         self.shared: Shared = uses.shared
         names, bits = self.shared.shape
+        bits = np.column_stack((bits, uses.roomy))
         kinds, self.kind = np.unique(bits, axis=0, return_inverse=True)
         self.kind = self.kind.ravel()
+        names = (*names, ("roomy",))
         self.holds = [dict(zip(names, row.astype(bool).tolist(), strict=True)) for row in kinds]
-        self.weights = _weights(self.shared.resources)
-        self._placements: dict[tuple[int, int], tuple[Placement, ...]] = {}
-        self._placed: dict[Any, tuple[Integers, Reals, Integers]] = {}
+        self.weights = _weights(uses.resources)
+        self._quick: dict[int, Quick] = {}
+        self._which: dict[tuple[int, int], Integers] = {}
+        self._least_uses: dict[tuple[int, str, Way], tuple[Integers, Reals]] = {}
         self._known: dict[tuple[int, tuple[Way, ...]], Bound] = {}
         self._fitting: dict[tuple[str, ...], Flags] = {}
 
-    def placements(self, place: int, kind: int) -> tuple[Placement, ...]:
-        """Return the placements of an Einsum under a shape, on arrays that are quick enough."""
-        rows = self.kind == kind
-        quick = {array: bool(self.runs(place, array)[rows].any()) for array in ARRAYS}
-        return tuple(each for each in self.all_placements(place, kind) if quick[each.array])
-
-    def all_placements(self, place: int, kind: int) -> tuple[Placement, ...]:
-        """Return the placements of an Einsum under a shape of the shared loops."""
-        known = self._placements.get((place, kind))
+    def which(self, place: int, kind: int) -> Integers:
+        """Return the placements of an Einsum under a shape, as rows of `quick`."""
+        known = self._which.get((place, kind))
         if known is None:
-            structure = self.shared.structure
-            ranks = structure.einsums[place].ranks
-            known = self._placements[place, kind] = tuple(
-                each
-                for each in placements(
-                    tuple(rank for rank in self.shared.inside if rank in ranks),
-                    arrays_of(structure, self.shared.resources, self.freedom, place),
-                    self.holds[kind],
-                )
-                if self.freedom.places(structure.einsums[place].name, each)
-            )
+            can = self.quick(place).can[:, self.kind == kind]
+            known = self._which[place, kind] = np.flatnonzero(can.any(axis=1))
         return known
+
+    def placements(self, place: int, kind: int) -> tuple[Placement, ...]:
+        """Return the placements of an Einsum under a shape that are quick enough."""
+        found = self.quick(place).places.placements
+        return tuple(found[row] for row in self.which(place, kind).tolist())
+
+    def quick(self, place: int) -> Quick:
+        """Return the placements of an Einsum that are quick enough somewhere."""
+        known = self._quick.get(place)
+        if known is None:
+            every = self._places(place)
+            cycles = self._cycles_of(place, every)
+            most = np.where(every.on_pe[:, None], self._most[place, PE], self._most[place, LANES])
+            can = every.legal & (cycles <= most)
+            rows = np.flatnonzero(can.any(axis=1))
+            known = self._quick[place] = Quick(every.take(rows), cycles[rows], can[rows])
+        return known
+
+    def _places(self, place: int) -> Places:
+        structure = self.shared.structure
+        arrays = arrays_of(structure, self.uses.resources, self.freedom, place)
+        every = places(self.shared).at(place, arrays)
+        name = structure.einsums[place].name
+        if not self.freedom.narrows(name):
+            return every
+        kept = [self.freedom.places(name, each) for each in every.placements]
+        return every.take(np.flatnonzero(kept))
+
+    def _cycles_of(self, place: int, every: Places) -> Integers:
+        cycles = np.zeros(every.legal.shape, np.int64)
+        for array, rows in ((PE, every.on_pe), (LANES, ~every.on_pe)):
+            if rows.any():
+                sides = self.uses.counts.sides(place, array)
+                own = [each.sides for each in every.placements if each.array == array]
+                of = [sides.index(each) for each in own]
+                cycles[rows] = self.uses.works(place, array)[0][of]
+        return cycles
 
     def einsum(self, place: int, group: Group) -> Bound:
         """Return the bound of one Einsum in a group."""
@@ -122,41 +168,76 @@ class Bounds:
             )
         return tuple(found)
 
-    def placed(
-        self, place: int, placement: Placement, ways: tuple[Way, ...], kind: int
-    ) -> tuple[Integers, Reals, Integers]:
-        """Return words and energy of a placement at least, and its cycles.
+    def count(self, place: int, kind: int) -> int:
+        """Return how many placements an Einsum has under a shape, quick or not."""
+        return int(self._places(place).legal[:, self.kind == kind].any(axis=1).sum())
 
-        Of configurations of a shape; where the placement cannot be, the energy is infinite.
+    def placed(
+        self, place: int, ways: tuple[Way, ...], which: Any, rows: Any
+    ) -> tuple[Integers, Reals]:
+        """Return words and energy of placements at least: shapes (placements, configurations).
+
+        The energy is infinite where a placement cannot be.
+
+        Args:
+            place: of the Einsum.
+            ways: to keep each of its tensors.
+            which: rows of `quick`.
+            rows: the configurations.
+
         """
-        cut = self.holds[kind]["cut",]
-        key = place, placement, ways, cut
-        known = self._placed.get(key)
+        quick = self.quick(place)
+        at = np.ix_(which, rows)
+        energy = np.where(quick.can[at], self._units(place, quick)[at], np.inf)
+        words = np.zeros(energy.shape, np.int64)
+        for tensor, way in zip(self._tensors(place), ways, strict=True):
+            moved, spent = self._least_use(place, tensor.name, way)
+            words += moved[at]
+            energy += spent[at]
+        return words, energy
+
+    def _units(self, place: int, quick: Quick) -> Reals:
+        """Return the energy of an Einsum's operations."""
+        on = [
+            self.uses.works(place, array)[1] if rows.any() else np.zeros(len(self.shared))
+            for array, rows in ((PE, quick.places.on_pe), (LANES, ~quick.places.on_pe))
+        ]
+        return np.where(quick.places.on_pe[:, None], on[0], on[1])
+
+    def _least_use(self, place: int, tensor: str, way: Way) -> tuple[Integers, Reals]:
+        """Return words and energy of a use at least, where all placements may keep it so."""
+        key = place, tensor, way
+        known = self._least_uses.get(key)
         if known is None:
-            cycles, spent = self.uses.work(place, placement)
-            spent = np.where(cycles <= self._most[place, placement.array], spent, np.inf)
-            words = np.zeros(len(self.shared), np.int64)
-            for tensor, way in zip(self._tensors(place), ways, strict=True):
-                moved = np.full(len(self.shared), IMPOSSIBLE)
-                least = np.full(len(self.shared), np.inf)
-                for keep in way.keeps:
-                    cost = self.uses.cost(place, placement, tensor.name, keep)
-                    can = self._can(place, placement, tensor.name, way, keep, cut=cut)
-                    moved = np.minimum(moved, np.where(can, cost.words, IMPOSSIBLE))
-                    least = np.minimum(least, np.where(can, cost.energy_pj, np.inf))
-                words, spent = words + moved, spent + least
-            known = self._placed[key] = words, spent, cycles
+            if sum(each[0].size for each in self._least_uses.values()) > _MOST_KNOWN:
+                self._least_uses.clear()
+            known = self._least_uses[key] = self._found_use(*key)
         return known
 
-    def _can(
-        self, place: int, placement: Placement, tensor: str, way: Way, keep: str, *, cut: bool
-    ) -> Flags | bool:
-        """Tell under which configurations a use may be kept so, for all that it alone decides."""
-        if keep == "":
-            return passes(self.shared, place, placement, tensor, way, self.runs, cut=cut)
-        if BUFFER in keep:
-            return self._tile_fits(self._ranks(place, tensor))
-        return True
+    def _found_use(self, place: int, tensor: str, way: Way) -> tuple[Integers, Reals]:
+        own = self.quick(place).places
+        shape = len(self.uses.counts.cases(place, tensor)), len(self.shared)
+        words, energy = np.full(shape, IMPOSSIBLE), np.full(shape, np.inf)
+        for keep in way.keeps:
+            if keep == "":
+                continue
+            cost = self.uses.costs(place, tensor, keep)
+            if BUFFER in keep:
+                fits = self._tile_fits(self._ranks(place, tensor))
+                np.minimum(words, cost.words, out=words, where=fits)
+                np.minimum(energy, cost.energy_pj, out=energy, where=fits)
+            else:
+                np.minimum(words, cost.words, out=words)
+                np.minimum(energy, cost.energy_pj, out=energy)
+        case = own.cases[tensor]
+        words, energy = words[case], energy[case]
+        if "" in way.keeps:
+            resources = self.uses.resources
+            can = passes(self.shared, resources, place, own, tensor, way, self.runs)
+            cost = self.uses.costs(place, tensor, "")
+            np.minimum(words, cost.words[case], out=words, where=can)
+            np.minimum(energy, cost.energy_pj[case], out=energy, where=can)
+        return words, energy
 
     def runs(self, place: int, array: str) -> Flags:
         """Tell under which configurations an Einsum may run on an array."""
@@ -167,13 +248,10 @@ class Bounds:
         """(Einsum, array) -> its cycles there at least; infinite where it does not run."""
         found = {}
         for place in self.shared.structure.whole:
-            for array in ARRAYS:
-                found[place, array] = np.full(len(self.shared), np.inf)
-            for kind in range(len(self.holds)):
-                for placement in self.all_placements(place, kind):
-                    cycles, _ = self.uses.work(place, placement)
-                    least = np.minimum(found[place, placement.array], cycles)
-                    found[place, placement.array][self.kind == kind] = least[self.kind == kind]
+            every = self._places(place)
+            cycles = np.where(every.legal, self._cycles_of(place, every), np.inf)
+            for array, rows in ((PE, every.on_pe), (LANES, ~every.on_pe)):
+                found[place, array] = cycles[rows].min(axis=0, initial=np.inf)
         return found
 
     @cached_property
@@ -209,7 +287,7 @@ class Bounds:
         known = self._fitting.get(ranks)
         if known is None:
             tile_bytes = self.shared.tile(ranks) * WORD_BYTES
-            known = self._fitting[ranks] = tile_bytes <= self.shared.resources.buffer_bytes
+            known = self._fitting[ranks] = tile_bytes <= self.uses.resources.buffer_bytes
         return known
 
     def _ranks(self, place: int, tensor: str) -> tuple[str, ...]:
@@ -230,7 +308,7 @@ class Bounds:
 
     def latency_s(self, bound: Bound) -> Any:
         """Return the latency that a group with those costs has at least."""
-        resources = self.shared.resources
+        resources = self.uses.resources
         return np.maximum(
             bound.words * (WORD_BYTES / resources.dram_bytes_per_s),
             bound.busy.max(axis=0) / resources.clock_hz,
@@ -263,21 +341,27 @@ class Bounds:
         return (OFF_CHIP + BUFFER + (LAST if structure.once(outside) else ""), OFF_CHIP)
 
     def _least(self, place: int, ways: tuple[Way, ...]) -> Bound:
-        n = len(self.shared)
-        words = np.full(n, IMPOSSIBLE)
-        energy = np.full(n, np.inf)
-        busy = np.full((len(self.weights), n), np.inf)
-        for kind in range(len(self.holds)):
-            rows = np.flatnonzero(self.kind == kind)
-            for placement in self.placements(place, kind):
-                placed = self.placed(place, placement, ways, kind)
-                moved, spent, cycles = (each[rows] for each in placed)
-                can = np.isfinite(spent)
-                words[rows] = np.minimum(words[rows], moved)
-                energy[rows] = np.minimum(energy[rows], spent)
-                mine = np.where(can, self.share(placement) * cycles, np.inf)
-                busy[:, rows] = np.minimum(busy[:, rows], mine)
-        return Bound(words, energy, busy)
+        quick = self.quick(place)
+        every = np.arange(len(quick.places.placements)), np.arange(len(self.shared))
+        words, energy = self.placed(place, ways, *every)
+        can = np.isfinite(energy)
+        on_pe = quick.places.on_pe[:, None]
+        cycles = [
+            np.where(can & own, quick.cycles, np.inf).min(axis=0, initial=np.inf)
+            for own in (on_pe, ~on_pe)
+        ]
+        with np.errstate(invalid="ignore"):
+            busy = np.minimum(
+                *(
+                    np.where(np.isfinite(own), share[:, None] * own, np.inf)
+                    for share, own in zip((self.weights, 1 - self.weights), cycles, strict=True)
+                )
+            )
+        return Bound(
+            words.min(axis=0, initial=IMPOSSIBLE, where=can),
+            energy.min(axis=0, initial=np.inf),
+            busy,
+        )
 
     def share(self, placement: Placement) -> Reals:
         """Return the weights of an Einsum's cycles: those of its array, a column."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -28,11 +28,13 @@ from evaluators.engine.rules import by_rule, given_of
 from evaluators.engine.widths import store_row_bytes
 from evaluators.errors import InputError
 from evaluators.mapper.binding import Binding, Costs, chunked, einsum_costs, evaluate
+from evaluators.mapper.cascade_search import SAME, Limits
 from evaluators.mapper.cascades import NAMES, structure
 from evaluators.mapper.choices import Choices, Values
 from evaluators.mapper.machines import is_known, resources_of
 from evaluators.mapper.resources import PE, RANKS, WORD_BYTES, Resources
-from evaluators.mapper.search import SAME, Limits, search
+from evaluators.mapper.search import search
+from evaluators.mapper.structure import Structure
 from evaluators.protocol import (
     BINDING_GAP,
     EINSUM_METRICS,
@@ -181,7 +183,7 @@ class Mapped:
         )
         self._choices, self._values = choices, values
         if choices is None:
-            self.cascades = {name: structure(name) for name in NAMES}
+            self.cascades = _cascades()
             limits = Limits((self.resources.chunk(self.extents["M"]),), within=0.0)
         else:
             self.cascades = {nests.accelerator.name: choices.structure}
@@ -255,11 +257,17 @@ def mapped(
 def least_latency_s(resources: Resources, extents: tuple[tuple[str, int], ...]) -> float:
     """Return the latency of the best binding of the cascades that ship, with all their chunks."""
     known = dict(extents)
-    cascades = {name: structure(name) for name in NAMES}
+    cascades = _cascades()
     sizes = [Choices(described(name)).chunks({}, resources, known["M"]) for name in NAMES.values()]
     chunks = tuple(dict.fromkeys(size for each in sizes for size in each))
     found = search(cascades, resources, known, Limits(chunks, within=0.0))
     return found.optimum().latency_s
+
+
+@cache
+def _cascades() -> Mapping[str, Structure]:
+    """Return the cascades that ship, the same ones to all machines, which share what they count."""
+    return {name: structure(name) for name in NAMES}
 
 
 def _check(accelerator: Accelerator, workload: Workload, accounting: Accounting) -> None:

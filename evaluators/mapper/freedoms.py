@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from evaluators.describe.catalogue import described
+from evaluators.mapper.cascade_search import Limits
 from evaluators.mapper.resources import LANES, PE, Resources
-from evaluators.mapper.search import Limits, search
+from evaluators.mapper.search import search
 from evaluators.mapper.states import Freedom
 from evaluators.mapper.structure import Structure
 

@@ -22,6 +22,8 @@ energy of a group."""
 class Beaten(Protocol):
     """Tells which pairs of latency and energy are no use."""
 
+    timed_only: bool
+
     def beats(self, latency_s: Reals, energy_pj: Reals) -> Flags:
         """Return one flag a pair."""
         ...
@@ -69,6 +71,9 @@ def rounded(energy_pj: Reals) -> Reals:
 
 LEANINGS = (0.03, 0.2, 0.5, 0.8, 0.97)
 """Shares of the latency, against the energy, in what a greedy run prefers."""
+
+HURRIED = (0.9, 0.97, 0.99, 0.999, 0.9999)
+"""The same where no energy matters."""
 
 
 def promising(row: Integers, scores: Reals, beam: int) -> Integers:

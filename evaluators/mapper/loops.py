@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 
 import numpy as np
@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 
 from evaluators.engine.columns import divisors
 from evaluators.errors import InputError
-from evaluators.mapper.resources import SIDES, WORD_BYTES, Resources
+from evaluators.mapper.resources import SIDES, Resources
 from evaluators.mapper.structure import Structure
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+Factor = tuple[str, str | None]
+"""A trip count: of a rank, on a side of its array or on none."""
 
 _CHUNK = "M0"
 
@@ -31,7 +34,7 @@ class Shared:
 
     Attributes:
         structure: of the cascade.
-        resources: the machine.
+        sides: side of an array -> its PEs or lanes.
         extents: rank -> its extent.
         chunk: keys in a chunk, 0 without chunks.
         outer, keys, inner: trip counts of the loops over queries outside the keys' loop, over keys,
@@ -40,7 +43,7 @@ class Shared:
     """
 
     structure: Structure
-    resources: Resources
+    sides: Mapping[str, int]
     extents: Mapping[str, int]
     chunk: Integers
     outer: Integers
@@ -55,7 +58,22 @@ class Shared:
         extents: Mapping[str, int],
         chunks: tuple[int, ...] | None = None,
     ) -> Shared:
-        """Return every configuration; the chunks are all divisors of the keys unless given."""
+        """Return every configuration; the chunks are all divisors of the keys unless given.
+
+        Machines of the same sides have the same, which is kept for a while.
+        """
+        sides = tuple((side, resources.side(side)) for own in SIDES.values() for side in own)
+        return _every(structure, sides, tuple(extents.items()), chunks)
+
+    @classmethod
+    def every(
+        cls,
+        structure: Structure,
+        sides: Mapping[str, int],
+        extents: Mapping[str, int],
+        chunks: tuple[int, ...] | None,
+    ) -> Shared:
+        """Return every configuration for arrays of those sides."""
         queries = divisors(extents[structure.queries]).tolist()
         rows = set()
         if structure.cascade.along:
@@ -72,7 +90,7 @@ class Shared:
                 if tiles > 1 and keys > 1:
                     rows.add((chunk, 1, keys, tiles))
         columns = np.array(sorted(rows), dtype=np.int64).T
-        return cls(structure, resources, extents, *columns)
+        return cls(structure, sides, extents, *columns)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -111,7 +129,7 @@ class Shared:
     def on_side(self) -> Mapping[tuple[str, str], Integers]:
         """(rank, side) -> the PEs or lanes that it takes there: the largest divisor that fits."""
         return {
-            (rank, side): _largest_divisors(left, self.resources.side(side))
+            (rank, side): _largest_divisors(left, self.sides[side])
             for rank, left in self.remains.items()
             for sides in SIDES.values()
             for side in sides
@@ -123,14 +141,28 @@ class Shared:
         return left if side is None else left // self.on_side[rank, side]
 
     @cached_property
+    def _products(self) -> dict[frozenset[Factor], Integers]:
+        return {}
+
+    def product(self, factors: frozenset[Factor]) -> Integers:
+        """Return the product of the inner trip counts of ranks, each on a side or on none."""
+        known = self._products.get(factors)
+        if known is None:
+            known = np.ones(len(self), np.int64)
+            for rank, side in factors:
+                known = known * self.step(rank, side)
+            self._products[factors] = known
+        return known
+
+    @cached_property
     def shape(self) -> tuple[tuple[tuple[str, ...], ...], Integers]:
         """What decides which bindings are legal, beside sizes: its bits a row.
 
         Which ranks are left, which have inner loops on which side, whether keys are cut, and which
         of two ranks takes more of a side.
         """
-        names: list[tuple[str, ...]] = [("cut",), ("inside",), ("roomy",)]
-        bits = [self.keys > 1, self.inner > 1, self.roomy]
+        names: list[tuple[str, ...]] = [("cut",), ("inside",)]
+        bits = [self.keys > 1, self.inner > 1]
         for rank, left in self.remains.items():
             names.append(("left", rank))
             bits.append(left > 1)
@@ -146,20 +178,14 @@ class Shared:
         return tuple(names), np.array(bits, dtype=np.int64).T
 
     @cached_property
-    def roomy(self) -> Flags:
-        """Whether the buffer holds all tiles of the cascade at once, so that none has to make way.
-
-        Where an access of the buffer costs no more than one of DRAM, too, what a group produces for
-        itself is then never better off chip.
-        """
+    def tiles(self) -> Integers:
+        """Words of the tiles of all tensors of the cascade."""
         words = np.zeros(len(self), np.int64)
         previous = self.structure.cascade.previous
         for tensor in {t.name: t for e in self.structure.einsums for t in e.tensors}.values():
             copies = self.inner if tensor.name in previous.values() else 1
             words = words + self.tile(tensor.ranks) * copies
-        prices = self.resources.prices
-        cheap = max(prices.buffer_read, prices.buffer_write) <= prices.dram
-        return (words * WORD_BYTES <= self.resources.buffer_bytes) & cheap
+        return words
 
     @cached_property
     def compared(self) -> tuple[tuple[str, str], ...]:
@@ -186,17 +212,15 @@ class Shared:
             * np.ones(len(self), np.int64)
         )
 
-    def take(self, rows: Integers | Flags) -> Shared:
-        """Return some of the configurations."""
-        return Shared(
-            self.structure,
-            self.resources,
-            self.extents,
-            self.chunk[rows],
-            self.outer[rows],
-            self.keys[rows],
-            self.inner[rows],
-        )
+
+@lru_cache(maxsize=6)
+def _every(
+    structure: Structure,
+    sides: tuple[tuple[str, int], ...],
+    extents: tuple[tuple[str, int], ...],
+    chunks: tuple[int, ...] | None,
+) -> Shared:
+    return Shared.every(structure, dict(sides), dict(extents), chunks)
 
 
 def _largest_divisors(numbers: Integers, bound: int) -> Integers:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.mapper.loops import Flags, Integers
+from evaluators.mapper.loops import Factor, Flags, Integers
 from evaluators.mapper.placement import Placement
 from evaluators.mapper.reservations import Load
 from evaluators.mapper.resources import PE, Resources
 from evaluators.mapper.states import Move
-from evaluators.mapper.transfers import Factor
-from evaluators.mapper.uses import BUFFER, OFF_CHIP, Uses
+from evaluators.mapper.use_costs import Uses
+from evaluators.mapper.uses import BUFFER, OFF_CHIP
 
 Reals = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ class Costs:
 
     def __init__(self, uses: Uses, rows: Integers, *, roomy: bool) -> None:
         self._uses, self._rows, self._roomy = uses, rows, roomy
-        self._resources: Resources = uses.shared.resources
+        self._resources: Resources = uses.resources
         self._products: dict[frozenset[Factor], Integers] = {}
         self._loads: dict[tuple[str, Load], Flags] = {}
         self._idle: dict[tuple[int, Placement, str], bool] = {}
@@ -106,9 +106,7 @@ class Costs:
     def _product(self, factors: frozenset[Factor]) -> Integers:
         known = self._products.get(factors)
         if known is None:
-            known = np.ones(len(self._rows), np.int64)
-            for rank, side in factors:
-                known = known * self._uses.shared.step(rank, side)[self._rows]
+            known = self._uses.shared.product(factors)[self._rows]
             self._products[factors] = known
         return known
 

@@ -22,6 +22,7 @@ from evaluators.mapper.states import State
 from evaluators.mapper.tails import Tails, best_tails
 from evaluators.mapper.transfers import Held, Transfer
 from evaluators.mapper.uses import BUFFER, EDGE, OFF_CHIP
+from evaluators.mapper.waiting import Way
 
 Reals = NDArray[np.float64]
 
@@ -58,6 +59,7 @@ class Outlook:
         self._extra: dict[tuple[int, Known], Reals] = {}
         self._tails: dict[int, Tails] = {}
         self._placements: dict[tuple[int, Known], Placed] = {}
+        self._busy_of: dict[int, Reals] = {}
         n = len(rows)
         self.nothing = Bound(np.zeros(n, np.int64), np.zeros(n), np.zeros((len(bounds.weights), n)))
         self._suffix: dict[int, Bound] = {}
@@ -170,20 +172,36 @@ class Outlook:
         return found
 
     def _each(self, place: int, known: Known) -> Placed:
-        default = self._bounds.ways(place, self._moves.group)
+        bounds = self._bounds
+        default = bounds.ways(place, self._moves.group)
         names = [each.name for each in self._moves.structure.einsums[place].tensors]
         fixed = dict(known)
-        energies, words, busy = [], [], []
-        for placement in self._bounds.placements(place, self._kind):
+        which = bounds.which(place, self._kind)
+        alike: dict[tuple[Way, ...], list[int]] = {}
+        for k, placement in enumerate(self._moves.placements[place]):
             ways = tuple(
                 replace(way, keeps=self._options(*fixed[name], placement)) if name in fixed else way
                 for name, way in zip(names, default, strict=True)
             )
-            moved, spent, cycles = self._bounds.placed(place, placement, ways, self._kind)
-            words.append(moved[self._rows])
-            energies.append(spent[self._rows])
-            busy.append(self._bounds.share(placement) * cycles[self._rows])
-        return Placed(np.array(words), np.array(energies), np.array(busy))
+            alike.setdefault(ways, []).append(k)
+        words = np.zeros((len(which), len(self._rows)), np.int64)
+        energy = np.zeros(words.shape)
+        for ways, own in alike.items():
+            words[own], energy[own] = bounds.placed(place, ways, which[own], self._rows)
+        return Placed(words, energy, self._busy(place))
+
+    def _busy(self, place: int) -> Reals:
+        """Return the cycles of every placement and configuration by the weights."""
+        known = self._busy_of.get(place)
+        if known is None:
+            quick = self._bounds.quick(place)
+            which = self._bounds.which(place, self._kind)
+            on_pe = quick.places.on_pe[which, None, None]
+            weights = self._bounds.weights[:, None]
+            share = np.where(on_pe, weights, 1 - weights)
+            cycles = quick.cycles[np.ix_(which, self._rows)]
+            known = self._busy_of[place] = share * cycles[:, None, :]
+        return known
 
     def _options(
         self, stored: tuple[str, ...], offers: frozenset[Transfer], placement: Placement

@@ -62,25 +62,19 @@ def _pairwise(values: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[
 
 
 class Front:
-    """The best pairs of latency and energy found so far.
+    """The best pairs of latency and energy found so far."""
 
-    Args:
-        within: pairs slower than the least latency by more than that share are of no use; None:
-            all are.
+    timed_only = False
+    """Whether no energy matters."""
 
-    """
-
-    def __init__(self, within: float | None = None) -> None:
-        self._within = np.inf if within is None else within
+    def __init__(self) -> None:
         self.latency_s = np.zeros(0)
         self.energy_pj = np.zeros(0)
 
     @property
     def slowest_s(self) -> float:
         """The latency above which pairs are of no use."""
-        if not len(self.latency_s):
-            return float("inf")
-        return float(self.latency_s[0]) * (1 + self._within) * (1 + SLACK)
+        return float("inf")
 
     def beats(
         self, latency_s: NDArray[np.float64], energy_pj: NDArray[np.float64]
@@ -90,9 +84,7 @@ class Front:
             return np.zeros(len(latency_s), bool)
         before = np.searchsorted(self.latency_s, latency_s * (1 + SLACK), side="right") - 1
         energy = self.energy_pj[np.maximum(before, 0)]
-        slow = latency_s > self.slowest_s
-        worse = (before >= 0) & (energy <= energy_pj * (1 + 10 * SLACK))
-        return np.asarray(slow | worse)
+        return np.asarray((before >= 0) & (energy <= energy_pj * (1 + 10 * SLACK)))
 
     def add(self, latency_s: NDArray[np.float64], energy_pj: NDArray[np.float64]) -> None:
         """Add pairs."""
@@ -100,6 +92,66 @@ class Front:
         energy = np.concatenate((self.energy_pj, energy_pj))
         rows = front(latency, energy)
         self.latency_s, self.energy_pj = latency[rows], energy[rows]
+
+
+class Fastest(Front):
+    """The least latency found so far, whatever it takes in energy.
+
+    Args:
+        ceiling_s: what is slower is of no use.
+
+    """
+
+    timed_only = True
+
+    def __init__(self, ceiling_s: float) -> None:
+        super().__init__()
+        self._ceiling_s = ceiling_s
+
+    @property
+    def slowest_s(self) -> float:
+        """The latency above which pairs are of no use."""
+        if not len(self.latency_s):
+            return self._ceiling_s
+        return float(self.latency_s[0]) * (1 - 10 * SLACK)
+
+    def beats(
+        self, latency_s: NDArray[np.float64], energy_pj: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        """Tell which pairs are not faster."""
+        return np.asarray((latency_s > self.slowest_s) | ~np.isfinite(energy_pj))
+
+
+class Leanest(Front):
+    """The least energy found so far of what is fast enough.
+
+    Args:
+        slowest_s: what is slower is of no use.
+        ceiling_pj: what takes more energy is of no use.
+
+    """
+
+    def __init__(self, slowest_s: float, ceiling_pj: float = np.inf) -> None:
+        super().__init__()
+        self._slowest_s, self._ceiling_pj = slowest_s, ceiling_pj
+
+    @property
+    def slowest_s(self) -> float:
+        """The latency above which pairs are of no use."""
+        return self._slowest_s
+
+    @property
+    def most_pj(self) -> float:
+        """The energy above which pairs are of no use."""
+        if not len(self.energy_pj):
+            return self._ceiling_pj
+        return float(self.energy_pj[-1]) * (1 - 10 * SLACK)
+
+    def beats(
+        self, latency_s: NDArray[np.float64], energy_pj: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        """Tell which pairs are too slow, or take no less energy."""
+        return np.asarray((latency_s > self._slowest_s) | ~(energy_pj <= self.most_pj))
 
 
 def front(latency_s: NDArray[np.float64], energy_pj: NDArray[np.float64]) -> NDArray[np.int64]:

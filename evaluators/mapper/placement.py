@@ -5,12 +5,17 @@ docs/model/open-bindings.md, section 4.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import permutations
 
 from evaluators.mapper.resources import LANES, PE, SIDES
+
+Sides = tuple[str | None, ...]
+"""The rank on each side of an array, None where it is empty."""
+
+Loops = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Placement:
     """
 
     array: str
-    sides: tuple[str | None, ...]
+    sides: Sides
     order: tuple[str, ...]
 
     def __hash__(self) -> int:
@@ -67,27 +72,25 @@ class Placement:
         return tuple(rank for rank in self.order if rank in ranks)
 
 
-def placements(
-    ranks: tuple[str, ...], arrays: tuple[str, ...], holds: Mapping[tuple[str, ...], bool]
-) -> Iterator[Placement]:
-    """Yield every placement of an Einsum.
+@lru_cache(maxsize=4096)
+def placements(left: tuple[str, ...], array: str, loops: Loops) -> tuple[Placement, ...]:
+    """Return every placement of an Einsum on an array.
 
     Args:
-        ranks: its ranks that a shared loop can leave something of.
-        arrays: those that can compute it.
-        holds: the shape of the shared loops, see `Shared.shape`.
+        left: its ranks that the shared loops leave something of.
+        array: where.
+        loops: (rank, side) for those of which inner loops are left there.
 
     """
-    left = [rank for rank in ranks if holds["left", rank]]
-    for array in arrays:
-        for sides in _sides(left, array):
-            carried = {r: s for s, r in zip(SIDES[array], sides, strict=True) if r is not None}
-            loops = [r for r in left if r not in carried or holds["step", r, carried[r]]]
-            for order in permutations(loops):
-                yield Placement(array, sides, order)
+    found = []
+    for sides in sides_of(left, array):
+        carried = {r: s for s, r in zip(SIDES[array], sides, strict=True) if r is not None}
+        inner = [r for r in left if r not in carried or (r, carried[r]) in loops]
+        found += [Placement(array, sides, order) for order in permutations(inner)]
+    return tuple(found)
 
 
-def _sides(left: list[str], array: str) -> Iterator[tuple[str | None, ...]]:
+def sides_of(left: Sequence[str], array: str) -> Iterator[Sides]:
     """Yield what may lie on the sides: one stays empty only where no further rank is left."""
     if array == LANES:
         yield from (((rank,) for rank in left) if left else [(None,)])

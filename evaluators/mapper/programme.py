@@ -14,6 +14,7 @@ import numpy as np
 
 from evaluators.mapper.bounds import Bound, Bounds
 from evaluators.mapper.labels import (
+    HURRIED,
     LEANINGS,
     Beaten,
     Labels,
@@ -59,7 +60,7 @@ class Programme:
             self.costs.fits,
             self.costs.idle,
         )
-        self._resources: Resources = shared.resources
+        self._resources: Resources = self.uses.resources
         self._weights = bounds.weights[:, None]
         self._outlook = Outlook(bounds, self.moves, kind, rows)
         self._behind: dict[tuple[int, int], Bound] = {}
@@ -69,6 +70,7 @@ class Programme:
         self.kinds: list[list[Move]] = []
         self.history: list[Labels] = []
         self.counted = 0
+        self._leanings = LEANINGS
         self._alive: Callable[[], None] = lambda: None
 
     def run(
@@ -93,6 +95,7 @@ class Programme:
         zero = np.zeros(n, np.int64)
         labels = Labels(rows, zero, zero, zero, zero, np.zeros(n), zero, zero - 1, zero - 1)
         self.kinds, self.history, self._alive = [], [labels], alive
+        self._leanings = HURRIED if front.timed_only else LEANINGS
         for place in self.group:
             labels = self._step(place, labels, least, front, beam)
             if not len(labels):
@@ -164,17 +167,11 @@ class Programme:
         if not len(labelled):
             return labelled
         keys = labelled.row * len(self._state_list) + labelled.state
-        kept = best(
-            keys,
-            [
-                rounded(labelled.energy_pj),
-                labelled.pe.astype(float),
-                labelled.lanes.astype(float),
-                labelled.words.astype(float),
-                labelled.tiles.astype(float),
-            ],
-        )
-        return labelled.take(kept)
+        columns = [labelled.pe, labelled.lanes, labelled.words, labelled.tiles]
+        small = [each.astype(float) for each in columns]
+        if not front.timed_only:
+            small.insert(0, rounded(labelled.energy_pj))
+        return labelled.take(best(keys, small))
 
     def _left(self, place: int, labels: Labels) -> Bound:
         """Return what is left for each label at least."""
@@ -235,7 +232,7 @@ class Programme:
         more = np.array([self._outlook.more_here_pj(place, state) for state in states])
         count = len(self.moves.placements[place])
         good = np.zeros((len(labels), count), bool)
-        rated = np.full((len(LEANINGS), len(labels), count), np.inf)
+        rated = np.full((len(self._leanings), len(labels), count), np.inf)
         for which, placement in enumerate(self.moves.placements[place]):
             own_words = np.array([own.words[which] for own, _ in here])[at, labels.row]
             own_energy = np.array([own.energy_pj[which] for own, _ in here])[at, labels.row]
@@ -274,8 +271,8 @@ class Programme:
     ) -> Reals:
         """Return how promising labels are under each leaning, less is better."""
         tails = self._outlook.tails(place)
-        scores = np.full((len(LEANINGS), len(labels)), np.inf)
-        leanings = np.array(LEANINGS)[:, None]
+        scores = np.full((len(self._leanings), len(labels)), np.inf)
+        leanings = np.array(self._leanings)[:, None]
         row = labels.row
         for pe, lanes, energy in zip(tails.pe, tails.lanes, tails.energy_pj, strict=True):
             busy = np.maximum(labels.pe + pe[row], labels.lanes + lanes[row])

@@ -13,7 +13,7 @@ from evaluators.mapper.loops import Flags, Integers, Shared
 from evaluators.mapper.pareto import Front
 from evaluators.mapper.states import Freedom
 from evaluators.mapper.structure import Group
-from evaluators.mapper.uses import Uses
+from evaluators.mapper.use_costs import Uses
 
 Reals = NDArray[np.float64]
 
@@ -40,7 +40,7 @@ class Promises:
     ) -> None:
         self._shared: Shared = uses.shared
         self._groups, self._front = groups, front
-        most_cycles = front.slowest_s * self._shared.resources.clock_hz
+        most_cycles = front.slowest_s * uses.resources.clock_hz
         self.bounds = Bounds(uses, freedom, most_cycles)
         self.chunks, self._chunk = np.unique(self._shared.chunk, return_inverse=True)
         self.rows = {
@@ -62,6 +62,25 @@ class Promises:
         if group not in self._refined:
             self._refined.add(group)
             self._put(group, self.bounds.group(group))
+
+    def again(self, front: Front) -> None:
+        """Forget what was settled; another front takes nothing slower than the one before."""
+        self._front = front
+        for group, total in self._totals.items():
+            self._put(group, total)
+
+    def whole(self) -> Least:
+        """Return the least latency and energy of the cascade, of each chunk."""
+        if self._chains is None:
+            self._chains = self._chained()
+        never = np.full(len(self.chunks), np.inf)
+        return self._chains[0].get(len(self._shared.structure.einsums), (never, never))
+
+    def quick(self, group: Group) -> Integers:
+        """Return the configurations of a group that are quick enough."""
+        rows = self.rows[group]
+        fast = self.bounds.latency_s(self._totals[group])[rows] <= self._front.slowest_s
+        return rows[np.flatnonzero(fast)]
 
     def settle(self, group: Group, least: Least) -> None:
         """Put what a group has at least, of each chunk, once it is searched whole."""
@@ -159,7 +178,7 @@ def ways(bounds: Bounds, groups: tuple[Group, ...]) -> int:
             rows = legal(shared, group, bounds.freedom.tiles) & (shared.chunk == chunk)
             kinds, counts = np.unique(bounds.kind[rows], return_counts=True)
             own = sum(
-                count * prod(len(bounds.all_placements(place, kind)) for place in group)
+                count * prod(bounds.count(place, kind) for place in group)
                 for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True)
             )
             found[group.stop] = found.get(group.stop, 0) + found.get(group.start, 0) * own

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluators.mapper.loops import Factor
 from evaluators.mapper.placement import Placement
-from evaluators.mapper.transfers import Factor, Held
+from evaluators.mapper.transfers import Held
 
 Load = tuple[tuple[frozenset[Factor], frozenset[Factor]], ...]
 """Of every tensor the words before and after an Einsum; the larger of both is held."""
@@ -125,5 +127,9 @@ def _reserved(
 
 
 def _order(pair: tuple[frozenset[Factor], frozenset[Factor]]) -> tuple[str, str]:
-    before, after = (str(sorted(map(str, each))) for each in pair)
-    return before, after
+    return _named(pair[0]), _named(pair[1])
+
+
+@lru_cache(maxsize=4096)
+def _named(factors: frozenset[Factor]) -> str:
+    return str(sorted(map(str, factors)))

@@ -98,6 +98,10 @@ class Freedom:
         """Tell whether where some Einsum keeps a tensor is fixed."""
         return any(name == tensor for _, name in self.keeps)
 
+    def narrows(self, einsum: str) -> bool:
+        """Tell whether what is on an Einsum's sides, or its order, is fixed."""
+        return einsum in self.sides or einsum in self.orders
+
     def places(self, einsum: str, placement: Placement) -> bool:
         """Tell whether an Einsum may be placed so, on an array that it may run on."""
         order = self.orders.get(einsum, placement.order)

@@ -11,12 +11,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import takewhile
 
+from evaluators.mapper.loops import Factor
 from evaluators.mapper.placement import Placement
 from evaluators.mapper.resources import COLUMNS, LANES, PE, SIDE, SIDES
 from evaluators.mapper.structure import Group, Structure
-
-Factor = tuple[str, str | None]
-"""A trip count: of a rank, on a side of its array or on none."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +60,9 @@ class Held:
             )
         )
 
-    @property
+    @cached_property
     def words(self) -> frozenset[Factor]:
-        """Return the trip counts whose product is the words held in each register file."""
+        """The trip counts whose product is the words held in each register file."""
         shared = self.run[: self.level]
         return frozenset(each for each in self.steps if each[0] not in shared)
 

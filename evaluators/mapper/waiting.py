@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from evaluators.mapper.loops import Flags, Integers, Shared
+from evaluators.mapper.loops import Factor, Flags, Integers, Shared
 from evaluators.mapper.placement import Placement
-from evaluators.mapper.resources import LANES, PE
+from evaluators.mapper.places import Places
+from evaluators.mapper.resources import LANES, PE, Resources
+from evaluators.mapper.structure import Structure
 
 
 @dataclass(frozen=True)
@@ -33,75 +36,108 @@ class Way:
 
 def passes(
     shared: Shared,
+    resources: Resources,
     place: int,
-    placement: Placement,
+    places: Places,
     tensor: str,
     way: Way,
     runs: Callable[[int, str], Flags],
-    *,
-    cut: bool,
 ) -> Flags:
     """Tell where a tensor may pass an end past all stores, for all that this end decides.
 
     Args:
         shared: the configurations.
+        resources: the machine.
         place: of the Einsum at the end.
-        placement: its placement.
+        places: its placements.
         tensor: one of its tensors.
         way: the other ends.
         runs: tells where an Einsum may run on an array.
-        cut: whether the shared loops cut the keys.
+
+    Returns:
+        Shape (placements, configurations).
 
     """
-    structure, own = shared.structure, placement.array
-    einsum = structure.einsums[place]
-    ranks = next(each.ranks for each in einsum.tensors if each.name == tensor)
-    produced = structure.place.get(tensor) == place
-    others = way.targets if produced else way.sources
-    spare = any(rank is not None and rank not in ranks for rank in placement.sides)
-    loops, run = placement.loops_over(ranks), placement.leading(ranks)
-    crossing = placement.sides[-1] in ranks and run == loops
-    crossing &= own != PE or placement.sides[0] not in ranks
-    room = shared.resources.registers(own) - len(einsum.tensors) + 1
-    found = np.zeros(len(shared), bool)
+    structure = shared.structure
+    others = way.targets if structure.place.get(tensor) == place else way.sources
+    room = {
+        array: resources.registers(array) - len(structure.einsums[place].tensors) + 1
+        for array in (PE, LANES)
+    }
+    most = np.where(places.on_pe, room[PE], room[LANES])[:, None]
+    found = np.zeros(places.legal.shape, bool)
     for other in others:
-        pair = (place, other) if produced else (other, place)
-        maker = structure.place.get(tensor) == pair[0]
-        if crossing and maker and not (loops and _waits(shared, *pair, cut=cut)):
-            found |= runs(other, LANES if own == PE else PE)
-        # A producer has no copies for the PEs of a spare side; who reads it may have.
-        if not (spare and maker):
-            words = _apart(shared, pair, loops, run, placement, cut=cut)
-            found |= (words <= room) & runs(other, own)
+        ends = [_end(structure, place, each, tensor, other) for each in places.placements]
+        waits = ends[0].waits if ends else False
+        cut = waits & (shared.keys > 1)
+        on_pe, on_lanes = runs(other, PE), runs(other, LANES)
+        crosses = np.array([each.crosses for each in ends], bool)[:, None]
+        loops = np.array([each.loops for each in ends], bool)[:, None]
+        found |= crosses & ~(loops & cut) & np.where(places.on_pe[:, None], on_lanes, on_pe)
+        held = np.array([each.held for each in ends], bool)[:, None]
+        words = _products(shared, [each.apart for each in ends])
+        if waits:
+            words = np.where(cut, _products(shared, [each.all_loops for each in ends]), words)
+        found |= held & (words <= most) & np.where(places.on_pe[:, None], on_pe, on_lanes)
     return found
 
 
-def _waits(shared: Shared, source: int, target: int, *, cut: bool) -> bool:
-    structure = shared.structure
-    return cut and structure.has_keys(source) and not structure.has_keys(target)
+def _products(shared: Shared, factors: list[frozenset[Factor]]) -> Integers:
+    rows = {each: k for k, each in enumerate(dict.fromkeys(factors))}
+    table = np.array([shared.product(each) for each in rows]).reshape(len(rows), len(shared))
+    return table[[rows[each] for each in factors]]
 
 
-def _apart(
-    shared: Shared,
-    pair: tuple[int, int],
-    loops: tuple[str, ...],
-    run: tuple[str, ...],
-    placement: Placement,
-    *,
-    cut: bool,
-) -> Integers:
-    """Return the words of the loops that two ends cannot run together."""
-    structure = shared.structure
+@dataclass(frozen=True)
+class _End:
+    """One end of a pass, so placed.
+
+    Attributes:
+        crosses: whether it may be of a pass through the edge register.
+        loops: whether it has loops over the tensor's ranks; such a pass does not wait for the keys.
+        held: whether it may be of a pass through registers.
+        waits: whether one end is behind the loop over the keys, and the other in it.
+        all_loops: the trip counts of the loops over the tensor's ranks.
+        apart: those that the two ends cannot run together, where they do not wait.
+
+    """
+
+    crosses: bool
+    loops: bool
+    held: bool
+    waits: bool
+    all_loops: frozenset[Factor]
+    apart: frozenset[Factor]
+
+
+@lru_cache(maxsize=2**15)
+def _end(structure: Structure, place: int, placement: Placement, tensor: str, other: int) -> _End:
+    einsum = structure.einsums[place]
+    ranks = next(each.ranks for each in einsum.tensors if each.name == tensor)
+    produced = structure.place.get(tensor) == place
+    source, target = (place, other) if produced else (other, place)
+    made = structure.place.get(tensor) == source
+    loops, run = placement.loops_over(ranks), placement.leading(ranks)
+    crossing = placement.sides[-1] in ranks and run == loops
+    crossing &= placement.array != PE or placement.sides[0] not in ranks
+    spare = any(rank is not None and rank not in ranks for rank in placement.sides)
+    summed = {
+        rank
+        for each in structure.on_path(source, target)
+        for rank in structure.einsums[each].reduced
+    }
     together: list[str] = []
-    if not _waits(shared, *pair, cut=cut):
-        path = structure.on_path(*pair)
-        summed = {rank for each in path for rank in structure.einsums[each].reduced}
-        for rank in run:
-            if rank in summed:
-                break
-            together.append(rank)
-    words = np.ones(len(shared), np.int64)
-    for rank in loops:
-        if rank not in together:
-            words = words * shared.step(rank, placement.side_of.get(rank))
-    return words
+    for rank in run:
+        if rank in summed:
+            break
+        together.append(rank)
+    factors = [(rank, placement.side_of.get(rank)) for rank in loops]
+    return _End(
+        crosses=crossing and made,
+        loops=bool(loops),
+        # A producer has no copies for the PEs of a spare side; who reads it may have.
+        held=not (spare and made),
+        waits=structure.has_keys(source) and not structure.has_keys(target),
+        all_loops=frozenset(factors),
+        apart=frozenset(each for each in factors if each[0] not in together),
+    )

@@ -94,6 +94,8 @@ def study_report(
         "kind": "study",
         "name": study.name,
         "title": _title(study),
+        "charged": study.told,
+        "objectives_of": study.objectives_of,
         "counts": {
             "trials": len(trials),
             "feasible": int(trials["feasible"].sum()),
@@ -128,8 +130,12 @@ def study_report(
 
 
 def _title(study: Specification) -> str:
-    workloads = ", ".join(workload_label(each) for each in study.workloads)
-    return f"{', '.join(study.space.configurations)} on {workloads}"
+    scenes = study.scenes or [""] * len(study.workloads)
+    workloads = [
+        f"{scene}: {workload_label(each)}" if scene else workload_label(each)
+        for scene, each in zip(scenes, study.workloads, strict=True)
+    ]
+    return f"{', '.join(study.space.configurations)} on {'; '.join(workloads)}"
 
 
 def _with(study: Specification, table: pa.Table, wanted: list[int]) -> pa.Table:

@@ -17,10 +17,11 @@ from evaluators.engine.needs import register_words, registers_short
 from evaluators.errors import InputError
 from evaluators.mapper.accelerator_file import accelerator_file
 from evaluators.mapper.binding import Binding, BoundGroup, Step, evaluate
+from evaluators.mapper.cascade_search import Limits
 from evaluators.mapper.cascades import structure
 from evaluators.mapper.placement import Placement
 from evaluators.mapper.resources import LANES, PE, Resources
-from evaluators.mapper.search import Limits, search
+from evaluators.mapper.search import search
 from evaluators.mapper.structure import Group
 from evaluators.protocol import evaluator
 from tests.evaluators.mapper.test_truth import CASES, resources

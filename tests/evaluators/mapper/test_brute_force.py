@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from evaluators.describe.cascade import Cascade, parse_einsums
 from evaluators.mapper.binding import Binding, BoundGroup, Step, evaluate
+from evaluators.mapper.cascade_search import Limits
 from evaluators.mapper.pareto import front
 from evaluators.mapper.placement import Placement
 from evaluators.mapper.resources import LANES, PE, Resources
-from evaluators.mapper.search import Limits, search
+from evaluators.mapper.search import search
 from evaluators.mapper.structure import Group, Structure
 
 TEXT = """

@@ -12,9 +12,13 @@ from dse.commands.cli import main
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
 from evaluators.design import Designs
 from evaluators.errors import InputError
+from evaluators.mapper.cascade_search import Limits
 from evaluators.mapper.cascades import NAMES, structure
+from evaluators.mapper.evaluator import _cascades
+from evaluators.mapper.places import places
 from evaluators.mapper.resources import Resources
-from evaluators.mapper.search import Limits, search
+from evaluators.mapper.search import search
+from evaluators.mapper.uses import counts
 from evaluators.protocol import evaluator
 from evaluators.workloads.transformer import parse_shape
 from evaluators.workloads.workload import Workload
@@ -72,6 +76,34 @@ def test_a_batch_is_its_designs_one_by_one_and_its_breakdown_adds_up() -> None:
     for name in ("energy_pj", "traffic_bytes"):
         total = sum(np.nan_to_num(getattr(each, name))[0] for each in results.einsums.values())
         assert total == pytest.approx(results.metrics[name][0], rel=1e-12)
+
+
+def test_a_machine_has_the_same_optimum_whatever_was_evaluated_before_it() -> None:
+    """Machines share what they count; neither values nor, among ties, bindings tell of it."""
+    machines = [
+        {"array_rows": rows, "array_cols": columns, "vector_lanes": lanes, "buffer_bytes": size}
+        for rows, columns in ((8, 8), (16, 4), (4, 16))
+        for lanes, size in ((8, 4096), (8, 1024), (4, 4096))
+    ]
+
+    def told(sizes: dict[str, int]) -> tuple[object, ...]:
+        results = evaluator("mapper").evaluate(
+            "binding", SMALL, Designs.of(**sizes), CORRECTED, breakdown=True
+        )
+        metrics = {name: column.tolist() for name, column in results.metrics.items()}
+        return repr(metrics), repr(results.einsums), repr(results.violations)
+
+    def forget() -> None:
+        for each in (counts, places, _cascades):
+            each.cache_clear()
+
+    forwards = [told(each) for each in machines]
+    backwards = [told(each) for each in reversed(machines)][::-1]
+    alone = []
+    for each in machines:
+        forget()
+        alone.append(told(each))
+    assert forwards == backwards == alone
 
 
 def test_a_machine_that_no_binding_fits_says_so() -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from evaluators.mapper.binding import evaluate
+from evaluators.mapper.cascade_search import Limits
 from evaluators.mapper.cascades import structure
 from evaluators.mapper.resources import Resources
-from evaluators.mapper.search import Limits, search
+from evaluators.mapper.search import search
 
 CASES = [
     json.loads(line)
