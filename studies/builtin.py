@@ -1,6 +1,6 @@
 """The studies that are built in: of area and latency per configuration and model, and open ones.
 
-An open study searches machines, each under the best of all its bindings (docs/how-to/map.md).
+An open study searches machine and binding together (docs/how-to/map.md#choices-as-parameters).
 """
 
 from __future__ import annotations
@@ -47,6 +47,14 @@ _MACHINES = {
 }
 """Sizes of the machines of open studies: 81, as each takes seconds."""
 
+_ARRAYS = ["1d", "2d"]
+_CHOICES = {
+    "chunk": [1, 2, 4, 8],
+    **{f"{name}_on": _ARRAYS for name in ("rm", "spnv", "rnv", "gm", "sn", "sd", "snv")},
+    **{f"{name}_in": ["dram", "buffer"] for name in "qkv"},
+}
+"""Choices of the binding that open studies search; the mapper completes the rest."""
+
 
 @cache
 def _open_study(name: str) -> Specification:
@@ -61,10 +69,10 @@ def _open_study(name: str) -> Specification:
     )
     return Specification(
         name=name,
-        configurations=("binding",),
+        configurations=("one_pass", "two_pass", "three_pass"),
         workloads=(workload,),
         objectives=("area", "latency", "energy"),
-        overrides=_MACHINES,
+        overrides=_MACHINES | _CHOICES,
         trials=48,
         batch=8,
         evaluator="mapper",

@@ -173,7 +173,7 @@ def evaluate(commands: argparse._SubParsersAction[Parser], arguments: Sequence[s
         metavar="FILE",
         help="with --designs, which needs it: where the results go (no default)",
     )
-    add_evaluator(parser)
+    add_evaluator(parser, None)
     add_json(parser)
     if arguments[:1] == ["evaluate"]:
         _parameters(parser, arguments)

@@ -127,14 +127,15 @@ def add_accounting(parser: Parser) -> None:
     )
 
 
-def add_evaluator(parser: Parser) -> None:
-    """Add the evaluator, and who maps."""
+def add_evaluator(parser: Parser, default: str | None = "analytical") -> None:
+    """Add the evaluator, and who maps; without a default it follows from the configuration."""
+    told = default or "analytical, mapper where a configuration leaves its binding open"
     parser.add_argument(
         "--evaluator",
-        default="analytical",
+        default=default,
         metavar="NAME",
         help="analytical; mapper, a machine under the best of all bindings; or timeloop where it "
-        "is installed (default: analytical)",
+        f"is installed (default: {told})",
     )
     add_mapping(parser)
 

@@ -190,4 +190,4 @@ def test_bad_input_is_told():
         best(replace(SMALL, buffer_bytes=5008))
     with pytest.raises(InputError, match=r"5000 leaves a remainder of 8; .* a row, 16 bytes"):
         best(replace(SMALL, buffer_bytes=5000))
-    assert NAMES == ("1-pass", "2-pass", "3-pass")
+    assert tuple(NAMES) == ("1-pass", "2-pass", "3-pass")
