@@ -7,8 +7,9 @@ RUN := .venv/bin
 reproduce: .venv/installed
 	$(RUN)/dse reproduce
 
+# Two files of tests at a time: many tests use both cores of a small machine by themselves.
 test: .venv/installed
-	$(RUN)/python -m pytest
+	$(RUN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: .venv/installed
 	$(RUN)/ruff check .

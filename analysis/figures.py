@@ -22,32 +22,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from analysis.figure_files import STYLE, write
+from analysis.figure_labels import BARS, SEGMENTS, STACKS
 from evaluators.workloads.sizes import seq_len_label
-
-INDIGO, BLUE, RED, GREEN, YELLOW = "#2E2246", "#0A5597", "#CF5C3E", "#54B58A", "#F8CC58"
-"""Colours of bars from dark to light, 14 and more apart in CIE L*."""
-
-BARS = {
-    "unfused": ("Unfused", INDIGO),
-    "flat": ("FLAT", BLUE),
-    "cascade": ("+Cascade", RED),
-    "architecture": ("+Architecture", GREEN),
-    "binding": ("+Binding", YELLOW),
-}
-"""Label and colour of each configuration, in the order of the bars."""
-
-STACKS = {"flat": "FL", "cascade": "+C", "architecture": "+A", "binding": "+B"}
-"""Label of each configuration in figure 7, in the order of the bars."""
-
-SEGMENTS = {
-    "active_QK": ("QK", BLUE),
-    "active_LM": ("LM", YELLOW),
-    "active_SLN": ("SLN", RED),
-    "active_SLD": ("SLD", INDIGO),
-    "active_SLNV": ("SLNV/AV", GREEN),
-    "active_AV": ("SLNV/AV", GREEN),
-}
-"""Label and colour of each Einsum of figure 7, from the bottom of the stack to its top."""
 
 LINES = [
     ("#0072B2", "o", "-"),
@@ -59,7 +35,9 @@ LINES = [
 
 
 @rc_context(STYLE)
-def draw_figures(data: pd.DataFrame, folder: Path) -> list[Path]:
+def draw_figures(
+    data: pd.DataFrame, folder: Path, names: Sequence[str] | None = None
+) -> list[Path]:
     """Write figures 6a to 12 as PDF and PNG and return the 16 paths.
 
     The same table gives the same bytes. A file appears under its name only once it is whole.
@@ -70,6 +48,8 @@ def draw_figures(data: pd.DataFrame, folder: Path) -> list[Path]:
         The table of `analysis.figure_data.figure_data`.
     folder
         Where fig6a.pdf, fig6a.png, ..., fig12.png go; made if it does not exist.
+    names
+        The figures to draw, of `FIGURES`; all, unless told.
 
     Raises
     ------
@@ -78,7 +58,7 @@ def draw_figures(data: pd.DataFrame, folder: Path) -> list[Path]:
 
     """
     paths = []
-    for name in FIGURES:
+    for name in FIGURES if names is None else names:
         figure = draw_figure(data, name)
         paths += [write(figure, folder / f"fig{name}{suffix}") for suffix in (".pdf", ".png")]
     return paths

@@ -13,10 +13,9 @@ from functools import cached_property
 from io import BytesIO
 from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -25,10 +24,13 @@ from evaluators.describe.catalogue import described
 from evaluators.describe.parameters import Parameter
 from evaluators.design import Designs
 from evaluators.files import write_atomically
-from evaluators.protocol import ENERGIES, METRICS, Evaluations, Evaluator, Runs
+from evaluators.protocol import BINDING_GAP, ENERGIES, METRICS, Evaluations, Evaluator, Runs
 from evaluators.workloads import reading
 from evaluators.workloads.workload import Workload
 from studies.paper import Point
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA_VERSION = "3"
 
@@ -91,7 +93,7 @@ def schema_of(configurations: Sequence[str]) -> pa.Schema:
             *(pa.field(name, _type(each)) for name, each in declared_in(configurations).items()),
             *(
                 pa.field(name, pa.float64())
-                for name in (*METRICS, *ENERGIES, *_arrays(configurations))
+                for name in (*METRICS, *ENERGIES, *_gap(configurations), *_arrays(configurations))
             ),
             pa.field("next_larger_bytes", pa.int64()),
             pa.field("feasible", pa.bool_()),
@@ -113,6 +115,11 @@ def _type(parameter: Parameter) -> pa.DataType:
     if parameter.labels:
         return pa.string()
     return pa.float64() if parameter.real else pa.int64()
+
+
+def _gap(configurations: Sequence[str]) -> list[str]:
+    """Return the column of configurations that leave their binding open."""
+    return [BINDING_GAP] * any(described(name).open is not None for name in configurations)
 
 
 def _arrays(configurations: Sequence[str]) -> dict[str, None]:

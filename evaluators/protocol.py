@@ -43,6 +43,10 @@ ENERGIES = ("energy_dram_pj", "energy_buffer_pj", "energy_registers_pj", "energy
 """The energy by component: DRAM; the stores on chip; register files, those at an edge of an array
 among them; functional units. They add up to `energy_pj`; leakage and networks cost nothing."""
 
+BINDING_GAP = "binding_gap"
+"""A metric of accelerators that leave their binding open: the share by which the latency is above
+that of the best binding on the machine, of the cascades that ship."""
+
 EINSUM_METRICS = ("busy_s", "active_fraction", "traffic_bytes", "energy_pj")
 """The metrics of an Einsum, see `EinsumEvaluation`."""
 
@@ -96,7 +100,8 @@ class Evaluations:
 
     Attributes:
         designs: the designs with every automatic parameter resolved (infeasible ones as given).
-        metrics: `METRICS` and `ENERGIES` by name, shape (n,), NaN where infeasible.
+        metrics: `METRICS` and `ENERGIES` by name, and what else an evaluator tells, shape (n,), NaN
+            where infeasible.
         violations: constraint -> magnitude in its natural unit, an integer or a real number, shape
             (n,); feasible where <= 0.
         einsums: the breakdown by Einsum in the cascade's order; empty unless asked for.

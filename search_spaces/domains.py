@@ -7,12 +7,13 @@ Both follow from what an accelerator's file, and its machine's, declare
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import gcd
 
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.catalogue import described
 from evaluators.describe.layers import is_path, shipped
-from evaluators.describe.parameters import BEST, Domain
+from evaluators.describe.parameters import BEST, MAPPER, Domain
 from evaluators.describe.parameters import Parameter as Declared
 from evaluators.design import AUTOMATIC
 from evaluators.errors import InputError
@@ -69,6 +70,8 @@ def parameters(
             known = declared.get(parameter)
             if known is None or (known.rule is None and each.rule is not None):
                 declared[parameter] = each
+            elif known.rule == MAPPER and known.labels:
+                declared[parameter] = _joined(known, each)
     labels = (*CONFIGURATIONS, *(name for name in configurations if is_path(name)))
     codes = tuple(sorted(labels.index(name) for name in configurations))
     tokens = {name: gcd(*(each[name] for each in each_has)) for name in _READ}
@@ -76,6 +79,16 @@ def parameters(
         Parameter(Declared("configuration", "what is searched", labels=labels), codes, codes),
         *(_parameter(each, tokens) for each in declared.values()),
     )
+
+
+def _joined(one: Declared, other: Declared) -> Declared:
+    """Return the choice that two open bindings have, of an Einsum with fewer places in one."""
+    if one.labels != other.labels or one.domain is None or other.domain is None:
+        raise InputError(
+            f"{one.name}: configurations call different things so; search them in studies apart"
+        )
+    values = sorted({*one.domain.values, *other.domain.values})
+    return replace(one, domain=Domain(tuple(values)))
 
 
 def _parameter(declared: Declared, tokens: Mapping[str, int]) -> Parameter:

@@ -46,7 +46,7 @@ class Parameter:
     @property
     def ordered(self) -> bool:
         """Whether the values are sizes, whose order a sampler may exploit."""
-        return not self.declared.switch
+        return not (self.declared.switch or self.labels)
 
     @property
     def kind(self) -> type[np.float64] | type[np.int64]:
@@ -78,7 +78,7 @@ class Parameter:
     def first(self) -> int | float | str | None:
         """The first value as a user writes it; None where that leaves it open."""
         value = self.values[0]
-        return None if value == AUTOMATIC and self.ordered else self.natural(value)
+        return None if value == AUTOMATIC and not self.declared.switch else self.natural(value)
 
     def natural(self, value: float) -> int | float | str:
         """Return a value as a user writes it: by its label, where it has one."""

@@ -1,6 +1,6 @@
 """The studies that are built in: of area and latency per configuration and model, and open ones.
 
-An open study searches machines, each under the best of all its bindings (docs/how-to/map.md).
+An open study searches machine and binding together (docs/how-to/map.md#choices-as-parameters).
 """
 
 from __future__ import annotations
@@ -47,6 +47,14 @@ _MACHINES = {
 }
 """Sizes of the machines of open studies: 81, as each takes seconds."""
 
+_ARRAYS = ["1d", "2d"]
+_CHOICES = {
+    "chunk": [1, 2, 4, 8],
+    **{f"{name}_on": _ARRAYS for name in ("rm", "spnv", "rnv", "gm", "sn", "sd", "snv")},
+    **{f"{name}_in": ["dram", "buffer"] for name in "qkv"},
+}
+"""Choices of the binding that open studies search; the mapper completes the rest."""
+
 
 @cache
 def _open_study(name: str) -> Specification:
@@ -61,10 +69,10 @@ def _open_study(name: str) -> Specification:
     )
     return Specification(
         name=name,
-        configurations=("binding",),
+        configurations=("one_pass", "two_pass", "three_pass"),
         workloads=(workload,),
         objectives=("area", "latency", "energy"),
-        overrides=_MACHINES,
+        overrides=_MACHINES | _CHOICES,
         trials=48,
         batch=8,
         evaluator="mapper",
@@ -79,6 +87,8 @@ COLLECTIONS = {
 }
 """Name -> studies that are run one after the other; `pareto` is figure 12's, a front per model."""
 
+NAMES = (*COLLECTIONS, *STUDIES, *OPEN)
+
 
 def builtin(name: str) -> tuple[Specification, ...]:
     """Return the built-in study of that name, or those of a collection."""
@@ -88,8 +98,7 @@ def builtin(name: str) -> tuple[Specification, ...]:
         return (STUDIES[name],)
     if name in OPEN:
         return (_open_study(name),)
-    known = [*COLLECTIONS, *STUDIES, *OPEN]
     raise InputError(
-        f"unknown study '{name}'; {did_you_mean(name, known)}"
-        f"give the path of a TOML file or one of {', '.join(known)}"
+        f"unknown study '{name}'; {did_you_mean(name, NAMES)}"
+        f"give the path of a TOML file or one of {', '.join(NAMES)}"
     )

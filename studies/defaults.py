@@ -6,8 +6,29 @@ the corrected one: the slips of the published one have no sensible extension.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from evaluators.describe.catalogue import described
+
 PAPERS = {"accounting": "published", "fit": "strict"}
 """Of the points of figures 6 to 12 (`studies.paper.are_points`) and of the built-in studies."""
 
 OWN = {"accounting": "corrected", "fit": "pad"}
 """Of any other design, and of studies from files."""
+
+_OPEN = OWN | {"fit": "strict"}
+
+
+def own(configurations: Iterable[str]) -> dict[str, str]:
+    """Return `OWN` of configurations; no binding that is left open pads."""
+    return _OPEN if leave_open(configurations) else OWN
+
+
+def evaluator_of(configurations: Iterable[str]) -> str:
+    """Return the evaluator of configurations where none is named."""
+    return "mapper" if leave_open(configurations) else "analytical"
+
+
+def leave_open(configurations: Iterable[str]) -> bool:
+    """Tell whether one of the configurations leaves its binding open."""
+    return any(described(name).open is not None for name in configurations)

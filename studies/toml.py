@@ -21,7 +21,7 @@ from evaluators.protocol import evaluator
 from search_spaces.domains import ATTENTION, CONFIGURATIONS
 from search_spaces.space import SearchSpace
 from studies.bounds_toml import read_bounds
-from studies.defaults import OWN
+from studies.defaults import OWN, evaluator_of, own
 from studies.end_to_end import paired
 from studies.objectives import OBJECTIVES
 from studies.specification import JOINT, SAMPLERS, Specification
@@ -163,7 +163,7 @@ def _specification(table: Table, folder: Path | None) -> Specification:
     time_limit_s = table.positive("time_limit_s", "a number of seconds")
     constraints = table.table("constraints", "a table of bounds")
     bounds, floors = read_bounds(constraints)
-    workloads = read_workloads(table, folder)
+    workloads = read_workloads(table, folder, own(configurations)["fit"])
     weights, scenes = read_mix(table, len(workloads))
     study = Specification(
         name=table.checked("name", lambda: checked_name(name)),
@@ -187,7 +187,7 @@ def _specification(table: Table, folder: Path | None) -> Specification:
         ),
         time_limit_s=time_limit_s,
         batch=table.count("batch", least=1, most=LARGEST_BATCH, default=16),
-        evaluator=table.get("evaluator", str, "an evaluator", default="analytical"),
+        evaluator=table.get("evaluator", str, "an evaluator", default=evaluator_of(configurations)),
         accounting=_accounting(table),
         pinned=table.get("pinned", bool, "true or false", default=True),
     )

@@ -28,7 +28,6 @@ from evaluators.workloads.reading import FITS, TOKENS, options_of, workload_of
 from evaluators.workloads.sizes import parse_seq_len, seq_len_label
 from evaluators.workloads.transformer import LARGEST, SHAPE, Latent, Transformer
 from evaluators.workloads.workload import Workload
-from studies.defaults import OWN
 from studies.objectives import GEOMETRIC_MEAN, OVER_WORKLOADS, WEIGHTED_SUM
 
 _TOO_LONG = 2**31
@@ -50,19 +49,20 @@ TRANSFORMER = (*SHAPE, *_COUNTS, *_FLAGS, "latent")
 """The keys of [transformers.X]."""
 
 
-def read_workloads(table: Table, folder: Path | None) -> tuple[Workload, ...]:
+def read_workloads(table: Table, folder: Path | None, fit: str) -> tuple[Workload, ...]:
     """Read the workloads of a study.
 
     Args:
         table: the study.
         folder: from which relative paths of models go.
+        fit: of workloads where the study says none.
 
     Raises:
         InputError: names the line, the key and what was expected.
 
     """
     own = _transformers(table.table("transformers", "a table for each"))
-    fit = table.get("fit", str, "a fit", default=OWN["fit"])
+    fit = table.get("fit", str, "a fit", default=fit)
     table.one_of("fit", fit, FITS)
     if "workloads" in table.values:
         for key in ("models", "seq_lens"):

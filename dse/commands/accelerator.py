@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dse.reports import text
-from dse.reports.accelerator_text import description
+from dse.reports.accelerator_text import description, open_description
 from evaluators.accounting import Accounting
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.checks import problems
@@ -50,6 +50,8 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _described(checked: Accelerator, options: argparse.Namespace) -> str:
+    if checked.open is not None:
+        return open_description(checked)
     shape = parse_shape(options.shape) if options.shape else transformer(options.model or "BERT")
     workload = workload_of(shape, {k: v for k, v in vars(options).items() if v is not None})
     accounting = Accounting.parse("corrected")
@@ -105,10 +107,16 @@ name  = "{options.name}"
 title = "{options.name}"
 base  = "{named}"
 
-[schedule]
-stages = [{", ".join(f'"{" ".join(stage.einsums)}"' for stage in base.stages)}]
-memory = "{"whole" if base.overlapped_memory else "stage"}"
-'''
+{_own_table(base)}'''
     write_atomically(target, content.encode())
     print(f"{target}; dse accelerator check {target} checks and describes it")
     return 0
+
+
+def _own_table(base: Accelerator) -> str:
+    """Return the table of a new file to begin with: the base's choices, or its schedule."""
+    if base.open is not None:
+        return f'[open]\nplaces = "{" ".join(base.open.places.values())}"\n'
+    stages = ", ".join(f'"{" ".join(stage.einsums)}"' for stage in base.stages)
+    memory = "whole" if base.overlapped_memory else "stage"
+    return f'[schedule]\nstages = [{stages}]\nmemory = "{memory}"\n'

@@ -23,6 +23,7 @@ from dse.commands.options import (
     add_evaluator,
     add_exact,
     add_json,
+    add_masks,
     add_parameters,
     add_tokens,
     add_workload,
@@ -172,7 +173,7 @@ def evaluate(commands: argparse._SubParsersAction[Parser], arguments: Sequence[s
         metavar="FILE",
         help="with --designs, which needs it: where the results go (no default)",
     )
-    add_evaluator(parser)
+    add_evaluator(parser, None)
     add_json(parser)
     if arguments[:1] == ["evaluate"]:
         _parameters(parser, arguments)
@@ -237,7 +238,8 @@ def map_(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str])
         help="1-pass, 2-pass, 3-pass over the keys, or FILE.toml; the best of those given is found "
         "(default: all)",
     )
-    add_workload(parser)
+    add_workload(parser, masks=False)
+    parser.has = "what is masked or padded is not mapped"
     parser.add_argument(
         "--chunks",
         metavar="KEYS,...",
@@ -300,6 +302,7 @@ def workload(commands: argparse._SubParsersAction[Parser]) -> None:
     show = action(actions, "show", "show shapes, multiply-accumulates, compulsory traffic")
     show.add_argument("name", metavar="NAME", help="a model, or the path of a config.json")
     add_tokens(show)
+    add_masks(show)
     show.add_argument(
         "--configuration", default="binding", metavar="NAME", help="whose roofs (default: binding)"
     )

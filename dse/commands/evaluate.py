@@ -14,11 +14,14 @@ from evaluators.describe.catalogue import canonical, described
 from evaluators.design import Designs
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations, Evaluator, Runs, evaluator
+from studies.defaults import evaluator_of
+
+_OF_TABLES = "analytical"
+"""The evaluator of tables, whose configurations may be of any kind."""
 
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate and print or write; an infeasible design on the command line is bad input."""
-    engine = evaluator(options.evaluator)
     given = {name: value for name, value in vars(options).items() if value is not None}
     if "designs" in given or "out" in given:
         from dse.results.design_tables import evaluate_file  # noqa: PLC0415
@@ -29,10 +32,12 @@ def run(options: argparse.Namespace) -> int:
                 "--designs FILE and --out FILE go together and take no other option of a design; "
                 "give those as columns of the file"
             )
+        engine = evaluator(options.evaluator or _OF_TABLES)
         said, complete = evaluate_file(options.designs, options.out, engine)
         print(said)
         return 0 if complete else 1
     setting, designs = setting_of(options)
+    engine = evaluator(options.evaluator or evaluator_of([setting.configuration]))
     evaluations = evaluated(setting, designs, engine)
     if options.json:
         print(json.dumps(as_json(setting, evaluations, engine), indent=1))

@@ -127,14 +127,15 @@ def add_accounting(parser: Parser) -> None:
     )
 
 
-def add_evaluator(parser: Parser) -> None:
-    """Add the evaluator, and who maps."""
+def add_evaluator(parser: Parser, default: str | None = "analytical") -> None:
+    """Add the evaluator, and who maps; without a default it follows from the configuration."""
+    told = default or "analytical, mapper where a configuration leaves its binding open"
     parser.add_argument(
         "--evaluator",
-        default="analytical",
+        default=default,
         metavar="NAME",
         help="analytical; mapper, a machine under the best of all bindings; or timeloop where it "
-        "is installed (default: analytical)",
+        f"is installed (default: {told})",
     )
     add_mapping(parser)
 
@@ -149,8 +150,8 @@ def add_mapping(parser: Parser) -> None:
     )
 
 
-def add_workload(parser: Parser) -> None:
-    """Add the transformer and its tokens."""
+def add_workload(parser: Parser, *, masks: bool = True) -> None:
+    """Add the transformer and its tokens; `masks` with masks and padding."""
     parser.add_argument(
         "--model",
         metavar="NAME",
@@ -164,10 +165,12 @@ def add_workload(parser: Parser) -> None:
         "kv_heads=N, gated=1, experts=N, layers=N, window=N (default: none)",
     )
     add_tokens(parser)
+    if masks:
+        add_masks(parser)
 
 
 def add_tokens(parser: Parser) -> None:
-    """Add queries, keys, mask and padding."""
+    """Add queries and keys."""
     for name, text in (
         ("seq-len", "queries and keys, as 262144, 256K or 1M (default: 256K)"),
         ("queries", "tokens that attend, the last of the keys (default: as many as keys)"),
@@ -176,6 +179,10 @@ def add_tokens(parser: Parser) -> None:
         ("window", "keys of a sliding window, 0 for none (default: the model's)"),
     ):
         parser.add_argument(f"--{name}", metavar="TOKENS" if name != "batch" else "N", help=text)
+
+
+def add_masks(parser: Parser) -> None:
+    """Add mask and padding."""
     masks = parser.add_mutually_exclusive_group()
     masks.add_argument(
         "--mask", metavar="NAME", help="none or causal (default: causal in a window, else none)"

@@ -10,8 +10,10 @@ from dse.reports.front import report
 from dse.reports.html.page import write_page
 from dse.reports.html.paper_report import is_run, paper_report
 from dse.reports.html.study_report import study_report
-from dse.reports.searched import searched_in
-from dse.search.home import begun
+from dse.reports.searched import searched
+from dse.results.parts import Parts
+from dse.results.study_tables import trials_of
+from dse.search.home import begun, stored
 from evaluators.errors import EvaluationError, InputError, shown
 
 
@@ -33,7 +35,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _of_study(folder: Path) -> dict[str, Any]:
-    found = searched_in(folder)
+    study = stored(folder)
+    table = Parts(study, folder).table()
+    found = searched(study, folder, trials_of(study, table))
     if found.front.empty:
         raise EvaluationError(f"no trial of {folder.name} is feasible")
-    return study_report(found.study, folder, found.trials, report(found), found.true_front)
+    return study_report(found, folder, table, report(found))

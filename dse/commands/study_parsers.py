@@ -87,7 +87,8 @@ def study(commands: argparse._SubParsersAction[Parser]) -> None:
     export.add_argument("study", metavar="NAME", help="of a study that was run")
     export.add_argument("file", type=Path, metavar="FILE", help=".parquet, .csv or .jsonl")
     add_out(export)
-    for each in (listing, show, export):
+    listing.set_defaults(module="dse.commands.study_list")
+    for each in (show, export):
         each.set_defaults(module="dse.commands.study_tables")
 
 

@@ -1,11 +1,10 @@
-"""`dse study list`, `show` and `export`: what studies came to, read from their parts."""
+"""`dse study show` and `export`: what a study came to, read from its parts."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dse.commands.options import BAD_INPUT
-from dse.reports import text
 from dse.results.parts import Parts
 from dse.results.study_tables import front, trials
 from dse.results.table_writing import content
@@ -32,39 +29,7 @@ _OWN = ("evaluations", "sweep")
 
 def run(options: argparse.Namespace) -> int:
     """Carry out one of the actions, without the libraries that searching takes."""
-    return {"list": _list, "show": _show, "export": _export}[options.action](options)
-
-
-def _list(options: argparse.Namespace) -> int:
-    """Print one line a study; one that cannot be read is named, and the code is then 2."""
-    rows = []
-    code = 0
-    for path in sorted(options.out.glob("*/study.toml")):
-        try:
-            rows.append(_line(path.parent))
-        except InputError as error:
-            print(f"dse study: {error}", file=sys.stderr)
-            code = BAD_INPUT
-    if not rows:
-        print(f"there are no studies in {options.out}")
-    else:
-        header = ["study", "configuration", "sampler", "trials", "feasible", "front"]
-        print(text.table(header, rows, left=3))
-    return code
-
-
-def _line(folder: Path) -> list[str]:
-    """Tell of a study what its last part counts."""
-    study = stored(folder)
-    counts = Parts(study, folder).so_far()
-    return [
-        folder.name,
-        study.configuration if isinstance(study.configuration, str) else "several",
-        study.sampler,
-        f"{counts['trials']}/{study.trials or '-'}",
-        str(counts["feasible"]),
-        str(counts["front"]),
-    ]
+    return {"show": _show, "export": _export}[options.action](options)
 
 
 def _show(options: argparse.Namespace) -> int:

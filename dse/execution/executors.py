@@ -191,11 +191,13 @@ class Processes:
 
     Each process has a pipe of its own: one that is killed, even amid its result, ends its pipe and
     harms no other. (`ProcessPoolExecutor` waits forever for the rest of such a result.) Processes
-    are spawned, so a script that uses them guards its start with `if __name__ == "__main__"`.
+    are spawned, so a script that uses them guards its start with `if __name__ == "__main__"`; or
+    `forked`, which takes what this process has imported with them, for work without threads.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, *, forked: bool = False) -> None:
         self.workers = workers
+        self._forked = forked
         self._pool: dict[Connection, BaseProcess] = {}
 
     def start(self) -> None:
@@ -272,11 +274,14 @@ class Processes:
             ) from error
 
     def _started(self) -> Connection:
-        ours, theirs = get_context("spawn").Pipe()
-        process = get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
+        context = get_context("fork") if self._forked else get_context("spawn")
+        ours, theirs = context.Pipe()
+        inherited = (*self._pool, ours) if self._forked else ()
+        process = context.Process(target=_serve, args=(theirs, inherited), daemon=True)
         # The process inherits the mask: an interrupt from the keyboard is this process's to handle.
         # The first start would start the resource tracker, which lifts the mask; it starts before.
-        resource_tracker.ensure_running()
+        if not self._forked:
+            resource_tracker.ensure_running()
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             process.start()
@@ -309,11 +314,14 @@ class Processes:
             connection.close()
 
 
-def _serve(connection: Connection) -> None:
+def _serve(connection: Connection, inherited: Sequence[Connection]) -> None:
     """Answer each function and item from the pipe, until the pipe's other end is closed.
 
-    SIGTERM ends it as an exception does, so that it leaves no program of an evaluation running.
+    So the ends that a forked process has `inherited` are closed here. SIGTERM ends it as an
+    exception does, so that it leaves no program of an evaluation running.
     """
+    for each in inherited:
+        each.close()
     interruption.take()
     with suppress(EOFError, ConnectionError, KeyboardInterrupt):
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from analysis.fronts import hypervolume, non_dominated, reference_point
 from analysis.results import parameter_columns
 from dse.interface.designs import evaluated
 from dse.interface.named_designs import NamedDesign, named, numbered
+from dse.interface.typed import typed
 from dse.reports import bounds
 from dse.reports.comparison import ComparedDesigns, ComparedStudies
 from dse.reports.searched import Searched, searched_in
@@ -37,6 +39,7 @@ _SAME = 1e-3
 _METRICS = ("latency_s", "energy_pj", "area_um2", "traffic_bytes", "util_2d", "util_1d", *ENERGIES)
 
 
+@typed
 def compare(
     *what: str | Mapping[str, Any], out: str | PathLike[str] = RUNS
 ) -> ComparedDesigns | ComparedStudies:
@@ -70,7 +73,8 @@ def compare(
         raise InputError("give two designs or more, or two studies or more")
     names = [each for each in what if isinstance(each, str) and begun(folder / each)]
     if len(names) == len(what):
-        return _studies([searched_in(folder / name) for name in dict.fromkeys(names)])
+        apart = dict.fromkeys(names)
+        return _studies([_called(searched_in(folder / name), name) for name in apart])
     if names:
         raise InputError(
             f"{names[0]} is a study, and others are designs; give studies alone, or write a trial "
@@ -80,6 +84,11 @@ def compare(
     if len({(each.setting.accounting, each.setting.workload.padded) for each in designs}) > 1:
         designs = [named(each, folder, OWN) for each in what]
     return _designs(designs)
+
+
+def _called(found: Searched, name: str) -> Searched:
+    """Return a study by the name of its folder, which may be a copy of another's."""
+    return replace(found, study=replace(found.study, name=name))
 
 
 def _designs(given: Sequence[NamedDesign]) -> ComparedDesigns:

@@ -21,6 +21,7 @@ from dse.execution import executors
 from dse.execution.batch import jobs as study_jobs
 from dse.execution.executors import Job, run_job
 from dse.interface.confirmable import jobs_of
+from dse.interface.typed import typed
 from dse.reports.confirmation import Confirmation, Confirmed, Deviation
 from dse.results import frames, study_tables
 from dse.results.design_tables import DesignTable
@@ -40,6 +41,7 @@ ESTIMATE = "energy by Accelergy"
 """The energy that Accelergy itself estimates from the action counts of all components."""
 
 
+@typed
 def confirm(
     what: str | PathLike[str] | pd.DataFrame = PAPER,
     /,

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_list_like
 
+from dse.interface.typed import typed
 from dse.results import frames
 from dse.results.designs import LABEL_DEFAULTS, Setting, evaluate_pinned, reasons
 from evaluators import protocol
@@ -18,12 +19,14 @@ from evaluators.protocol import Evaluations, Evaluator
 from evaluators.workloads.catalogue import transformer
 from evaluators.workloads.reading import TOKENS, workload_of
 from evaluators.workloads.workload import Workload
+from studies.defaults import evaluator_of
 
 _CONFIGURATION = "configuration"
 
 
+@typed
 def evaluate(
-    designs: pd.DataFrame | None = None, /, *, evaluator: str = "analytical", **values: Any
+    designs: pd.DataFrame | None = None, /, *, evaluator: str | None = None, **values: Any
 ) -> pd.DataFrame:
     """Evaluate designs, one or millions, each on its workload.
 
@@ -32,7 +35,9 @@ def evaluate(
             name, or the path of a file), model or shape, seq_len, queries, keys, batch, window,
             mask, fit, accounting, sram, and the accelerator's parameters, as array_rows. What is
             missing or blank takes its default. Other columns, as an id, are passed through.
-        evaluator: 'analytical', or 'timeloop' or 'timeloop-mapper' where that is installed.
+        evaluator: 'analytical', 'mapper', or 'timeloop' or 'timeloop-mapper' where that is
+            installed; where None, 'mapper' for one configuration that leaves its binding open, else
+            'analytical'.
         values: further columns: a value for all rows, or a list with one each.
 
     Returns:
@@ -54,7 +59,9 @@ def evaluate(
         1         256           256      7.403  3.024745e+08
 
     """
-    engine = protocol.evaluator(evaluator)
+    one = values.get(_CONFIGURATION, LABEL_DEFAULTS[_CONFIGURATION])
+    named = [str(one)] if designs is None and not is_list_like(one) else []
+    engine = protocol.evaluator(evaluator or evaluator_of(named))
     if designs is None:
         values = {_CONFIGURATION: LABEL_DEFAULTS[_CONFIGURATION]} | values
         return frames.evaluated(_frame(values), engine, named=values)
@@ -87,6 +94,7 @@ def _plain(value: object) -> object:
     return str(value) if isinstance(value, Path) else value
 
 
+@typed
 def workload(model: str | Path = "BERT", /, **options: str | int) -> Workload:
     """Return a workload: a transformer layer with its queries, keys and mask.
 

@@ -10,6 +10,7 @@ from typing import Any
 import optuna
 
 from dse.execution import executors, interruption
+from dse.interface.typed import typed
 from dse.reports.bar import Bar
 from dse.results.parts import Parts
 from dse.results.progress import Progress
@@ -46,6 +47,7 @@ def specified(name: str, /, **changes: Any) -> list[Specification]:
     return [toml.changed(each, changes, name) if changes else each for each in studies]
 
 
+@typed
 def drive(
     study: Specification,
     folder: Path,

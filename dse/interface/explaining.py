@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from analysis.front_report import dominators
 from dse.interface.designs import evaluated
 from dse.interface.named_designs import NamedDesign, named
+from dse.interface.typed import typed
 from dse.reports import bounds
 from dse.reports.explanation import Explanation, Nearest
 from dse.reports.searched import Searched, searched_in
@@ -31,6 +32,7 @@ _FACTORS = {"latency": "latency_s", "energy": "energy_pj", "area": "area_um2"}
 _ENGINE = "analytical"
 
 
+@typed
 def explain(
     design: str | Mapping[str, Any] = "binding",
     /,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dse.interface.typed import typed
 from dse.results.designs import LABEL_DEFAULTS, Setting, evaluate_pinned, reasons
 from dse.results.mapped import COMPARED_METRICS, Compared, Mapped
 from evaluators.describe.catalogue import described
@@ -35,6 +36,7 @@ _LAYERS = ("D", "S")
 _FIXED = {"configuration": PAPERS[0], "accounting": "corrected", "sram": "exact"}
 
 
+@typed
 def best_binding(
     *,
     cascade: str = "all",
@@ -139,8 +141,8 @@ def _setting(given: Mapping[str, str]) -> Setting:
     setting = Setting.parse({"fit": "strict", **given, **_FIXED})
     if setting.workload.masked or setting.workload.padded:
         raise InputError(
-            "the open space has bindings without masks and padding alone; give --mask none, "
-            "--window 0 and --fit strict"
+            "the open space has bindings without masks and padding alone; take window 0, mask "
+            "none, fit strict"
         )
     return setting
 
@@ -190,12 +192,25 @@ def _chunks(
 def _compared(
     name: str, setting: Setting, sizes: Mapping[str, Any], resources: Resources
 ) -> Compared:
-    """Evaluate one of the paper's configurations on the machine, or say why it does not run."""
+    """Evaluate one of the paper's configurations on the machine, or say why it does not run.
+
+    One that leaves something of a side over is padded, and the note says so.
+    """
+    strict = _evaluated(name, setting, sizes, resources, "")
+    if strict.metrics is not None:
+        return strict
+    padded = replace(setting, workload=replace(setting.workload, padded=True))
+    return _evaluated(name, padded, sizes, resources, "padded")
+
+
+def _evaluated(
+    name: str, setting: Setting, sizes: Mapping[str, Any], resources: Resources, told: str
+) -> Compared:
     accelerator = described(name)
     has = "exponential" in accelerator.machine.arrays[LANES].units
-    note = ""
+    notes = [told] if told else []
     if has != (resources.exp_cycles is not None):
-        note = f"has {'an' if has else 'no'} exponential unit"
+        notes.append(f"has {'an' if has else 'no'} exponential unit")
     engine, own = evaluator("analytical"), replace(setting, configuration=name)
     try:
         ((_, results),) = evaluate_pinned(own, Designs.of(**sizes), engine)
@@ -206,4 +221,4 @@ def _compared(
     if reason:
         return Compared(name, accelerator.title, None, reason)
     metrics = {each: float(evaluations.metrics[each][0]) for each in COMPARED_METRICS}
-    return Compared(name, accelerator.title, metrics, note)
+    return Compared(name, accelerator.title, metrics, ", ".join(notes))

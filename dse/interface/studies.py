@@ -15,6 +15,7 @@ from pandas.api.types import is_list_like
 
 from dse.interface.driving import drive, specified
 from dse.interface.sweeping import swept
+from dse.interface.typed import typed
 from dse.reports.front import report
 from dse.reports.front_figures import figure
 from dse.reports.misses import misses
@@ -25,6 +26,7 @@ from dse.search import home
 from dse.search.place import RUNS
 from evaluators.errors import InputError, shown
 from studies import toml
+from studies.builtin import NAMES
 from studies.specification import Specification
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class Study:
         """Where it lies, with its database and evaluations."""
         return self.out / self.name
 
+    @typed
     def run(
         self, *, progress: bool | Callable[[Mapping[str, int]], None] = True, **where: Any
     ) -> Self:
@@ -78,6 +81,7 @@ class Study:
         """
         return self._driven(progress, where)
 
+    @typed
     def resume(
         self,
         trials: int | None = None,
@@ -152,8 +156,9 @@ class Study:
         return figure([searched], [report(searched)])
 
 
+@typed
 def study(
-    name: str | PathLike[str] | None = None,
+    what: str | PathLike[str] | None = None,
     /,
     *,
     out: str | PathLike[str] = RUNS,
@@ -162,8 +167,9 @@ def study(
     """Specify a study, or open one that was run; nothing runs yet.
 
     Args:
-        name: a built-in one, as 'binding-bert'; the path of a TOML file; or the name of a study
-            that was run in `out`. Without it `changes` say everything.
+        what: a built-in one, as 'binding-bert'; the path of a TOML file; or the name of a study
+            that was run in `out`; with `changes` a built-in one's name means that, as it ships.
+            Without a name `changes` say everything.
         out: the folder of studies.
         changes: keys of a study's file (docs/reference/study-files.md) with other values than it
             has, as trials=300, seed=1, constraints={"area_um2": 5e8}.
@@ -194,19 +200,21 @@ def study(
 
     """
     folder = Path(out)
-    if name is None:
+    if what is None:
         found = toml.of_values(_plain(changes), "the study")
-    elif not changes and home.begun(folder / name):
-        found = home.stored(folder / name)
+    elif home.begun(folder / what) and not (changes and str(what) in NAMES):
+        found = home.stored(folder / what)
+        found = toml.changed(found, _plain(changes), str(what)) if changes else found
     else:
-        studies = specified(str(name), **_plain(changes))
+        studies = specified(str(what), **_plain(changes))
         if len(studies) > 1:
             one = ", ".join(each.name for each in studies)
-            raise InputError(f"{shown(name)} is a collection; give one of {one}")
+            raise InputError(f"{shown(what)} is a collection; give one of {one}")
         (found,) = studies
     return Study(found, folder)
 
 
+@typed
 def sweep(
     what: Study | str | PathLike[str],
     /,
@@ -244,7 +252,7 @@ def sweep(
 
 
 def _warn(sentence: str) -> None:
-    warnings.warn(sentence, stacklevel=5)
+    warnings.warn(sentence, stacklevel=7)
 
 
 def _plain(value: Any) -> Any:

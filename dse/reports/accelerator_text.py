@@ -24,6 +24,20 @@ def description(nests: Nests, costs: Costs) -> str:
     return "\n\n".join(parts)
 
 
+def open_description(accelerator: Accelerator) -> str:
+    """Describe an accelerator that leaves its binding open: what it computes, what it leaves."""
+    assert accelerator.open is not None
+    rows = []
+    for name, each in accelerator.open.parameters.items():
+        domain = "" if each.domain is None else ", ".join(map(each.written, each.domain.values))
+        if each.domain is not None and each.domain.divisors_of is not None:
+            domain = f"divisors of {each.domain.divisors_of.text}"
+        rows.append([name, each.help, domain])
+    choices = table(["choice", "what it is", "values"], rows, left=3)
+    told = "the mapper completes the binding; of its choices are parameters"
+    return "\n\n".join([_title(accelerator), _cascade(accelerator), f"{told}\n{choices}"])
+
+
 def _title(accelerator: Accelerator) -> str:
     machine = accelerator.machine
     return f"{accelerator.name}: {accelerator.title}, on {machine.title} ({machine.source})"

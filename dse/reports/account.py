@@ -13,7 +13,7 @@ from dse.reports.workload_text import sizes
 from dse.results.designs import Setting
 from evaluators.describe.catalogue import described
 from evaluators.engine.rules import by_rule, given_of
-from evaluators.protocol import Evaluations
+from evaluators.protocol import BINDING_GAP, Evaluations
 from search_spaces.domains import parameters_of
 
 KIB, GIB = 2**10, 2**30
@@ -51,12 +51,14 @@ def account(setting: Setting, evaluations: Evaluations) -> str:
 
 
 def _usefulness(setting: Setting, metrics: dict[str, float]) -> list[str]:
-    """Tell what padding costs, and what of a 2D array's peak is worth something."""
+    """Tell what padding costs, what of a 2D array's peak is worth something, and the gap."""
     lines = []
     if setting.workload.padded:
         lines = [f"  padding   {metrics['padded_share']:.2%} of the macs"]
     if "2d" in described(setting.configuration).machine.paper_names:
         lines += [f"  useful    {metrics['useful_util_2d']:.2%} of the 2D array's peak"]
+    if BINDING_GAP in metrics:
+        lines += [f"  gap       {metrics[BINDING_GAP]:.2%} above the best binding's latency here"]
     return lines
 
 

@@ -14,7 +14,6 @@ from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from dse.search.database import directions
 from dse.search.samplers import distributions, params_of
 from studies.objectives import UNITS, signs
 from studies.specification import Specification
@@ -59,7 +58,7 @@ def importances(study: Specification, table: pd.DataFrame) -> dict[str, dict[str
     if len(feasible) < ENOUGH_TRIALS:
         return {}
     storage = _Told(_trials(study, feasible["design"].to_numpy(), feasible[objectives].to_numpy()))
-    memory = optuna.create_study(storage=storage, directions=directions(study.objectives))
+    memory = optuna.create_study(storage=storage, directions=["minimize"] * len(objectives))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return {

@@ -44,7 +44,11 @@ class Searched:
 def searched_in(folder: Path) -> Searched:
     """Read a study that was run in a folder; `InputError` where there is none, or it is damaged."""
     study = stored(folder)
-    table = trials(study, folder)
+    return searched(study, folder, trials(study, folder))
+
+
+def searched(study: Specification, folder: Path, table: pd.DataFrame) -> Searched:
+    """Return a study with its trials as it is looked at; `InputError` for a damaged sweep."""
     found = front(study, table)
     if len(found):
         found = table.set_index("trial").loc[found["trial"]].reset_index()

@@ -20,7 +20,7 @@ from evaluators.workloads.catalogue import named, transformer
 from evaluators.workloads.reading import TOKENS, workload_of
 from evaluators.workloads.transformer import Transformer, parse_shape, shape_label
 from evaluators.workloads.workload import Workload
-from studies.defaults import OWN, PAPERS
+from studies.defaults import PAPERS, own
 from studies.paper import are_points, on_paper_machine, pinned_binding
 
 LABEL_DEFAULTS = {
@@ -91,7 +91,7 @@ def settings(
     if papers.any():
         yield np.flatnonzero(papers), setting
     if not papers.all():
-        yield np.flatnonzero(~papers), Setting.parse(OWN | said)
+        yield np.flatnonzero(~papers), Setting.parse(own([setting.configuration]) | said)
 
 
 def _named_shape(text: str, name: str) -> Transformer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from analysis.fronts import pareto_front
 from analysis.results import declared_in
@@ -21,16 +22,16 @@ def trials(study: Specification, folder: Path) -> pd.DataFrame:
     configuration lacks one), `feasible` under all constraints, `violations`, `failed` and the
     `failure`, and the objectives with their units (NaN where infeasible or failed).
     """
-    own = ["configuration", *declared_in(study.space.configurations)]
-    wanted = list(dict.fromkeys([*columns(study), *own]))
-    batches = [part.table for part in Parts(study, folder).all(wanted)]
-    came_to = Trials.joined(study, [Trials.of(study, batch) for batch in batches])
+    wanted = list(dict.fromkeys([*columns(study), *_labels(study)]))
+    return trials_of(study, Parts(study, folder).table(wanted))
+
+
+def trials_of(study: Specification, table: pa.Table) -> pd.DataFrame:
+    """Return `trials` from the rows of all parts, see `Parts.table`."""
+    came_to = Trials.of(study, table)
     count = len(study.rows)
     labels = {
-        name: pd.Series(
-            [each for batch in batches for each in batch[name].to_pylist()[::count]], dtype=object
-        )
-        for name in own
+        name: pd.Series(table[name].to_pylist()[::count], dtype=object) for name in _labels(study)
     }
     return pd.DataFrame(
         {
@@ -46,6 +47,10 @@ def trials(study: Specification, folder: Path) -> pd.DataFrame:
             **dict(zip(objective_columns(study), came_to.objectives.T, strict=True)),
         }
     )
+
+
+def _labels(study: Specification) -> list[str]:
+    return ["configuration", *declared_in(study.space.configurations)]
 
 
 def objective_columns(study: Specification) -> list[str]:

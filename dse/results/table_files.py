@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 _SHOWN_NAMES = 3
 _TOO_LONG = "straddl"
 """What Arrow says of a row that is longer than a block."""
+_RAGGED = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+): (.*)", re.DOTALL)
+"""What Arrow says of a row that has more or fewer cells than the table has columns."""
 
 Check = Callable[[Sequence[str]], None]
 """Looks at the names of a table's columns; its `InputError` refuses the table."""
@@ -165,27 +168,25 @@ def _csv(file: BinaryIO, where: str, wanted: Collection[str], check: Check) -> I
     check(names)
     if not _skip_blank_lines(file):
         return
-    ragged: list[pa_csv.InvalidRow] = []
-
-    def refuse(row: pa_csv.InvalidRow) -> str:
-        ragged.append(row)
-        return "error"
-
     own = [name for name in names if name in wanted]
     text = pa.dictionary(pa.int32(), pa.string())
     first = 1
     try:
-        with pa_csv.open_csv(
-            file,
-            pa_csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=names),
-            pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse),
-            pa_csv.ConvertOptions(
-                include_columns=own,
-                column_types=dict.fromkeys(own, text),
-                strings_can_be_null=False,
-                null_values=[],
-            ),
-        ) as batches:
+        # Arrow's threads get nothing of Python's: one that needs it while Python ends, aborts.
+        with (
+            _rest(file, where) as rest,
+            pa_csv.open_csv(
+                rest,
+                pa_csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=names),
+                pa_csv.ParseOptions(newlines_in_values=True),
+                pa_csv.ConvertOptions(
+                    include_columns=own,
+                    column_types=dict.fromkeys(own, text),
+                    strings_can_be_null=False,
+                    null_values=[],
+                ),
+            ) as batches,
+        ):
             for batch in batches:
                 columns = dict(zip(batch.schema.names, batch.columns, strict=True))
                 yield from sliced(Place(where, first), columns, batch.num_rows)
@@ -195,14 +196,20 @@ def _csv(file: BinaryIO, where: str, wanted: Collection[str], check: Check) -> I
             raise Place(where, first).error(
                 0, f"it, or one that follows soon, has more than {_BLOCK_BYTES} bytes; shorten it"
             ) from None
+        ragged = _RAGGED.search(str(error))
         if not ragged:
             raise
-        row = ragged[0]
-        raise Place(where, row.number or first).error(
-            0,
-            f"it has {row.actual_columns} cells, and the table {row.expected_columns} columns: "
-            f"'{shown(row.text)}'",
+        row, columns_there, cells, content = ragged.groups()
+        raise Place(where, int(row or first)).error(
+            0, f"it has {cells} cells, and the table {columns_there} columns: '{shown(content)}'"
         ) from None
+
+
+def _rest(file: BinaryIO, where: str) -> pa.NativeFile:
+    """Open an open file anew, without Python, at the place that was reached."""
+    rest = pa.OSFile(os.fsencode(where))
+    rest.seek(file.tell())
+    return rest
 
 
 def _header(file: BinaryIO, where: str) -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -106,23 +106,6 @@ class Trials:
             excess,
             failures,
         )
-
-    @classmethod
-    def joined(cls, study: Specification, batches: list[Self]) -> Self:
-        """Return the trials of several batches, in their order."""
-        if not batches:
-            none = np.empty((0, len(study.objectives)))
-            numbers = np.empty(0, dtype=np.int64)
-            return cls(numbers, numbers, numbers.astype(bool), [], none, [], [], [])
-        columns: list[Any] = []
-        for each in fields(cls):
-            values = [getattr(batch, each.name) for batch in batches]
-            columns.append(
-                np.concatenate(values)
-                if isinstance(values[0], np.ndarray)
-                else [one for value in values for one in value]
-            )
-        return cls(*columns)
 
 
 def _failures(table: pa.Table, count: int) -> list[str]:

@@ -10,6 +10,7 @@ from evaluators.describe.cascade import Cascade, Einsum
 from evaluators.describe.expressions import Expression
 from evaluators.describe.machine import Machine
 from evaluators.describe.mapping import Row
+from evaluators.describe.open_binding import OpenBinding
 from evaluators.describe.parameters import Parameter
 
 WORKLOAD_RANKS = (
@@ -156,6 +157,8 @@ class Accelerator:
         files: the file, and those that it names, each after who names it.
         texts: what stands in them.
         digest: of the files' content.
+        open: what is a parameter where the file leaves its binding open, and has neither mappings
+            nor a schedule; None where it has them.
 
     """
 
@@ -179,6 +182,7 @@ class Accelerator:
     files: tuple[Path, ...]
     texts: tuple[str, ...]
     digest: str
+    open: OpenBinding | None = None
 
     @property
     def all_parameters(self) -> dict[str, Parameter]:

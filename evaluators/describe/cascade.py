@@ -211,6 +211,12 @@ class Cascade:
         return tuple(dict.fromkeys(rank for each in self.einsums.values() for rank in each.ranks))
 
     @property
+    def batch(self) -> tuple[str, ...]:
+        """The ranks that every tensor has."""
+        tensors = [tensor for each in self.einsums.values() for tensor in each.tensors]
+        return tuple(rank for rank in self.ranks if all(rank in each.ranks for each in tensors))
+
+    @property
     def given(self) -> frozenset[str]:
         """What the workload calls the tensors that no Einsum produces."""
         read = {operand.name for each in self.einsums.values() for operand in each.operands}

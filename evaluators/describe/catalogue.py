@@ -39,6 +39,8 @@ def described(name: str) -> Accelerator:
         256
 
     """
+    if not isinstance(name, str):
+        raise InputError(f"an accelerator is named by a text, not by '{shown(name)}'")
     if name in _KNOWN:
         stamp, known = _KNOWN[name]
         if not stamp or stamp == _stamp(known.files):

@@ -12,6 +12,7 @@ from evaluators.describe.accelerator import WORKLOAD_RANKS, Accelerator, Table
 from evaluators.describe.expressions import Expression
 from evaluators.describe.machine import CLOCK_HZ, WORD_BITS, Machine
 from evaluators.describe.mapping import Row
+from evaluators.describe.open_binding import CHUNK_KEYS
 from evaluators.describe.parameters import RESERVED, LargestThatFits
 from evaluators.describe.places import Places
 from evaluators.describe.trials import Problems, factors, numbers, partial_sums
@@ -20,9 +21,11 @@ from evaluators.describe.trials import Problems, factors, numbers, partial_sums
 def problems(accelerator: Accelerator) -> list[str]:
     """Return all that is wrong with an accelerator: 'mine.toml line 4: ...' each."""
     at = Places(accelerator)
-    found = [pair for check in _STATIC for pair in check(accelerator, at)]
+    bound = accelerator.open is None
+    static, tried = (*_STATIC, *(_BOUND if bound else ())), _TRIED if bound else (numbers,)
+    found = [pair for check in static for pair in check(accelerator, at)]
     if not found:
-        found = [pair for check in _TRIED for pair in check(accelerator, at)]
+        found = [pair for check in tried for pair in check(accelerator, at)]
     return list(dict.fromkeys(f"{place}: {said}" for place, said in found))
 
 
@@ -155,8 +158,9 @@ def _cascade(accelerator: Accelerator, at: Places) -> Problems:
                 f"cascade.previous: {state} has no rank '{cascade.along}'; 'along' names the rank "
                 "that its chunks are along",
             )
+    chunked = {cascade.along, CHUNK_KEYS} if accelerator.open is not None else set()
     for rank in cascade.ranks:
-        if rank not in WORKLOAD_RANKS and rank not in accelerator.ranks:
+        if rank not in WORKLOAD_RANKS and rank not in {*accelerator.ranks, *chunked}:
             yield (
                 at.key("ranks"),
                 f"rank {rank} has no extent; it is none of the workload's "
@@ -345,6 +349,8 @@ def _widths(accelerator: Accelerator, at: Places) -> Problems:
             )
 
 
-_STATIC = (_reserved, _names, _cascade, _mappings, _handed_over, _schedule, _widths)
+_STATIC = (_reserved, _names, _cascade, _widths)
+_BOUND = (_mappings, _handed_over, _schedule)
+"""Checks of what an open binding lacks."""
 _TRIED = (factors, partial_sums, numbers)
 """Checks that need a description without other faults."""

@@ -13,11 +13,20 @@ from functools import lru_cache
 from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.expressions import Expression
 from evaluators.describe.parameters import Domain, LargestThatFits, Parameter
+from evaluators.errors import InputError
 from evaluators.workloads.workload import Workload
 
 
 def fitted(accelerator: Accelerator, workload: Workload) -> Accelerator:
-    """Return an accelerator as a workload wants it: with padding, or as it is."""
+    """Return an accelerator as a workload wants it: with padding, or as it is.
+
+    `InputError` refuses one that leaves its binding open, and has no loop nests to fit.
+    """
+    if accelerator.open is not None:
+        raise InputError(
+            f"{accelerator.name} leaves its binding open; the evaluator mapper completes it, dse "
+            "map writes the best as a file"
+        )
     return padded(accelerator) if workload.padded else accelerator
 
 

@@ -16,11 +16,14 @@ from evaluators.design import AUTOMATIC
 from evaluators.engine.columns import divisors
 from evaluators.errors import InputError, TooLarge, shown
 from evaluators.foreign import integer
-from evaluators.protocol import ENERGIES, METRICS
+from evaluators.protocol import BINDING_GAP, ENERGIES, METRICS
 from evaluators.quantities import quantity, unit_of
 
 BEST = "best"
 """The rule of a choice: the mapper enumerates its domain."""
+
+MAPPER = "mapper"
+"""The rule of a choice of an open binding: the evaluator of that name completes it."""
 
 _LARGEST = re.compile(r"largest of (.+) that fits")
 
@@ -35,7 +38,7 @@ RESERVED = frozenset(
     (
         *("study", "configuration", "model", "shape", "accounting", "sram"),
         *("seq_len", "queries", "keys", "batch", "mask", "causal", "window", "fit"),
-        *("evaluator", *METRICS, *ENERGIES, "energy_delay_pj_s", "next_larger_bytes"),
+        *("evaluator", *METRICS, *ENERGIES, BINDING_GAP, "energy_delay_pj_s", "next_larger_bytes"),
         *("power_w", "tokens_per_s", "energy_per_token_pj", "scene", "layers", "weight"),
         *("feasible", "failed", "reason", "violations", "breakdown"),
         *("trial", "pin", "design", "repeated", "on_front"),
@@ -92,7 +95,7 @@ class Parameter:
         real: its values are reals.
         labels: what its values 0, 1, ... are called; empty for numbers.
         rule: what it is where a design leaves it open: an expression (away from the default
-            machine), the largest that fits, or `BEST`; None where it may not be left open.
+            machine), the largest that fits, `BEST` or `MAPPER`; None where it may not be left open.
 
     """
 
@@ -113,9 +116,12 @@ class Parameter:
 
     @property
     def switch(self) -> bool:
-        """Whether it is one of labels, or off and on: 0 is then a value of its own."""
-        if self.labels or self.domain is None:
-            return bool(self.labels)
+        """Whether it is one of labels, or off and on: 0 is then a value of its own.
+
+        Of a choice of an open binding 0 leaves it open, labels or not.
+        """
+        if self.rule == MAPPER or self.labels or self.domain is None:
+            return bool(self.labels) and self.rule != MAPPER
         return 0 in self.domain.values and set(self.domain.values) <= {0, 1}
 
     @property
@@ -130,7 +136,7 @@ class Parameter:
             return f"default: {self.written(self.default or 0)}"
         if isinstance(self.rule, LargestThatFits):
             return "default: the largest that fits"
-        if self.rule == BEST:
+        if self.rule in (BEST, MAPPER):
             return "default: the best"
         rule = self.rule.text if isinstance(self.rule, Expression) else self.rule
         if self.default is None:
@@ -140,7 +146,8 @@ class Parameter:
     def __str__(self) -> str:
         """Say what it may be: 'a positive integer, or 0 for automatic, 1024 at most'."""
         if self.labels:
-            return f"one of {', '.join(self.labels)}"
+            known = (each for k, each in enumerate(self.labels) if self.allows(k))
+            return f"one of {', '.join(known)}"
         if self.switch and self.domain is not None:
             return f"one of {', '.join(map(str, self.domain.values))}"
         if self.only:
@@ -173,6 +180,8 @@ class Parameter:
 
     def allows(self, value: float) -> bool:
         """Tell whether a design may have a value."""
+        if self.labels and self.rule == MAPPER and self.domain is not None:
+            return value in (AUTOMATIC, *self.domain.values)
         if self.labels:
             return 0 <= value < len(self.labels)
         if self.switch and self.domain is not None:

@@ -38,6 +38,7 @@ from evaluators.describe.layers import (
 from evaluators.describe.machine import Machine
 from evaluators.describe.machine_reading import machine_of
 from evaluators.describe.mapping import einsums_of, parse_table
+from evaluators.describe.open_binding import OpenBinding, open_binding
 from evaluators.describe.parameter_reading import parameters_at
 from evaluators.errors import InputError
 from evaluators.foreign_toml import Table as Section
@@ -61,7 +62,7 @@ def accelerator(name: str) -> Accelerator:
 
 _TOP = (
     "name", "title", "source", "base", "machine", "cascade", "ranks", "parameters", "mapping",
-    "keeps", "bits", "schedule", "requires", "footprint", "spill", "choose", "slips",
+    "keeps", "bits", "schedule", "requires", "footprint", "spill", "choose", "slips", "open",
 )  # fmt: skip
 
 
@@ -76,8 +77,11 @@ def _read(files: tuple[File, ...]) -> Accelerator:
     every = (*files, *parts)
     no_cascade = Cascade({}, {}, "", {}, "own")
     cascade = layers.tried(lambda: _cascade(layers), no_cascade)
+    choices = layers.tried(lambda: _open(layers, cascade), None)
     unscheduled: tuple[tuple[Stage, ...], bool] = (), False
-    stages, overlapped = layers.tried(lambda: _schedule(layers), unscheduled)
+    stages, overlapped = unscheduled
+    if choices is None:
+        stages, overlapped = layers.tried(lambda: _schedule(layers), unscheduled)
     read = Accelerator(
         name=layers.tried(partial(own_name, files[0]), ""),
         title=layers.tried(
@@ -87,8 +91,13 @@ def _read(files: tuple[File, ...]) -> Accelerator:
         machine=chip,
         cascade=cascade,
         ranks=layers.tried(lambda: expressions_at(layers, "ranks"), {}),
-        parameters=layers.tried(lambda: parameters_at(layers), {}),
-        tables=() if cascade is no_cascade else _tables(layers, chip, cascade),
+        parameters={
+            **layers.tried(lambda: parameters_at(layers), {}),
+            **(choices.parameters if choices is not None else {}),
+        },
+        tables=()
+        if cascade is no_cascade or choices is not None
+        else _tables(layers, chip, cascade),
         keeps=layers.tried(lambda: _keeps(layers), {}),
         stages=stages,
         overlapped_memory=overlapped,
@@ -107,6 +116,7 @@ def _read(files: tuple[File, ...]) -> Accelerator:
         texts=tuple(file.text for file in every),
         bits=layers.tried(lambda: expressions_at(layers, "bits"), {}),
         digest=sha256("\0".join(file.text for file in every).encode()).hexdigest()[:8],
+        open=choices,
     )
     if layers.problems:
         raise Misread(*dict.fromkeys(layers.problems))
@@ -163,6 +173,20 @@ def _cascade(layers: Layers) -> Cascade:
     section.one_of("computes", computes, ("attention", "own"))
     along = section.get("along", str, "a rank", default="")
     return Cascade(einsums, names("previous"), along, names("inputs"), computes)
+
+
+_BOUND = ("mapping", "schedule", "keeps", "requires", "footprint", "spill", "choose", "slips")
+"""What describes a binding."""
+
+
+def _open(layers: Layers, cascade: Cascade) -> OpenBinding | None:
+    file = layers.holding("open")
+    if "open" not in file.top.values:
+        return None
+    for each in layers.files:
+        if bound := next((key for key in _BOUND if key in each.top.values), None):
+            raise each.top.error(bound, "an accelerator that leaves its binding open has none")
+    return open_binding(file.section("open"), cascade)
 
 
 def _tables(layers: Layers, chip: Machine, cascade: Cascade) -> tuple[Table, ...]:

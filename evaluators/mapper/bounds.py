@@ -80,7 +80,7 @@ class Bounds:
     """
 
     def __init__(self, uses: Uses, freedom: Freedom, most_cycles: float = np.inf) -> None:
-        self.uses, self._freedom, self._most_cycles = uses, freedom, most_cycles
+        self.uses, self.freedom, self._most_cycles = uses, freedom, most_cycles
         self.shared: Shared = uses.shared
         names, bits = self.shared.shape
         bits = np.column_stack((bits, uses.roomy))
@@ -122,8 +122,13 @@ class Bounds:
 
     def _places(self, place: int) -> Places:
         structure = self.shared.structure
-        arrays = arrays_of(structure, self.uses.resources, self._freedom, place)
-        return places(self.shared).at(place, arrays)
+        arrays = arrays_of(structure, self.uses.resources, self.freedom, place)
+        every = places(self.shared).at(place, arrays)
+        name = structure.einsums[place].name
+        if not self.freedom.narrows(name):
+            return every
+        kept = [self.freedom.places(name, each) for each in every.placements]
+        return every.take(np.flatnonzero(kept))
 
     def _cycles_of(self, place: int, every: Places) -> Integers:
         cycles = np.zeros(every.legal.shape, np.int64)
@@ -155,7 +160,7 @@ class Bounds:
                     tuple(
                         each
                         for each in self._keeps(tensor.name, place, group)
-                        if self._freedom.stores(each)
+                        if self.freedom.stores(each)
                     ),
                     tuple(each for each in own if each < place),
                     tuple(each for each in own if each > place),

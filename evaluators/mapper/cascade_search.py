@@ -109,7 +109,8 @@ class CascadeSearch:
         self.resources, self.limits = resources, limits
         self.shared = Shared.all_of(structure, resources, extents, limits.chunks)
         self.uses = Uses(self.shared, resources)
-        self.groups = structure.groups if limits.cuts else (structure.whole,)
+        groups = structure.groups if limits.cuts else (structure.whole,)
+        self.groups = tuple(each for each in groups if limits.freedom.groups(structure, each))
         self.counted = 0
         self.searched = 0
         self._programmes: dict[tuple[Group, int], Programme] = {}
@@ -145,6 +146,8 @@ class CascadeSearch:
 
         Those that leave the buffer roomy come first: the bounds know nothing of its size.
         """
+        if group not in self.groups:
+            return
         for among in (self.uses.roomy, ~self.uses.roomy):
             for rows in self._open(group, _GREEDY, among):
                 self._configurations(group, rows, _BEAM)

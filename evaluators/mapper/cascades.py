@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evaluators.describe.layers import is_path, shipped
+from evaluators.describe.layers import ACCELERATORS, is_path
 from evaluators.describe.reading import cascade
 from evaluators.errors import InputError, shown
 from evaluators.mapper.structure import Structure
 
-FOLDER = Path(__file__).with_name("cascades")
-
-NAMES = shipped(FOLDER)
+NAMES = {"1-pass": "one_pass", "2-pass": "two_pass", "3-pass": "three_pass"}
+"""Name -> the accelerator whose cascade it is, and that leaves its binding open."""
 
 
 def structure(name: str) -> Structure:
@@ -20,4 +19,5 @@ def structure(name: str) -> Structure:
         raise InputError(
             f"no cascade '{shown(name)}'; known are {', '.join(NAMES)}, or give a file.toml"
         )
-    return Structure.of(cascade(Path(name) if is_path(name) else FOLDER / f"{name}.toml"))
+    path = Path(name) if is_path(name) else ACCELERATORS / f"{NAMES[name]}.toml"
+    return Structure.of(cascade(path))

@@ -150,7 +150,8 @@ class Moves:
         fits = partial(self._fits, placement.array)
         stored = [each for each in self._writes(output, place) if self._freedom.stores(each[0])]
         passed = bool(sent or out[output])
-        if len(self._later(output, place)) == 1 and self._only_inside(output):
+        one = len(self._later(output, place)) == 1 and not self._freedom.fixes(output)
+        if one and self._only_inside(output):
             # Who takes it past the stores needs none of them, who reads a store none of the rest.
             ways = [([("", "")], out, sent)] if passed else []
             ways += [] if edge else [(stored, {**out, output: []}, ())]
@@ -175,6 +176,8 @@ class Moves:
                     keep = {name: each[0] for name, each in zip(names, picked, strict=True)}
                     if edge:
                         keep[output] += EDGE
+                    if not self._freedom.keeps_so(einsum.name, keep):
+                        continue
                     tiles = tuple(each[1] for each in picked if each[1])
                     after = State(*self._after(place, state, keep, tiles), transfers)
                     yield Move(placement, keep, tiles, held.load, held.unless, after)
@@ -202,13 +205,15 @@ class Moves:
         later = self._later(tensor, place)
         stored = self._stored(tensor, place, state)
         stored = [each for each in stored if self._freedom.stores(each[0])]
-        if not later and self._freedom.streams and self._idle(place, placement, tensor):
+        fixed = self._freedom.fixes(tensor)
+        idle = not later and self._freedom.streams and not fixed
+        if idle and self._idle(place, placement, tensor):
             stored = [each for each in stored if each[0] != OFF_CHIP + BUFFER]
         sent = [each for each in offers.get(tensor, ()) if isinstance(each, Sent)]
         held = incoming.get(tensor) is not None
         to_pe = any(each.array == PE for each in sent)
         if held or (sent and not to_pe):
-            return [("", ""), *(each for each in stored if each[1] and later)]
+            return [("", ""), *(each for each in stored if fixed or (each[1] and later))]
         return [(EDGE, ""), *stored] if to_pe else stored
 
     def _stored(self, tensor: str, place: int, state: State) -> list[tuple[str, str]]:
@@ -255,7 +260,9 @@ class Moves:
     def _writes(self, tensor: str, place: int) -> list[tuple[str, str]]:
         """Return the stores that may keep a result."""
         outside = self.structure.leaves(tensor, self.group)
-        inside = [(BUFFER, tensor)] if self._roomy else [(BUFFER, tensor), (OFF_CHIP, "")]
+        inside = [(BUFFER, tensor)]
+        if not self._roomy or self._freedom.fixes(tensor):
+            inside.append((OFF_CHIP, ""))
         if tensor in self.structure.previous_of:
             if not outside:
                 return inside

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 
 import numpy as np
@@ -42,7 +43,9 @@ class Promises:
         most_cycles = front.slowest_s * uses.resources.clock_hz
         self.bounds = Bounds(uses, freedom, most_cycles)
         self.chunks, self._chunk = np.unique(self._shared.chunk, return_inverse=True)
-        self.rows = {group: np.flatnonzero(legal(self._shared, group)) for group in groups}
+        self.rows = {
+            group: np.flatnonzero(legal(self._shared, group, freedom.tiles)) for group in groups
+        }
         self._totals: dict[Group, Bound] = {}
         self._least: dict[Group, Least] = {}
         self._refined: set[Group] = set()
@@ -70,7 +73,8 @@ class Promises:
         """Return the least latency and energy of the cascade, of each chunk."""
         if self._chains is None:
             self._chains = self._chained()
-        return self._chains[0][len(self._shared.structure.einsums)]
+        never = np.full(len(self.chunks), np.inf)
+        return self._chains[0].get(len(self._shared.structure.einsums), (never, never))
 
     def quick(self, group: Group) -> Integers:
         """Return the configurations of a group that are quick enough."""
@@ -136,8 +140,15 @@ def _less(known: dict[int, Least], place: int, one: Least, other: Least) -> None
     known[place] = np.minimum(old[0], both[0]), np.minimum(old[1], both[1])
 
 
-def legal(shared: Shared, group: Group) -> Flags:
-    """Return which configurations of the shared loops a group may have."""
+def legal(shared: Shared, group: Group, tiles: Mapping[tuple[str, str], int]) -> Flags:
+    """Return which configurations of the shared loops a group may have.
+
+    Args:
+        shared: the configurations.
+        group: the Einsums.
+        tiles: (Einsum, rank) -> how much of the rank its tile has, where that is fixed.
+
+    """
     structure = shared.structure
     with_keys = [structure.has_keys(place) for place in group]
     found = np.ones(len(shared), bool)
@@ -147,6 +158,9 @@ def legal(shared: Shared, group: Group) -> Flags:
         found &= shared.keys == 1
     if not structure.complete(group):
         found &= shared.keys == 1
+    for (einsum, rank), size in tiles.items():
+        if structure.place[einsum] in group:
+            found &= shared.left(rank) == size
     return found
 
 
@@ -161,7 +175,7 @@ def ways(bounds: Bounds, groups: tuple[Group, ...]) -> int:
     for chunk in np.unique(shared.chunk).tolist():
         found = {0: 1}
         for group in sorted(groups, key=lambda each: (each.stop, each.start)):
-            rows = legal(shared, group) & (shared.chunk == chunk)
+            rows = legal(shared, group, bounds.freedom.tiles) & (shared.chunk == chunk)
             kinds, counts = np.unique(bounds.kind[rows], return_counts=True)
             own = sum(
                 count * prod(bounds.count(place, kind) for place in group)

@@ -87,9 +87,10 @@ class Resources:
         """Return the PEs or lanes along a side."""
         return {ROWS: self.rows, COLUMNS: self.columns, SIDE: self.lanes}[name]
 
-    def chunk(self, keys: int) -> int:
-        """Return keys in a chunk: as many as the array has rows, or the most below that divide."""
-        return next(each for each in range(min(self.rows, keys), 0, -1) if keys % each == 0)
+    def chunk(self, keys: int, multiple: int = 1) -> int:
+        """Return keys in a chunk: a multiple of the array's rows, or the most below that divide."""
+        most = min(multiple * self.rows, keys)
+        return next(each for each in range(most, 0, -1) if keys % each == 0)
 
     def registers(self, array: str) -> int:
         """Return the words of a register file."""

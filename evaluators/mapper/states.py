@@ -9,7 +9,7 @@ from functools import cached_property
 from evaluators.mapper.placement import ARRAYS, Placement
 from evaluators.mapper.reservations import Load
 from evaluators.mapper.resources import Resources
-from evaluators.mapper.structure import Structure
+from evaluators.mapper.structure import Group, Structure
 from evaluators.mapper.transfers import Transfer
 from evaluators.mapper.uses import OFF_CHIP
 
@@ -67,16 +67,56 @@ class Freedom:
         arrays: Einsum -> the arrays it may run on; all for those not named.
         transfers: whether tensors may go from Einsum to Einsum past all stores.
         streams: whether words may go between DRAM and the arrays past the buffer.
+        sides: Einsum -> what lies on the sides of its array, see `Placement`.
+        orders: Einsum -> all its ranks; those of its inner loops are in that order.
+        keeps: (Einsum, tensor) -> the ways to keep it there.
+        tiles: (Einsum, rank) -> how much of the rank a tile of its group has.
+        cuts: Einsum -> whether the cascade is cut before it.
 
     """
 
     arrays: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     transfers: bool = True
     streams: bool = True
+    sides: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    keeps: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    tiles: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    cuts: Mapping[str, bool] = field(default_factory=dict)
 
     def stores(self, keep: str) -> bool:
         """Tell whether a use may be kept so."""
         return (self.streams or keep != OFF_CHIP) and (self.transfers or keep != "")
+
+    def keeps_so(self, einsum: str, keep: Mapping[str, str]) -> bool:
+        """Tell whether an Einsum may keep its tensors so."""
+        return not self.keeps or all(
+            levels in self.keeps.get((einsum, tensor), (levels,)) for tensor, levels in keep.items()
+        )
+
+    def fixes(self, tensor: str) -> bool:
+        """Tell whether where some Einsum keeps a tensor is fixed."""
+        return any(name == tensor for _, name in self.keeps)
+
+    def narrows(self, einsum: str) -> bool:
+        """Tell whether what is on an Einsum's sides, or its order, is fixed."""
+        return einsum in self.sides or einsum in self.orders
+
+    def places(self, einsum: str, placement: Placement) -> bool:
+        """Tell whether an Einsum may be placed so, on an array that it may run on."""
+        order = self.orders.get(einsum, placement.order)
+        ordered = tuple(rank for rank in order if rank in placement.order) == placement.order
+        return ordered and self.sides.get(einsum, placement.sides) == placement.sides
+
+    def groups(self, structure: Structure, group: Group) -> bool:
+        """Tell whether the cascade may be cut into that group and others."""
+        names = [each.name for each in structure.einsums]
+        inside = (place for place in group if place > group.start)
+        return not any(self.cuts.get(names[place], False) for place in inside) and all(
+            self.cuts.get(names[place], True)
+            for place in (group.start, group.stop)
+            if 0 < place < len(names)
+        )
 
 
 def arrays_of(

@@ -51,8 +51,7 @@ class Structure:
     def of(cls, cascade: Cascade) -> Structure:
         """Derive the roles of the ranks; `InputError` where no rank has one of them."""
         einsums = tuple(cascade.einsums.values())
-        tensors = [tensor for each in einsums for tensor in each.tensors]
-        batch = tuple(r for r in cascade.ranks if all(r in each.ranks for each in tensors))
+        batch = cascade.batch
         common = [
             rank
             for rank in cascade.ranks

@@ -68,7 +68,8 @@ def pipelines(nests: Nests, costs: Costs) -> list[Pipeline]:
     if accelerator.overlapped_memory and len(accelerator.stages) > 1:
         raise InputError(
             f"{accelerator.name} has a schedule of its own, {len(accelerator.stages)} stages of "
-            'tiles in turn; one stage, or memory = "stage", leaves it to be found'
+            f'tiles in turn; a file with base = "{accelerator.name}" and all Einsums in one stage, '
+            "or one that dse map --out writes, leaves it to be found"
         )
     if nests.workload.masked:
         raise InputError("a schedule has steps of one length; take a workload without a mask")

@@ -18,6 +18,7 @@ from evaluators.describe.layers import ACCELERATORS, shipped
 from evaluators.describe.parameters import RESERVED
 from evaluators.protocol import evaluator
 from studies.objectives import UNITS
+from tests.evaluators.shipped_bindings import BOUND
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -153,7 +154,7 @@ def test_what_a_base_says_is_told_with_its_file(dse: Run, tmp_path: Path) -> Non
     assert out.startswith(f"{mine}, by broken.toml line 49: RM on vector needs the unit")
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", BOUND)
 @pytest.mark.parametrize("accounting", [PUBLISHED, CORRECTED], ids=lambda each: each.name)
 def test_a_base_with_nothing_changed_equals_its_base(tmp_path: Path, name: str, accounting) -> None:
     mine = tmp_path / "mine.toml"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import gzip
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from io import BytesIO
@@ -173,7 +175,7 @@ def test_a_blank_cell_is_the_default_and_the_result_shows_it(evaluate: Evaluate)
         ("array_rows\n128\n".encode("utf-16"), "its first line is not UTF-8 text"),
         (b"model\nB\xe9RT\n", "cannot read"),
         (of(array_rows=[128]), "its first line is not UTF-8 text"),
-        (gzip.compress(b"array_rows\n128\n"), "its first line is not UTF-8 text"),
+        (gzip.compress(b"array_rows\n128\n", mtime=0), "its first line is not UTF-8 text"),
         (",".join(f"c{i}" for i in range(20)) + "\n", "neither does c0, c1, c2 and 17 more"),
         (",".join(f"c{i}" for i in range(100_000)) + "\n", "its first line has more than"),
         ("model\n" + "x" * 10_000_000 + "\n", "has more than 4194304 bytes"),
@@ -201,6 +203,30 @@ def test_a_blank_cell_is_the_default_and_the_result_shows_it(evaluate: Evaluate)
 )
 def test_a_wrong_csv_is_refused(refused: Refused, content: str | bytes, sentence: str) -> None:
     assert sentence in refused("d.csv", content)
+
+
+REFUSE_OFTEN = """
+import sys
+from pathlib import Path
+from dse.results.table_files import chunks
+from evaluators.errors import InputError
+
+for _ in range(40):
+    try:
+        list(chunks(Path(sys.argv[1]), ["array_rows"], lambda names: None))
+    except InputError:
+        pass
+    else:
+        sys.exit("it was not refused")
+"""
+
+
+def test_refusing_leaves_no_reader_behind_that_hinders_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "long.csv"
+    path.write_text("array_rows\n128\n64,7\n")
+    with path.open("r+b") as file:
+        file.truncate(400 * 2**20)  # Arrow goes on reading what comes after
+    subprocess.run([sys.executable, "-c", REFUSE_OFTEN, str(path)], check=True, timeout=300)
 
 
 @pytest.mark.parametrize(

@@ -402,6 +402,32 @@ def test_a_driver_that_ends_leaves_no_process(
             os.kill(agent, signal.SIGKILL)
 
 
+FORKED_DRIVER = """
+import time
+from dse.execution.executors import Processes
+with Processes(2, forked=True) as made:
+    list(made.completed(time.sleep, [0.2] * 999))
+"""
+
+
+@needs_proc
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+def test_a_driver_that_ends_leaves_no_forked_process(how: signal.Signals, tmp_path: Path) -> None:
+    driver = subprocess.Popen(
+        [sys.executable, "-c", FORKED_DRIVER],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+    assert wait_until(lambda: len(started_in(tmp_path)) == 3, 40)
+    os.killpg(driver.pid, how) if how == signal.SIGINT else driver.kill()
+    _, complaints = driver.communicate(timeout=20)
+    assert complaints.count("Traceback") == (how == signal.SIGINT)
+    assert wait_until(lambda: not started_in(tmp_path))
+
+
 TIMELOOP_DRIVER = """
 import signal
 import sys

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pandas as pd
@@ -268,3 +269,23 @@ def test_importing_dse_imports_nothing_large() -> None:
     assert {"evaluate", "study", "sweep"} <= set(dir(dse))
     with pytest.raises(AttributeError, match="module 'dse' has no attribute 'evaluat'"):
         dse.evaluat  # noqa: B018
+
+
+def test_a_study_that_was_run_is_opened_with_other_values(tmp_path: Path) -> None:
+    own = {"configuration": "binding", "models": ["BERT"], "seq_lens": ["16K"], "seed": 3}
+    dse.study(name="own", **own, trials=16, sampler="random", out=tmp_path).run(progress=False)
+    again = dse.study("own", trials=24, out=tmp_path)
+    assert (again.specification.trials, again.specification.seed) == (24, 3)
+    assert len(again.run(progress=False).trials) == 24
+    assert dse.study("binding-bert", trials=5, out=tmp_path).specification.seed == 0
+
+
+def test_a_copy_of_a_study_is_compared_by_its_folder(tmp_path: Path) -> None:
+    own = dse.study("binding-bert", trials=16, sampler="random", out=tmp_path).run(progress=False)
+    copytree(own.folder, tmp_path / "copy")
+    both = dse.compare("binding-bert", "copy", out=tmp_path)
+    assert both.studies["study"].tolist() == ["binding-bert", "copy"]
+    assert both.studies["joint"].tolist() == [len(own.front)] * 2
+    assert both.wins.empty
+    with pytest.raises(dse.Error, match="each once"):
+        dse.compare("copy", "copy", out=tmp_path)

@@ -11,11 +11,11 @@ import pytest
 from analysis.results import parameter_columns
 from dse.results.design_tables import DesignTable
 from evaluators.contract import AcceleratorContract
-from evaluators.describe.layers import shipped
 from evaluators.protocol import evaluator
+from tests.evaluators.shipped_bindings import BOUND
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-CONFIGURATIONS = [*shipped(), *(str(EXAMPLES / each) for each in ("edge.toml", "overlapped.toml"))]
+CONFIGURATIONS = [*BOUND, *(str(EXAMPLES / each) for each in ("edge.toml", "overlapped.toml"))]
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS, ids=lambda each: Path(each).stem)

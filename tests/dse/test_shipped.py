@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from evaluators.describe.layers import shipped
 from evaluators.workloads.catalogue import names
+from tests.evaluators.shipped_bindings import BOUND
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -16,12 +16,12 @@ SCENES = (("--seq-len", "2K", "--causal"), ("--queries", "1", "--keys", "8K", "-
 MODELS = names()
 
 
-@pytest.mark.parametrize("configuration", shipped())
+@pytest.mark.parametrize("configuration", BOUND)
 def test_a_shipped_model_evaluates_or_says_in_a_line_what_it_lacks(
     dse: Run, configuration: str
 ) -> None:
     """Every sixth model on an accelerator, others on the next, so that all have their turn."""
-    start = shipped().index(configuration) % 6
+    start = BOUND.index(configuration) % 6
     for place, model in enumerate(MODELS[start::6]):
         scene = SCENES[place % 2]
         code, out, errors = dse(

@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evaluators.describe.layers import shipped
 from evaluators.errors import InputError
 from evaluators.workloads.catalogue import transformer
 from evaluators.workloads.reading import workload_of
@@ -17,6 +16,7 @@ from evaluators.workloads.workload import Workload
 from studies import toml
 from studies.specification import Specification
 from studies.toml_text import to_toml
+from tests.evaluators.shipped_bindings import BOUND
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -105,7 +105,7 @@ def test_the_papers_bindings_are_those_of_its_own_workloads(dse: Run, name: str)
     assert decoded["queries"] == 256
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", BOUND)
 def test_every_kind_of_transformer_is_evaluated_or_says_why_not(dse: Run, name: str) -> None:
     """On sides that divide their rows: prefill under the model's mask, and decode."""
     decode = ("--queries", 1, "--keys", 2048)

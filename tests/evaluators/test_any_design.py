@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting, Correction
 from evaluators.describe.catalogue import described
-from evaluators.describe.layers import shipped
 from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError
@@ -24,8 +23,9 @@ from evaluators.workloads.sizes import LONGEST
 from evaluators.workloads.transformer import LARGEST, Transformer
 from evaluators.workloads.workload import Workload
 from search_spaces.domains import PAPERS
+from tests.evaluators.shipped_bindings import BOUND
 
-CONFIGURATIONS = shipped()
+CONFIGURATIONS = BOUND
 ENGINE = AnalyticalEvaluator()
 WORDS = (8, 16, 32, 48, 64, 96, 128, 192, 256)
 """Words of a buffer row that the component table knows."""

@@ -11,11 +11,11 @@ from evaluators.behaviour import COMPONENTS, behaviour, digest, golden, golden_v
 from evaluators.components import arithmetic
 from evaluators.describe import catalogue
 from evaluators.describe.catalogue import described
-from evaluators.describe.layers import shipped
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.errors import InputError
+from tests.evaluators.shipped_bindings import BOUND
 
-CONFIGURATIONS = shipped()
+CONFIGURATIONS = BOUND
 
 
 def _forget():

@@ -11,6 +11,7 @@ from evaluators.contract import AcceleratorContract
 from evaluators.describe import catalogue
 from evaluators.describe.layers import ACCELERATORS, shipped
 from evaluators.describe.reading import accelerator
+from tests.evaluators.shipped_bindings import BOUND
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -27,7 +28,7 @@ def accelerators_of_examples() -> list[str]:
 
 @pytest.mark.parametrize(
     "configuration",
-    [*shipped(), *accelerators_of_examples()],
+    [*BOUND, *accelerators_of_examples()],
     ids=lambda each: Path(each).stem,
     scope="class",
 )

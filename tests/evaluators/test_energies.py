@@ -8,10 +8,10 @@ import pytest
 from evaluators.accounting import CORRECTED, PUBLISHED
 from evaluators.behaviour import golden
 from evaluators.describe.catalogue import described
-from evaluators.describe.layers import shipped
 from evaluators.protocol import ENERGIES, evaluator
 from evaluators.workloads.closed_forms import linear
 from studies.paper import points
+from tests.evaluators.shipped_bindings import BOUND
 
 DRAM_PJ_A_BIT = 3.9
 MAC_PJ = 17.1645
@@ -19,7 +19,7 @@ MAC_PJ = 17.1645
 
 
 @pytest.mark.parametrize("accounting", [PUBLISHED, CORRECTED], ids=lambda each: each.name)
-@pytest.mark.parametrize("configuration", shipped())
+@pytest.mark.parametrize("configuration", BOUND)
 def test_components_add_up_to_the_energy(configuration, accounting):
     for workload, designs in golden():
         own = designs.only(described(configuration).all_parameters)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
 from evaluators.describe.catalogue import described
-from evaluators.describe.layers import shipped
 from evaluators.design import Designs
 from evaluators.engine.evaluator import CHUNK
 from evaluators.errors import InputError
@@ -18,8 +17,9 @@ from evaluators.workloads.paper import SEQ_LENS, TRANSFORMERS
 from evaluators.workloads.transformer import Transformer
 from evaluators.workloads.workload import Workload
 from studies.paper import paper_design, pinned_binding
+from tests.evaluators.shipped_bindings import BOUND
 
-CONFIGURATIONS = shipped()
+CONFIGURATIONS = BOUND
 ENGINE = evaluator("analytical")
 SMALL = Workload(Transformer("small", 2, 256, 32, 64, 3, 512), 1024)
 BERT_256K = Workload(TRANSFORMERS["BERT"], 2**18)

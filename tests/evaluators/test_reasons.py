@@ -8,14 +8,14 @@ import pytest
 
 from evaluators.accounting import PUBLISHED
 from evaluators.describe.catalogue import described
-from evaluators.describe.layers import shipped
 from evaluators.design import Designs
 from evaluators.engine.evaluator import AnalyticalEvaluator
 from evaluators.workloads.paper import TRANSFORMERS
 from evaluators.workloads.transformer import Transformer
 from evaluators.workloads.workload import Workload
+from tests.evaluators.shipped_bindings import BOUND
 
-CONFIGURATIONS = shipped()
+CONFIGURATIONS = BOUND
 ENGINE = AnalyticalEvaluator()
 BERT = Workload(TRANSFORMERS["BERT"], 1024)
 ODD = Workload(Transformer("odd", 2, 80, 24, 40, 2, 96), 64)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.figure_data import COLUMNS, figure_data, paper_values
-from analysis.figures import BARS, SEGMENTS, STACKS
+from analysis.figure_labels import BARS, SEGMENTS, STACKS
 from analysis.headlines import PAPER, headlines
 from analysis.results import Results
 from dse.search.place import command

@@ -27,6 +27,7 @@ from dse.reports.html.points import (
     rows_of,
     workload_label,
 )
+from dse.reports.searched import Searched
 from dse.results.parts import Parts, part_schema
 from dse.results.trials import Trials
 from dse.search.place import command
@@ -49,53 +50,52 @@ class Evaluated:
 
     Attributes:
         designs: their numbers, shape (n,).
-        table: their rows with the columns of a study's parts; a design's follow each other.
         objectives: shape (n, objectives).
+        frame: their rows with the columns of a study's parts but the nested ones; a design's follow
+            each other.
 
     """
 
     designs: NDArray[np.int64]
-    table: pa.Table
     objectives: NDArray[np.float64]
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """The rows without breakdown and violations."""
-        frame: pd.DataFrame = self.table.drop_columns(["breakdown", "violations"]).to_pandas()
-        return frame
+    frame: pd.DataFrame
 
 
 def study_report(
-    study: Specification,
-    folder: Path,
-    trials: pd.DataFrame,
-    told: dict[str, Any],
-    true_front: pd.DataFrame | None,
+    found: Searched, folder: Path, table: pa.Table, told: dict[str, Any]
 ) -> dict[str, Any]:
     """Return all that the page of a study shows.
 
     Args:
-        study: its specification.
+        found: the study.
         folder: where it is.
-        trials: see `dse.commands.study_tables.trials`.
+        table: its evaluations, see `dse.results.parts.Parts.table`.
         told: what `dse front --json` tells of it.
-        true_front: see `dse.results.sweep_parts.SweepParts.front`; None where it was not swept.
 
     """
+    study, trials, true_front = found.study, found.trials, found.true_front
     columns = [UNITS[name] for name in study.objectives]
     pinned, _ = pins(study)
     ids = {int(study.space.index(pin.columns)[0]): pin.id for pin in pinned}
     true = np.array([] if true_front is None else true_front["design"], dtype=np.int64)
     front = trials.set_index("trial").loc[[row["trial"] for row in told["front"]], "design"]
-    evaluated = _evaluated(study, folder, sorted({*ids, *true.tolist()}))
-    chosen = list(dict.fromkeys([*front.tolist(), *ids, *true.tolist()]))[:MOST_DETAILED]
-    firsts = trials.drop_duplicates("design").set_index("design")["trial"]
+    table = _with(study, table, sorted({*ids, *true.tolist()}))
+    evaluated = _evaluated(study, table)
+    feasible = set(evaluated.designs.tolist())
+    chosen = [
+        number
+        for number in dict.fromkeys([*front.tolist(), *ids, *true.tolist()])
+        if number in feasible
+    ][:MOST_DETAILED]
+    firsts = trials.drop_duplicates("design").set_index("design")["trial"].to_dict()
     count = len(study.rows)
     frame = evaluated.frame
     return {
         "kind": "study",
         "name": study.name,
         "title": _title(study),
+        "charged": study.told,
+        "objectives_of": study.objectives_of,
         "counts": {
             "trials": len(trials),
             "feasible": int(trials["feasible"].sum()),
@@ -108,20 +108,20 @@ def study_report(
         "rows": rows_of(study),
         "points": {
             "design": evaluated.designs.tolist(),
-            "trial": [int(firsts.get(number, -1)) for number in evaluated.designs.tolist()],
+            "trial": [firsts.get(number, -1) for number in evaluated.designs.tolist()],
             "objectives": [rounded(each) for each in evaluated.objectives.T],
             "front": np.flatnonzero(np.isin(evaluated.designs, front)).tolist(),
             "true": np.flatnonzero(np.isin(evaluated.designs, true)).tolist(),
             "paper": {
                 int(np.searchsorted(evaluated.designs, number)): pin
                 for number, pin in ids.items()
-                if number in evaluated.designs
+                if number in feasible
             },
         },
         "parameters": parameters(study, frame.iloc[::count]),
         "bounds": bounds(frame[["latency_s", *resources(frame.columns)]], count),
         "commands": commands_of(study, evaluated.designs),
-        "details": details(study, _rows(evaluated, chosen)),
+        "details": details(study, _rows(table, chosen)),
         "convergence": convergence(study, trials, told),
         "infeasible": _infeasible(trials),
         "importances": told["importances"],
@@ -130,14 +130,16 @@ def study_report(
 
 
 def _title(study: Specification) -> str:
-    workloads = ", ".join(workload_label(each) for each in study.workloads)
-    return f"{', '.join(study.space.configurations)} on {workloads}"
+    scenes = study.scenes or [""] * len(study.workloads)
+    workloads = [
+        f"{scene}: {workload_label(each)}" if scene else workload_label(each)
+        for scene, each in zip(scenes, study.workloads, strict=True)
+    ]
+    return f"{', '.join(study.space.configurations)} on {'; '.join(workloads)}"
 
 
-def _evaluated(study: Specification, folder: Path, wanted: list[int]) -> Evaluated:
-    """Return the feasible designs of a study's parts, and those wanted that it has not tried."""
-    table = Parts(study, folder).table()
-    table = table.filter(pc.invert(table["repeated"]))
+def _with(study: Specification, table: pa.Table, wanted: list[int]) -> pa.Table:
+    """Return the rows of a study's designs, and of those wanted that it did not try."""
     missing = np.setdiff1d(wanted, table["design"].to_numpy())
     if len(missing) and study.evaluator == "analytical":  # others run programs, for minutes
         found, _ = evaluate(study, study.space.numbered(missing), Serial())
@@ -145,18 +147,26 @@ def _evaluated(study: Specification, folder: Path, wanted: list[int]) -> Evaluat
         table = pa.concat_tables(
             [table, pa.Table.from_pylist(rows, schema=part_schema(study))], promote_options="none"
         )
+    return table
+
+
+def _evaluated(study: Specification, table: pa.Table) -> Evaluated:
+    table = table.drop_columns(["breakdown"]).filter(pc.invert(table["repeated"]))
     table = table.take(pc.sort_indices(table, [("design", "ascending")]))
     trials = Trials.of(study, table)
-    kept = np.repeat(trials.feasible, len(study.rows))
+    kept = pa.array(np.repeat(trials.feasible, len(study.rows)))
     return Evaluated(
         trials.designs[trials.feasible],
-        table.filter(pa.array(kept)),
         trials.objectives[trials.feasible],
+        table.drop_columns(["violations"]).filter(kept).to_pandas(),
     )
 
 
-def _rows(evaluated: Evaluated, chosen: list[int]) -> list[Row]:
-    own = evaluated.table.filter(pc.is_in(evaluated.table["design"], pa.array(chosen, pa.int64())))
+def _rows(table: pa.Table, chosen: list[int]) -> list[Row]:
+    """Return the rows of the designs chosen, ascending by their numbers."""
+    wanted = pc.is_in(table["design"], pa.array(chosen, pa.int64()))
+    own = table.filter(pc.and_(wanted, pc.invert(table["repeated"])))
+    own = own.take(pc.sort_indices(own, [("design", "ascending")]))
     rows: list[Row] = own.to_pylist(maps_as_pydicts="strict")
     return rows
 

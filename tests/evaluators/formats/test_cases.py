@@ -308,7 +308,7 @@ def test_exact_replaces_overflowing_partitions_alone(capsys):
 
 def test_gzip_is_told_by_content_not_by_name(tmp_path, capsys):
     compressed = tmp_path / "cases.jsonl"
-    compressed.write_bytes(gzip.compress(CARRIED.read_bytes()))
+    compressed.write_bytes(gzip.compress(CARRIED.read_bytes(), mtime=0))
     plain = tmp_path / "cases.gz"
     plain.write_bytes(CARRIED.read_bytes())
     assert run(compressed, capsys) == run(plain, capsys) == run(CARRIED, capsys)
@@ -362,10 +362,10 @@ def bad_file(tmp_path: Path, content: bytes) -> Path:
     [
         (b"", "it has no case; write one JSON object a line"),
         (b"\n \n", "it has no case; write one JSON object a line"),
-        (gzip.compress(b""), "it has no case; write one JSON object a line"),
+        (gzip.compress(b"", mtime=0), "it has no case; write one JSON object a line"),
         (bytes(range(256)), "not text; give JSON lines in UTF-8, plain or gzip"),
-        (gzip.compress(b"\xff\xfe"), "not text; give JSON lines in UTF-8, plain or gzip"),
-        (gzip.compress(b"{}" * 99)[:-12], "damaged gzip; compress the file again"),
+        (gzip.compress(b"\xff\xfe", mtime=0), "not text; give JSON lines in UTF-8, plain or gzip"),
+        (gzip.compress(b"{}" * 99, mtime=0)[:-12], "damaged gzip; compress the file again"),
         (b"\x1f\x8bjunk", "damaged gzip; compress the file again"),
         (b"\x00\x01\x02", "line 1: not JSON"),
     ],
@@ -379,7 +379,7 @@ def test_a_file_that_is_no_json_lines_gets_one_sentence(tmp_path, capsys, conten
 
 
 def test_a_file_that_swells_when_unpacked_is_not_held(tmp_path, capsys):
-    bomb = bad_file(tmp_path, gzip.compress(bytes(2**29)))
+    bomb = bad_file(tmp_path, gzip.compress(bytes(2**29), mtime=0))
     tracemalloc.start()
     try:
         with pytest.raises(InputError, match="uncompressed it has more than 16777216 bytes"):

@@ -14,6 +14,7 @@ from evaluators.mapper.resources import Resources
 from evaluators.mapper.search import search
 from evaluators.mapper.structure import Structure
 from tests.evaluators.mapper.execution import executed
+from tests.evaluators.mapper.interleaving import NoOrder
 from tests.evaluators.mapper.test_truth import CASES, resources
 
 GENERATOR = np.random.default_rng(7)
@@ -43,23 +44,37 @@ def attention(cascade, chunk, extents):
     return {"Q": q, "K": k, "V": v}, expected
 
 
-def assert_attention(binding, machine, extents):
+def assert_attention(binding, machine, extents, more=0):
+    """Hold that a binding runs in registers with so many more words at most, and what it gives.
+
+    The rules count every transfer alone; a few words more are what that may miss (test_orders.py).
+    """
     cascade = structure(binding.cascade)
     inputs, expected = attention(cascade, binding.chunk, extents)
-    found = executed(binding, cascade, machine, extents, inputs)
+    for words in range(more + 1):
+        try:
+            found = executed(binding, cascade, machine, extents, inputs, words)
+            break
+        except NoOrder:
+            assert words < more
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+    return words
 
 
-@pytest.mark.parametrize("case", CASES[::3], ids=[str(case["case"]) for case in CASES[::3]])
+QUICK = [case for case in CASES if case["case"] < 3000][::2]
+"""The others take thousands of steps."""
+
+
+@pytest.mark.parametrize("case", QUICK, ids=[str(case["case"]) for case in QUICK])
 def test_the_fronts_of_the_data_compute_attention(case):
     machine, extents = resources(case), case["workload"]
     limits = Limits(tuple(case["chunks_M0"]), case["cuts"] == "all legal")
     found = search({name: structure(name) for name in case["cascades"]}, machine, extents, limits)
-    for point in found.front:
-        assert_attention(found.binding(point), machine, extents)
+    for place, point in enumerate(found.front):
+        assert_attention(found.binding(point), machine, extents, 2 if place else 0)
 
 
-@settings(max_examples=6, deadline=None, derandomize=True)
+@settings(max_examples=5, deadline=None, derandomize=True)
 @given(
     lanes=st.sampled_from((2, 4, 8)),
     registers=st.tuples(st.sampled_from((4, 6, 12)), st.sampled_from((6, 16, 32))),
@@ -67,13 +82,13 @@ def test_the_fronts_of_the_data_compute_attention(case):
     extents=st.tuples(*(st.sampled_from(each) for each in ((8, 12, 16), (8, 16, 24), (2, 4)))),
     chunk=st.sampled_from((4, 8)),
 )
-def test_optima_of_drawn_machines_compute_attention(lanes, registers, name, extents, chunk):
+def test_fronts_of_drawn_machines_compute_attention(lanes, registers, name, extents, chunk):
     machine = Resources(8, 8, lanes, 4096, 1e10, 1e9, *registers)
     ranks = dict(zip("PME", extents, strict=True)) | {"B": 1, "H": 2, "F": 4}
-    found = search({name: structure(name)}, machine, ranks, Limits((chunk,), within=0.0))
+    found = search({name: structure(name)}, machine, ranks, Limits((chunk,)))
     assume(found.front)
     for point in found.front:
-        assert_attention(found.binding(point), machine, ranks)
+        assert_attention(found.binding(point), machine, ranks, 2)
 
 
 def two_pass(machine, extents):

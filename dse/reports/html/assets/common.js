@@ -99,8 +99,8 @@ const CHARTS = {};
 
 // Draw a chart into an element, anew where there is one. Traces of SVG alone: those of WebGL make
 // code at run time, which the page's policy forbids. What `shown` makes of a point that is pointed
-// at stands beside it; `chosen` is told of a click.
-function draw(id, traces, layout, { shown, chosen } = {}) {
+// at stands beside it; `chosen` is told of a click, those of `on` of other events.
+function draw(id, traces, layout, { shown, chosen, on = {} } = {}) {
   const element = document.getElementById(id);
   const first = !CHARTS[id];
   CHARTS[id] = element;
@@ -117,6 +117,20 @@ function draw(id, traces, layout, { shown, chosen } = {}) {
     element.on("plotly_unhover", () => box.replaceChildren());
   }
   if (chosen) element.on("plotly_click", ({ points }) => chosen(points[0]));
+  for (const [event, told] of Object.entries(on)) element.on(event, told);
+}
+
+// Draw charts, element -> what draws it, when they come near the window, or to paper.
+function drawWhenSeen(charts) {
+  const watcher = new IntersectionObserver((seen) => {
+    for (const { target, isIntersecting } of seen) if (isIntersecting) drawNow(target.id);
+  }, { rootMargin: "200px" });
+  const drawNow = (id) => {
+    watcher.unobserve(document.getElementById(id));
+    if (!CHARTS[id]) charts[id]();
+  };
+  for (const id of Object.keys(charts)) watcher.observe(document.getElementById(id));
+  addEventListener("beforeprint", () => Object.keys(charts).forEach(drawNow));
 }
 
 // Put what is told of a point beside the mouse, inside the chart where it fits.

@@ -6,6 +6,7 @@ const COUNT = POINTS.design.length;
 const FRONT = new Set(POINTS.front);
 const TRUE = new Set(POINTS.true);
 const MAXIMISED = DATA.objectives.map((column) => DATA.maximised.includes(column));
+const SEVERAL = DATA.rows.length > 1; // parts that objectives are of, by workloads or by layers
 const MOST = 3; // designs side by side
 const MOST_LINES = 1000; // of parallel coordinates, beside the front's
 
@@ -96,7 +97,8 @@ function frontChart() {
   const traces = [];
   if (state.others) {
     const others = POINTS.design.map((_, point) => point).filter((point) => !FRONT.has(point) && !TRUE.has(point) && !(point in POINTS.paper));
-    traces.push(trace("other designs", others, { color: GREY, size: 4, opacity: 0.6 }));
+    traces.push(trace("other designs", others, {}, { mode: "none", hoveron: "points", showlegend: false }));
+    traces.push(trace("other designs", [], { color: GREY, size: 4, opacity: 0.6 }, { x: [null], y: [null] }));
   }
   const front = (name, points, marker, width) => {
     const inOrder = [...points].sort((a, b) => xs[a] - xs[b] || (MAXIMISED[x] === MAXIMISED[y] ? ys[b] - ys[a] : ys[a] - ys[b]));
@@ -108,11 +110,30 @@ function frontChart() {
   if (paper.length) traces.push(trace("the paper's points", paper, { symbol: "square", size: 12, color: COLOURS[2], line: { color: "black", width: 1 } }));
   const plotted = (values) => values.filter((_, point) => state.others || FRONT.has(point) || TRUE.has(point) || point in POINTS.paper);
   draw("front-chart", traces, {
-    margin: { l: 64, r: 16, t: narrow() ? 64 : 40, b: 48 },
+    margin: { l: 64, r: 16, t: narrow() ? 64 : 40, b: 48 }, paper_bgcolor: "transparent", plot_bgcolor: "transparent",
     xaxis: logAxis(quantity(DATA.objectives[x]).title, plotted(xs), narrow() ? 0.18 : 0.07),
     yaxis: logAxis(quantity(DATA.objectives[y]).title, plotted(ys), 0.06),
   }, { shown: ({ customdata }) => tip(customdata), chosen: ({ customdata }) => choose(customdata) });
+  dots(traces[0].mode === "none" ? traces[0] : { x: [], y: [] });
   marks();
+}
+
+// Dots below the chart, painted: as elements of it, thousands of them take seconds.
+function dots({ x, y }) {
+  const chart = CHARTS["front-chart"];
+  const { xaxis, yaxis, width, height } = chart._fullLayout;
+  chart.querySelector("canvas")?.remove();
+  const canvas = make("canvas", { class: "dots", width: width * devicePixelRatio, height: height * devicePixelRatio });
+  const pen = canvas.getContext("2d");
+  pen.scale(devicePixelRatio, devicePixelRatio);
+  pen.fillStyle = GREY;
+  pen.globalAlpha = 0.6;
+  x.forEach((each, i) => {
+    pen.beginPath();
+    pen.arc(xaxis._offset + xaxis.d2p(each), yaxis._offset + yaxis.d2p(y[i]), 2, 0, 2 * Math.PI);
+    pen.fill();
+  });
+  chart.prepend(canvas);
 }
 
 // A ring and a letter at each design that is chosen, over the chart: to draw it anew takes long.
@@ -198,14 +219,21 @@ function compared() {
   const known = (pick) => [...new Set(shownDesigns.flatMap(({ detail }) => (detail ? pick(detail) : [])))];
   const sum = (parts, key) => parts.reduce((total, each) => total + each[key], 0);
 
+  if (SEVERAL) group(`objectives, of ${DATA.objectives_of}`);
   DATA.objectives.forEach((column, i) =>
     row(quantity(column).title, shownDesigns.map(({ point }) => digits(POINTS.objectives[i][point] / quantity(column).scale, 5)))
   );
-  row("bound", shownDesigns.map(({ point }) => bound(point, state.row)));
+  if (!SEVERAL) row("bound", shownDesigns.map(({ point }) => bound(point, state.row)));
   group("design");
   DATA.parameters.forEach((each) =>
     row(each.name, shownDesigns.map(({ point }) => (each.at[point] < 0 ? "-" : each.values[each.at[point]])))
   );
+  if (SEVERAL) {
+    group(`one call of ${DATA.rows[state.row].label}`);
+    row("bound", shownDesigns.map(({ point }) => bound(point, state.row)));
+    for (const column of ["latency_s", "energy_pj", "traffic_bytes"])
+      row(quantity(column).title, shownDesigns.map(({ detail }) => (detail ? digits(detail.metrics[column] / quantity(column).scale, 5) : "-")));
+  }
   if (shownDesigns.some(({ detail }) => detail)) {
     group("time in use, of the latency");
     const ofLatency = (value) => percent(value);
@@ -359,6 +387,9 @@ function parametersChart() {
       ...Object.entries(state.kept).map(([which, [low, high]]) => stroke(Number(which), Math.max(low, 0), Math.min(high, 1), { color: INK, width: 5 })),
     ],
     annotations: written,
+  }, {
+    // Plotly is still at its own selection when it tells of it.
+    on: { plotly_selected: (told) => told?.range && setTimeout(keep, 0, told.range), plotly_deselect: () => setTimeout(keepAll) },
   });
   put("parameters-key",
     key(`2px solid ${COLOURS[1]}`, "front of the study"), key(`3px dashed ${COLOURS[2]}`, "the paper's points"),
@@ -444,7 +475,7 @@ function frontTable() {
   const names = DATA.parameters.map(({ name }) => name);
   const inOrder = [...POINTS.front].sort((a, b) => POINTS.objectives[0][a] - POINTS.objectives[0][b]);
   put("table-body", tableOf(
-    ["design", ...DATA.objectives.map((column) => quantity(column).title), ...names.map((name) => name.replaceAll("_", " ")), "bound"],
+    ["design", ...DATA.objectives.map((column) => quantity(column).title), ...names.map((name) => name.replaceAll("_", " ")), SEVERAL ? `bound of ${DATA.rows[state.row].label}` : "bound"],
     inOrder.map((point) => [
       make("button", { type: "button", onclick: () => { choose(point); document.getElementById("compared").scrollIntoView(); } }, String(POINTS.design[point])),
       ...DATA.objectives.map((column, i) => digits(POINTS.objectives[i][point] / quantity(column).scale, 5)),
@@ -460,6 +491,7 @@ function heading() {
   const { trials, feasible, repeated, space } = DATA.counts;
   put("name", DATA.name);
   put("title", DATA.title);
+  put("charged", DATA.charged + (DATA.objectives_of ? `; objectives are of ${DATA.objectives_of}` : ""));
   const true_ = DATA.true_front;
   put("summary", `${trials} trials in a space of ${space} designs, ${feasible} feasible, ${repeated} repeated. ` +
     `${POINTS.front.length} designs are on the front` +
@@ -478,8 +510,8 @@ function controls() {
   options("x", names, state.x, (i) => { state.x = i; frontChart(); });
   options("y", names, state.y, (i) => { state.y = i; frontChart(); });
   document.getElementById("others").addEventListener("change", ({ target }) => { state.others = target.checked; frontChart(); });
-  if (DATA.rows.length > 1) {
-    document.getElementById("compared-controls").append(make("label", {}, "workload ", make("select", { id: "workload" })));
+  if (SEVERAL) {
+    document.getElementById("compared-controls").append(make("label", {}, "parts of ", make("select", { id: "workload" })));
     options("workload", DATA.rows.map(({ label }) => label), 0, (i) => { state.row = i; compared(); frontTable(); });
   }
   put("schedule-note", "What each array does, stage after stage; Einsums of a stage share its time. Off-chip traffic goes on beside.");
@@ -497,19 +529,17 @@ function first() {
   }
 }
 
+const CHARTED = { "front-chart": frontChart, "parameters-chart": parametersChart, "convergence-chart": convergenceChart };
+
 function render() {
-  frontChart();
-  parametersChart();
-  convergenceChart();
+  for (const id of Object.keys(CHARTS)) CHARTED[id]();
 }
 
 heading();
 controls();
 first();
-render();
-// Plotly is still at its own selection when it tells of it.
-CHARTS["parameters-chart"].on("plotly_selected", (told) => told?.range && setTimeout(keep, 0, told.range));
-CHARTS["parameters-chart"].on("plotly_deselect", () => setTimeout(keepAll));
+frontChart();
+drawWhenSeen(CHARTED);
 picked();
 compared();
 importances();
