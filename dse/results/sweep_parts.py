@@ -27,7 +27,7 @@ from dse.results.sealed import metadata, sealed, unsealed
 from dse.results.trials import objectives_of, row_labels
 from evaluators.errors import InputError, shown
 from evaluators.files import write_atomically
-from evaluators.protocol import METRICS
+from evaluators.protocol import METRICS, evaluator
 from evaluators.workloads.reading import labels_of
 from search_spaces.domains import parameters_of
 from search_spaces.parameter import Parameter
@@ -44,6 +44,9 @@ _REMEDY = "remove it and sweep again"
 
 CHUNK = 1 << 16
 """Designs in a part, the infeasible ones counted."""
+
+SLOW_CHUNK = 16
+"""The same where an evaluator takes them one by one, seconds each: what an interrupt loses."""
 
 _SEARCH_ALONE = ("sampler", "seed", "batch", "pinned")
 """What the result of a trial depends on, but not that of a sweep."""
@@ -87,6 +90,7 @@ class SweepParts:
         self._study = study
         self._folder = folder / "sweep"
         self._digest = digest(study)
+        self._chunk = SLOW_CHUNK if evaluator(study.evaluator).one_by_one else CHUNK
         self._varying = [each for each in study.space.parameters if len(each.values) > 1]
 
     def path(self, start: int) -> Path:
@@ -95,11 +99,11 @@ class SweepParts:
 
     def starts(self) -> range:
         """Return the first designs of all parts of the space."""
-        return range(0, self._study.space.size, CHUNK)
+        return range(0, self._study.space.size, self._chunk)
 
     def stop(self, start: int) -> int:
         """Return the number that follows the last design of a part."""
-        return min(start + CHUNK, self._study.space.size)
+        return min(start + self._chunk, self._study.space.size)
 
     def missing(self) -> list[int]:
         """Return the first designs of the parts that are yet to be written.

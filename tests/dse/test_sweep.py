@@ -330,6 +330,46 @@ def test_a_killed_sweep_continues_and_ends_the_same(tmp_path: Path) -> None:
     assert all((folder / name).stat().st_mtime_ns == time_ns for name, time_ns in kept.items())
 
 
+MAPPED = """
+name = "mapped"
+configuration = "binding"
+models = ["small"]
+seq_lens = [8]
+fit = "strict"
+evaluator = "mapper"
+[space]
+array_rows = [8]
+array_cols = [8]
+vector_lanes = [8]
+buffer_bytes = [65536]
+pe_registers = [12, 16]
+[transformers.small]
+batch = 2
+model_width = 8
+query_width = 4
+value_width = 4
+heads = 2
+ffn_width = 8
+"""
+
+
+def test_machines_that_were_mapped_are_not_mapped_again(
+    dse: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep_parts, "SLOW_CHUNK", 1)
+    study = _study(tmp_path, MAPPED)
+    assert dse("sweep", study, "--out", tmp_path)[0] == 0
+    folder = tmp_path / "mapped" / "sweep"
+    expected = _files(folder)
+    first, second = sorted(folder.glob("part-*"))
+    written_ns = first.stat().st_mtime_ns
+    second.unlink()
+    (folder / "front.parquet").unlink()
+    assert dse("sweep", study, "--out", tmp_path)[0] == 0
+    assert _files(folder) == expected
+    assert first.stat().st_mtime_ns == written_ns
+
+
 def _truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 
