@@ -55,7 +55,8 @@ class Structure:
         common = [
             rank
             for rank in cascade.ranks
-            if rank not in batch and all(rank in each.output.ranks for each in einsums)
+            if rank not in (*batch, cascade.along)
+            and all(rank in each.output.ranks for each in einsums)
         ]
         if not common:
             raise InputError("the cascade has no rank that every output keeps, to tile over")

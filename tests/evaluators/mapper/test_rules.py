@@ -71,6 +71,13 @@ def test_a_recurrence_is_not_cut():
     assert len(between) == len(one.einsums) - 3
 
 
+def test_the_rank_of_chunks_is_not_that_of_queries():
+    text = """L[B,M1,P] = K[B,M1,M0] * Q[B,M0,P] :: sum(M0)
+    R[B,M1,P] = max(R0[B,M1,P], L[B,M1,P])"""
+    running = Structure.of(Cascade(parse_einsums(text), {"R0": "R"}, "M1", {}, "own"))
+    assert (running.batch, running.queries, running.keys) == (("B",), "P", "M1")
+
+
 def test_paths_are_those_of_the_dependences():
     two = structure("2-pass")
     assert names("2-pass", two.on_path(0, 2)) == ["QK", "GM"]
