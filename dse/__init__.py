@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dse.interface.explaining import explain as explain
     from dse.interface.mapping import best_binding as map  # noqa: F401
     from dse.interface.reproducing import reproduce as reproduce
+    from dse.interface.scheduling import schedule as schedule
     from dse.interface.studies import Study as Study
     from dse.interface.studies import study as study
     from dse.interface.studies import sweep as sweep
@@ -37,6 +38,7 @@ _WHERE = {
     "explain": "dse.interface.explaining:explain",
     "map": "dse.interface.mapping:best_binding",
     "reproduce": "dse.interface.reproducing:reproduce",
+    "schedule": "dse.interface.scheduling:schedule",
     "study": "dse.interface.studies:study",
     "sweep": "dse.interface.studies:sweep",
     "workload": "dse.interface.designs:workload",

@@ -87,7 +87,7 @@ def _options(text: str) -> dict[str, str]:
 
 
 def _of_options(called: str, options: Mapping[str, str]) -> NamedDesign:
-    if empty := next((name for name, text in options.items() if not text), None):
+    if empty := next((name for name, text in options.items() if is_empty(name, text)), None):
         raise InputError(
             f"design '{shown(called)}': {empty} is empty; give a value, or leave it out"
         )
@@ -104,6 +104,11 @@ def _of_options(called: str, options: Mapping[str, str]) -> NamedDesign:
     design = Designs.of(**{name: declared[name].read(text) for name, text in given.items()})
     ((_, setting),) = settings(labels, design)
     return NamedDesign(called, setting, design, None, {})
+
+
+def is_empty(name: str, text: str) -> bool:
+    """Tell of an option whether it must not be blank; readers of the others say what is right."""
+    return not text and name in LABEL_DEFAULTS and name != "shape"
 
 
 def _of_trial(called: str, searched: Searched, number: int) -> NamedDesign:
