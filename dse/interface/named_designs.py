@@ -18,6 +18,7 @@ from dse.results.designs import LABEL_DEFAULTS, Setting, settings
 from evaluators.describe.catalogue import canonical, described
 from evaluators.design import Designs
 from evaluators.errors import InputError, did_you_mean, shown
+from evaluators.foreign import is_there
 from evaluators.protocol import evaluator
 from studies.end_to_end import on_one_chip
 
@@ -64,7 +65,7 @@ def named(
         called = ",".join(f"{k}={v}" for k, v in options.items())
         return _of_options(called, {**(defaults or {}), **options})
     match = _TRIAL.fullmatch(design)
-    if match and not Path(design).exists():
+    if match and not is_there(Path(design)):
         return _of_trial(design, searched_in(out / match[1]), int(match[2]))
     return _of_options(design, {**(defaults or {}), **_options(design)})
 
