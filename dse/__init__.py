@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dse.interface.designs import workload as workload
     from dse.interface.explaining import explain as explain
     from dse.interface.mapping import best_binding as map  # noqa: F401
+    from dse.interface.reporting import report as report
     from dse.interface.reproducing import reproduce as reproduce
     from dse.interface.scheduling import schedule as schedule
     from dse.interface.studies import Study as Study
@@ -37,6 +38,7 @@ _WHERE = {
     "evaluate": "dse.interface.designs:evaluate",
     "explain": "dse.interface.explaining:explain",
     "map": "dse.interface.mapping:best_binding",
+    "report": "dse.interface.reporting:report",
     "reproduce": "dse.interface.reproducing:reproduce",
     "schedule": "dse.interface.scheduling:schedule",
     "study": "dse.interface.studies:study",

@@ -23,6 +23,7 @@ FUNCTIONS = {
     "compare": dse.compare,
     "confirm": dse.confirm,
     "map": partial(dse.map, seq_len="1K", time_limit_s=0.01),
+    "report": dse.report,
     "reproduce": dse.reproduce,
     "schedule": partial(dse.schedule, seq_len="1K"),
     "study": dse.study,
@@ -30,7 +31,7 @@ FUNCTIONS = {
     "run": lambda **kwargs: dse.study("binding-bert", trials=1, out="runs").run(**kwargs),
     "resume": lambda **kwargs: dse.study("binding-bert", trials=1, out="runs").resume(**kwargs),
 }
-NEEDED = {"sweep": ("binding-bert",), "compare": ("binding", "flat")}
+NEEDED = {"report": ("binding-bert",), "sweep": ("binding-bert",), "compare": ("binding", "flat")}
 """Arguments without which nothing goes."""
 
 OF_VALUES = {
