@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dse.interface.designs import evaluate as evaluate
     from dse.interface.designs import workload as workload
     from dse.interface.explaining import explain as explain
+    from dse.interface.instead import instead as instead
     from dse.interface.mapping import best_binding as map  # noqa: F401
     from dse.interface.reporting import report as report
     from dse.interface.reproducing import reproduce as reproduce
@@ -37,6 +38,7 @@ _WHERE = {
     "confirm": "dse.interface.confirming:confirm",
     "evaluate": "dse.interface.designs:evaluate",
     "explain": "dse.interface.explaining:explain",
+    "instead": "dse.interface.instead:instead",
     "map": "dse.interface.mapping:best_binding",
     "report": "dse.interface.reporting:report",
     "reproduce": "dse.interface.reproducing:reproduce",

@@ -104,6 +104,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     design_parsers.machine(commands)
     design_parsers.workload(commands)
     design_parsers.map_(commands, arguments)
+    design_parsers.instead(commands)
     design_parsers.loopnest(commands)
     design_parsers.model(commands)
     study_parsers.study(commands)

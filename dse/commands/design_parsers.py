@@ -289,6 +289,23 @@ def map_(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str])
         add_parameters(parser, "the machine", {name: declared[name] for name in PARAMETERS})
 
 
+def instead(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the parser of `dse instead`."""
+    parser = command(
+        commands,
+        "instead",
+        "say what one would build instead of FuseMax: for least latency, less energy, few lanes, "
+        "half the area, short sequences, decoding",
+        "dse instead --freedoms",
+    )
+    parser.add_argument(
+        "--freedoms",
+        action="store_true",
+        help="what each freedom gives, too, which takes minutes (default: no)",
+    )
+    add_json(parser)
+
+
 def workload(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the parser of `dse workload`."""
     parser = command(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.mapper.binding import Binding, BoundGroup, Step
+from evaluators.mapper.bounds import Bounds
 from evaluators.mapper.loops import Flags, Integers, Shared
 from evaluators.mapper.pareto import Front, front
 from evaluators.mapper.programme import Programme
@@ -124,6 +125,7 @@ class CascadeSearch:
 
     def bound(self) -> None:
         """Bound every group under every configuration, by what the front says is too slow."""
+        self._bounded_s = self.front.slowest_s
         self.promises = Promises(self.uses, self.limits.freedom, self.groups, self.front)
         self._programmes = {}
 
@@ -165,6 +167,8 @@ class CascadeSearch:
 
     def prove(self) -> None:
         """Search all groups that may be on the front, the most promising first."""
+        if self.front.slowest_s < self._bounded_s:
+            self.bound()
         for group in self._promising(self.groups):
             self.greedy(group)
         groups = self._promising(self.groups)
@@ -294,18 +298,18 @@ class CascadeSearch:
 
     def binding(self, point: Point) -> Binding:
         """Return a binding that a point stands for."""
+        most_cycles = point.latency_s * (1 + SAME) * self.resources.clock_hz
+        bounds = Bounds(self.uses, self.limits.freedom, most_cycles)
         return Binding(
             point.cascade,
             point.chunk,
-            tuple(self._bound(part) for part in point.parts),
+            tuple(self._bound(part, bounds) for part in point.parts),
         )
 
-    def _bound(self, part: Pair) -> BoundGroup:
+    def _bound(self, part: Pair, bounds: Bounds) -> BoundGroup:
         """Find the binding of a part again: the programme of its configuration alone."""
-        kind = int(self.promises.bounds.kind[part.row])
-        programme = Programme(
-            self.promises.bounds, part.group, kind, np.array([part.row]), self.limits.freedom
-        )
+        kind = int(bounds.kind[part.row])
+        programme = Programme(bounds, part.group, kind, np.array([part.row]), self.limits.freedom)
 
         def least(
             row: Integers, words: Integers, busy: Reals, energy: Reals

@@ -14,7 +14,7 @@ import numpy as np
 from evaluators.mapper.cascade_search import SAME, CascadeSearch, Point, best_points
 from evaluators.mapper.pareto import Fastest, Leanest
 
-_CEILINGS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 1.0, 3.0, 10.0, 100.0, np.inf)
+_CEILINGS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 1.0, np.inf)
 """Shares above the least that there may be."""
 
 

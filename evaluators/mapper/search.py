@@ -131,7 +131,5 @@ def _prove_all(searches: list[CascadeSearch]) -> None:
         each.start(shared)
     for each in searches:
         each.greedy(each.structure.whole)
-    for each in searches:
-        each.bound()
     for each in sorted(searches, key=lambda each: len(each.groups)):
         each.prove()

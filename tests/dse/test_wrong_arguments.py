@@ -22,6 +22,7 @@ FUNCTIONS = {
     "explain": dse.explain,
     "compare": dse.compare,
     "confirm": dse.confirm,
+    "instead": dse.instead,
     "map": partial(dse.map, seq_len="1K", time_limit_s=0.01),
     "report": dse.report,
     "reproduce": dse.reproduce,
@@ -49,6 +50,7 @@ WORK = {
     ("sweep", "progress"),
     ("confirm", "limit"),
     ("map", "time_limit_s"),
+    ("instead", "freedoms"),
 }
 """Some of the values are right there, and the function then works for long."""
 

@@ -82,8 +82,8 @@ def test_a_machine_has_the_same_optimum_whatever_was_evaluated_before_it() -> No
     """Machines share what they count; neither values nor, among ties, bindings tell of it."""
     machines = [
         {"array_rows": rows, "array_cols": columns, "vector_lanes": lanes, "buffer_bytes": size}
-        for rows, columns in ((8, 8), (16, 4), (4, 16))
-        for lanes, size in ((8, 4096), (8, 1024), (4, 4096))
+        for rows, columns in ((8, 8), (16, 4))
+        for lanes, size in ((8, 4096), (8, 1024))
     ]
 
     def told(sizes: dict[str, int]) -> tuple[object, ...]:

@@ -1,0 +1,16 @@
+"""`dse instead`: what one would build instead of FuseMax."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from dse.interface.instead import instead
+from dse.reports.plain import plain
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the answers."""
+    found = instead(freedoms=options.freedoms)
+    print(json.dumps(plain(found), indent=1) if options.json else found)
+    return 0

@@ -1,0 +1,110 @@
+"""What one would build instead of FuseMax: questions, each a machine and a workload, answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from dse.interface.designs import evaluated
+from dse.interface.mapping import PAPERS, best_binding
+from dse.interface.typed import typed
+from dse.reports.instead import Answer, Instead
+from dse.results.designs import Setting
+from dse.results.mapped import Mapped, groups
+from evaluators.design import Designs
+from evaluators.engine.areas import areas_um2
+from evaluators.engine.costs import prices
+from evaluators.engine.evaluator import nests_of
+from evaluators.mapper.resources import PARAMETERS
+from evaluators.protocol import evaluator
+
+_FEW_LANES = {"vector_lanes": 64, "lane_registers": 32, "chunks": "all"}
+
+QUESTIONS: Mapping[str, Mapping[str, Any]] = {
+    "least latency": {"chunks": "all"},
+    "less energy for 1 %": {"chunks": "all", "tolerance": 0.01},
+    "a quarter of the lanes": {**_FEW_LANES, "buffer_bytes": "1MiB", "pe_registers": 10},
+    "half the area": {
+        **_FEW_LANES,
+        "buffer_bytes": "256KiB",
+        "pe_registers": 4,
+        "lane_registers": 16,
+    },
+    "short sequences": {"seq_len": "1K"},
+    "decoding": {"model": "llama-3-8b", "queries": 1, "keys": "8K", "batch": 64},
+}
+"""Question -> what `dse map` is asked; what is left out is the paper's machine and BERT at 256K."""
+
+
+@typed
+def instead(*, freedoms: bool = False) -> Instead:
+    """Say what one would build instead of FuseMax, proven, beside +Binding on the paper's machine.
+
+    Both are charged 'corrected', with register needs enforced; latencies are those of arrays and
+    memory that overlap wholly (docs/how-to/instead.md says which schedules reach them).
+
+    Args:
+        freedoms: each optimum with each of its freedoms taken away, too: two minutes more.
+
+    Returns:
+        For least latency, less energy, few lanes, least area, short sequences and decoding the
+        machine, the best of its bindings, latency, energy and area; printed, what the command says.
+
+    Examples:
+        >>> import dse
+        >>> small = dse.instead().answers[3]
+        >>> small.question, small.command.split()[-2:]
+        ('half the area', ['--pe-registers', '4'])
+        >>> print(f"{small.optimum['area_um2'] / small.fusemax['area_um2']:.2f}")
+        0.48
+
+    """
+    return Instead(tuple(_answers(freedoms)))
+
+
+def _answers(freedoms: bool) -> Iterator[Answer]:
+    for question, asked in QUESTIONS.items():
+        mapped = best_binding(freedoms=freedoms, **asked)
+        costs = mapped.costs
+        chunk = f" in chunks of {mapped.binding.chunk} keys" if mapped.binding.chunk else ""
+        runs = [run for group in groups(mapped) for run in group.einsums]
+        yield Answer(
+            question,
+            " ".join(
+                ["dse map", *(f"--{name.replace('_', '-')} {x}" for name, x in asked.items())]
+            ),
+            f"{mapped.binding.cascade}{chunk}",
+            {
+                array: tuple(each.einsum for each in runs if each.array == array.lower())
+                for array in ("2D", "1D")
+            },
+            tuple(name for group in groups(mapped) for name in group.on_chip),
+            {
+                "latency_s": costs.latency_s,
+                "energy_pj": costs.energy_pj,
+                "area_um2": _area_um2(mapped),
+            },
+            _fusemax(mapped.setting),
+            {
+                each.fixed: None
+                if each.latency_s is None or each.energy_pj is None
+                else (each.latency_s / costs.latency_s, each.energy_pj / costs.energy_pj)
+                for each in mapped.freedoms or ()
+            },
+        )
+
+
+def _area_um2(mapped: Mapped) -> float:
+    """Return the area of the machine that was mapped to."""
+    sizes = {name: getattr(mapped.resources, own) for name, own in PARAMETERS.items()}
+    setting = mapped.setting
+    nests = nests_of(PAPERS[0], setting.workload, Designs.of(**sizes), setting.accounting)
+    return float(areas_um2(nests.accelerator.machine, nests.values, prices(nests))["chip"])
+
+
+def _fusemax(setting: Setting) -> dict[str, float]:
+    """Return what +Binding takes on the paper's machine, padded where the workload needs it."""
+    padded = replace(setting, workload=replace(setting.workload, padded=True))
+    metrics = evaluated(padded, Designs.of(), evaluator("analytical")).metrics
+    return {name: float(metrics[name][0]) for name in ("latency_s", "energy_pj", "area_um2")}
