@@ -238,6 +238,7 @@ def test_any_study_comes_back_as_it_was_written(study: Specification) -> None:
         ("= 60", "= inf", 9, "time_limit_s: inf is not a number of seconds, above 0 and finite"),
         ("batch = 8", 'batch = "8"', 10, "batch: '8' is not an integer from 1"),
         ('"analytical"', '"guess"', 11, "evaluator: unknown evaluator 'guess'"),
+        ('"analytical"', '"mapper"', 11, "evaluator: the mapper counts as the corrected accounting"),
         ('"Q1+Q2"', '"Q99"', 12, "accounting: accounting 'Q99': 'Q99' is unknown; write"),
         ("pinned = false", 'pinned = "no"', 13, "pinned: 'no' is not true or false"),
         (
