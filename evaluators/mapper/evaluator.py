@@ -284,7 +284,8 @@ def _check(accelerator: Accelerator, workload: Workload, accounting: Accounting)
         )
     if workload.masked or workload.padded:
         raise InputError(
-            "the mapper's bindings are without masks and padding; take mask none, no window, fit strict"
+            "the mapper's bindings are without masks and padding; take mask none, no window, fit "
+            "strict"
         )
     if not accounting.corrections >= CORRECTED.corrections:
         raise InputError(
