@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.figure_files import STYLE, Shown
 from evaluators.pipeline.modulo import Schedule, Task
 from evaluators.pipeline.pipelines import Pipeline
 
@@ -18,7 +20,8 @@ _WIDEST_LABEL = 0.035
 """Of the figure's width: a bar that is wider has its Einsums written in it."""
 
 
-def waterfall(pipelines: Sequence[Pipeline], arrays: dict[str, str]) -> Figure:
+@rc_context(STYLE)
+def waterfall(pipelines: Sequence[Pipeline], arrays: Mapping[str, str]) -> Figure:
     """Draw a row an array, a bar a task, some steps on; a panel a stage.
 
     Args:
@@ -27,7 +30,7 @@ def waterfall(pipelines: Sequence[Pipeline], arrays: dict[str, str]) -> Figure:
 
     """
     height = 0.35 + 1.3 * len(pipelines)
-    figure = Figure(figsize=(7, height))
+    figure = Shown(figsize=(7, height))
     panels = figure.subplots(len(pipelines), 1, squeeze=False)[:, 0]
     figure.subplots_adjust(
         left=0.07, right=0.985, hspace=0.6, bottom=0.38 / height, top=1 - 0.25 / height
@@ -38,7 +41,7 @@ def waterfall(pipelines: Sequence[Pipeline], arrays: dict[str, str]) -> Figure:
     return figure
 
 
-def _draw_stage(axes: Axes, pipeline: Pipeline, arrays: dict[str, str]) -> None:
+def _draw_stage(axes: Axes, pipeline: Pipeline, arrays: Mapping[str, str]) -> None:
     schedule = pipeline.schedule
     rows = [name for name in arrays if any(task.array == name for task in schedule.tasks)]
     steps = min(pipeline.steps, schedule.in_flight + 2)

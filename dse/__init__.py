@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from dse.interface.explaining import explain as explain
     from dse.interface.instead import instead as instead
     from dse.interface.mapping import best_binding as map  # noqa: F401
+    from dse.interface.reporting import report as report
     from dse.interface.reproducing import reproduce as reproduce
+    from dse.interface.scheduling import schedule as schedule
     from dse.interface.studies import Study as Study
     from dse.interface.studies import study as study
     from dse.interface.studies import sweep as sweep
@@ -38,7 +40,9 @@ _WHERE = {
     "explain": "dse.interface.explaining:explain",
     "instead": "dse.interface.instead:instead",
     "map": "dse.interface.mapping:best_binding",
+    "report": "dse.interface.reporting:report",
     "reproduce": "dse.interface.reproducing:reproduce",
+    "schedule": "dse.interface.scheduling:schedule",
     "study": "dse.interface.studies:study",
     "sweep": "dse.interface.studies:sweep",
     "workload": "dse.interface.designs:workload",

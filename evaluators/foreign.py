@@ -72,6 +72,14 @@ def opened(path: Path, what: str) -> Iterator[BinaryIO]:
         raise InputError(f"cannot read {shown(path, 200)}: {reason}; name {what}") from None
 
 
+def is_there(path: Path) -> bool:
+    """Tell whether something is at a path; a name too long, or with a zero byte, has nothing."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def integer(text: str, least: int, most: int) -> int | None:
     """Read a whole number in plain digits from `least` >= 0 to `most`; None for anything else.
 

@@ -183,11 +183,11 @@ class Table:
             )
 
     def checked(self, key: str, read: Callable[[], T]) -> T:
-        """Return what `read` returns; its `InputError` becomes the key's."""
+        """Return what `read` returns; its `InputError` becomes the key's, named once."""
         try:
             return read()
         except InputError as error:
-            raise self.error(key, str(error)) from None
+            raise self.error(key, str(error).removeprefix(f"{key}: ")) from None
 
 
 def check_sizes(values: Mapping[str, Any], lines: Lines) -> None:

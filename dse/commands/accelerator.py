@@ -21,6 +21,7 @@ from evaluators.engine.costs import Costs
 from evaluators.engine.nests import Nests
 from evaluators.errors import InputError, did_you_mean, shown
 from evaluators.files import write_atomically
+from evaluators.foreign import is_there
 from evaluators.workloads.catalogue import transformer
 from evaluators.workloads.reading import workload_of
 from evaluators.workloads.transformer import parse_shape
@@ -99,7 +100,7 @@ def _new(options: argparse.Namespace) -> int:
     check_name(options.name)
     target = Path(options.file or f"{options.name}.toml")
     base = accelerator(options.base)
-    if target.exists():
+    if is_there(target):
         raise InputError(f"{target} is there already; name another file with --file")
     named = options.base if not is_path(options.base) else str(Path(options.base).absolute())
     content = f'''# {options.name}: what differs from {base.title}.

@@ -8,10 +8,10 @@ from typing import Any
 
 from analysis.results import breakdown_of, metric_columns, parameter_columns
 from dse.interface.designs import evaluated
+from dse.interface.named_designs import is_empty, named
 from dse.reports.account import account
-from dse.results.designs import LABEL_DEFAULTS, Setting, settings, warnings
-from evaluators.describe.catalogue import canonical, described
-from evaluators.design import Designs
+from dse.results.designs import LABEL_DEFAULTS, Setting, warnings
+from dse.search.place import RUNS
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations, Evaluator, Runs, evaluator
 from studies.defaults import evaluator_of
@@ -36,9 +36,10 @@ def run(options: argparse.Namespace) -> int:
         said, complete = evaluate_file(options.designs, options.out, engine)
         print(said)
         return 0 if complete else 1
-    setting, designs = setting_of(options)
+    found = named(options_of(options), RUNS)
+    setting = found.setting
     engine = evaluator(options.evaluator or evaluator_of([setting.configuration]))
-    evaluations = evaluated(setting, designs, engine)
+    evaluations = evaluated(setting, found.design, engine)
     if options.json:
         print(json.dumps(as_json(setting, evaluations, engine), indent=1))
     else:
@@ -50,23 +51,16 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def setting_of(options: argparse.Namespace) -> tuple[Setting, Designs]:
-    """Read a configuration, a workload, an accounting, and a design."""
+def options_of(options: argparse.Namespace) -> dict[str, str]:
+    """Return what was given of a configuration, a workload, an accounting, and a design."""
     given = {name: value for name, value in vars(options).items() if value is not None}
     if "model" in given and "shape" in given:
         raise InputError("--model and --shape both describe the transformer; give one of them")
-    labels = {k: v for k, v in given.items() if k in LABEL_DEFAULTS}
-    texts = {label: text for label, text in labels.items() if label != "shape"}  # has its reader
-    if empty := next((label for label, text in texts.items() if not text), None):
+    labels = {name: text for name, text in given.items() if name in LABEL_DEFAULTS}
+    if empty := next((name for name in labels if is_empty(name, labels[name])), None):
         option = f"--{empty.replace('_', '-')}"
         raise InputError(f"{option} is empty; give a value, or leave it out for the default")
-    name = canonical(labels.get("configuration", LABEL_DEFAULTS["configuration"]))
-    declared = described(name).all_parameters
-    design = Designs.of(
-        **{name: declared[name].read(text) for name, text in options.parameters.items()}
-    )
-    ((_, setting),) = settings(labels, design)
-    return setting, design
+    return {**labels, **options.parameters}
 
 
 def as_json(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dse.reports import front_text
 from dse.reports.front import report
 from dse.reports.misses import misses, text_of
 from dse.reports.searched import Searched, searched_in
+from dse.search.home import begun
 from studies.builtin import COLLECTIONS
 
 
@@ -59,4 +60,4 @@ def _figures(options: argparse.Namespace, searched: list[Searched]) -> list[Path
 
 def _names(name: str, out: Path) -> tuple[str, ...]:
     """Return the studies of a collection, or the one study."""
-    return (name,) if (out / name / "study.toml").is_file() else COLLECTIONS.get(name, (name,))
+    return (name,) if begun(out / name) else COLLECTIONS.get(name, (name,))

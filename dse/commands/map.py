@@ -16,6 +16,7 @@ from dse.results.mapped import Mapped, groups
 from evaluators.describe.layers import is_path
 from evaluators.errors import InputError, shown
 from evaluators.files import write_atomically
+from evaluators.foreign import is_there
 from evaluators.mapper.accelerator_file import accelerator_file
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -55,7 +56,7 @@ def _target(given: str) -> Path:
             f"--out '{shown(given)}': an accelerator's file is a name of letters, digits, '.', "
             "'_', '-', and ends in .toml"
         )
-    if target.exists():
+    if is_there(target):
         raise InputError(f"{target} is there already; name another file with --out")
     return target
 

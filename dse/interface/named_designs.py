@@ -18,6 +18,7 @@ from dse.results.designs import LABEL_DEFAULTS, Setting, settings
 from evaluators.describe.catalogue import canonical, described
 from evaluators.design import Designs
 from evaluators.errors import InputError, did_you_mean, shown
+from evaluators.foreign import is_there
 from evaluators.protocol import evaluator
 from studies.end_to_end import on_one_chip
 
@@ -64,7 +65,7 @@ def named(
         called = ",".join(f"{k}={v}" for k, v in options.items())
         return _of_options(called, {**(defaults or {}), **options})
     match = _TRIAL.fullmatch(design)
-    if match and not Path(design).exists():
+    if match and not is_there(Path(design)):
         return _of_trial(design, searched_in(out / match[1]), int(match[2]))
     return _of_options(design, {**(defaults or {}), **_options(design)})
 
@@ -87,7 +88,7 @@ def _options(text: str) -> dict[str, str]:
 
 
 def _of_options(called: str, options: Mapping[str, str]) -> NamedDesign:
-    if empty := next((name for name, text in options.items() if not text), None):
+    if empty := next((name for name, text in options.items() if is_empty(name, text)), None):
         raise InputError(
             f"design '{shown(called)}': {empty} is empty; give a value, or leave it out"
         )
@@ -104,6 +105,11 @@ def _of_options(called: str, options: Mapping[str, str]) -> NamedDesign:
     design = Designs.of(**{name: declared[name].read(text) for name, text in given.items()})
     ((_, setting),) = settings(labels, design)
     return NamedDesign(called, setting, design, None, {})
+
+
+def is_empty(name: str, text: str) -> bool:
+    """Tell of an option whether it must not be blank; readers of the others say what is right."""
+    return not text and name in LABEL_DEFAULTS and name != "shape"
 
 
 def _of_trial(called: str, searched: Searched, number: int) -> NamedDesign:

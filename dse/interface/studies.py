@@ -17,7 +17,6 @@ from dse.interface.driving import drive, specified
 from dse.interface.sweeping import swept
 from dse.interface.typed import typed
 from dse.reports.front import report
-from dse.reports.front_figures import figure
 from dse.reports.misses import misses
 from dse.reports.searched import searched_in
 from dse.results.study_tables import trials
@@ -150,6 +149,8 @@ class Study:
             Error: where it has one objective, or no trial is feasible.
 
         """
+        from dse.reports.front_figures import figure  # noqa: PLC0415  # Matplotlib loads slowly
+
         searched = searched_in(self.folder)
         if searched.front.empty:
             raise InputError(f"no trial of {self.name} is feasible")

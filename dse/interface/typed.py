@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, wraps
 from inspect import Parameter, signature
 from numbers import Integral, Real
@@ -25,6 +25,7 @@ _KINDS: dict[Any, tuple[str, Any]] = {
     float: ("a number", Real),
     PathLike: ("a path", PathLike),
     Mapping: ("a mapping", Mapping),
+    Sequence: ("a list", (list, tuple)),
     Callable: ("a function", Callable),
     pd.DataFrame: ("a DataFrame", pd.DataFrame),
     types.NoneType: ("None", types.NoneType),
@@ -68,7 +69,10 @@ def _arguments(
 
 
 def _check(name: str, value: Any, annotation: Any) -> None:
-    """Refuse a value that is none of a union's kinds; True and False are no numbers."""
+    """Refuse a value that is none of a union's kinds, or a list with one that is none of its.
+
+    True and False are no numbers, and a text is no list.
+    """
     union = get_origin(annotation) in (types.UnionType, Union)
     kinds = [get_origin(each) or each for each in (get_args(annotation) if union else [annotation])]
     if Any in kinds:
@@ -78,3 +82,6 @@ def _check(name: str, value: Any, annotation: Any) -> None:
     if (truth and bool not in kinds) or not any(isinstance(value, kind) for _, kind in known):
         wanted = " or ".join(dict.fromkeys(called for called, _ in known))
         raise InputError(f"{name}: give {wanted}, not {type(value).__name__} '{shown(value)}'")
+    if get_origin(annotation) is Sequence:
+        for each in value:
+            _check(name, each, get_args(annotation)[0])

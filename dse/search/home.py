@@ -13,7 +13,7 @@ from pathlib import Path
 from dse.search.place import command
 from evaluators.errors import InputError, did_you_mean, shown
 from evaluators.files import write_atomically
-from evaluators.foreign import read_text
+from evaluators.foreign import is_there, read_text
 from studies import toml
 from studies.differences import another_behaviour
 from studies.specification import Specification
@@ -25,10 +25,7 @@ _CHECKSUM = "# sha256 of the lines above: "
 
 def begun(folder: Path) -> bool:
     """Tell whether a study was begun in a folder."""
-    try:
-        return (folder / _NAME).is_file()
-    except (OSError, ValueError):  # a name too long, or with a zero byte
-        return False
+    return is_there(folder / _NAME)
 
 
 def begun_in(out: Path) -> list[str]:

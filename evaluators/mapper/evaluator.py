@@ -274,20 +274,22 @@ def _check(accelerator: Accelerator, workload: Workload, accounting: Accounting)
     """Refuse what the open space does not know."""
     if accelerator.cascade.computes != "attention":
         raise InputError(
-            f"evaluator mapper: {accelerator.name} is no attention; take the evaluator analytical"
+            f"the mapper binds attention alone, and {accelerator.name} is none; take the evaluator "
+            "analytical"
         )
     if not is_known(accelerator.machine):
         raise InputError(
-            f"evaluator mapper: {accelerator.name} has another machine than FuseMax's; take binding"
+            f"the mapper knows FuseMax's machine, and {accelerator.name} has another machine; take "
+            "binding"
         )
     if workload.masked or workload.padded:
         raise InputError(
-            "evaluator mapper: the open space has bindings without masks and padding alone; take "
-            "mask none, no window, fit strict"
+            "the mapper's bindings are without masks and padding; take mask none, no window, fit "
+            "strict"
         )
     if not accounting.corrections >= CORRECTED.corrections:
         raise InputError(
-            f"evaluator mapper: it counts as the corrected accounting does, not {accounting.name}"
+            f"the mapper counts as the corrected accounting does, not as {accounting.name}"
         )
 
 
@@ -296,9 +298,9 @@ def _check_given(accelerator: Accelerator, columns: Columns) -> None:
     bound = accelerator.parameters.keys() - (accelerator.open or OpenBinding()).parameters.keys()
     for name, column in columns.items():
         if name in bound and (column != AUTOMATIC).any():
-            raise InputError(f"evaluator mapper: it chooses the binding itself; leave out {name}")
+            raise InputError(f"the mapper chooses the binding itself; leave out {name}")
     if (columns[WORD_BITS] != _WORD_BITS).any():
-        raise InputError(f"evaluator mapper: words have {_WORD_BITS} bits; leave out {WORD_BITS}")
+        raise InputError(f"the mapper's words have {_WORD_BITS} bits; leave out {WORD_BITS}")
 
 
 def _nests(

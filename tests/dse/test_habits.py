@@ -228,3 +228,24 @@ def test_a_specification_is_shown_as_plain_json(dse: Run, tmp_path: Path) -> Non
     assert shown["space"]["qk_stationarity"] == ["output", "weight", "input"]
     assert shown["space"]["array_rows"][:2] == [8, 16]
     assert "{'" not in out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("front", "{}"),
+        ("report", "{}"),
+        ("explain", "{}/1"),
+        ("compare", "{}/1", "flat"),
+        ("accelerator", "new", "own", "--file", "{}.toml"),
+        ("accelerator", "new", "own", "--file", "{}/own.toml"),
+    ],
+)
+def test_a_name_longer_than_a_file_may_have_is_refused_in_one_line(
+    dse: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, errors = dse(*(word.format("x" * 300) for word in words))
+    assert (code, out, errors.count("\n")) == (2, "", 1)
+    assert "there is no study in" in errors or "File name too long" in errors
+    assert list(tmp_path.iterdir()) == []

@@ -101,7 +101,8 @@ def dse_command(request: pytest.FixtureRequest) -> Run:
         ({"array_rows": 1.5}, "row 1: array_rows '1.5': give a positive integer"),
         ({"array_rows": [8, True]}, "row 2: array_rows is true or false; give a number"),
         ({"array_rows": np.array([8, -8])}, "row 2: array_rows '-8': give a positive integer"),
-        ({"configuration": "bindin"}, "row 1: unknown configuration 'bindin'; did you mean"),
+        ({"configuration": "bindin"}, "unknown configuration 'bindin'; did you mean binding"),
+        ({"configuration": ["flat", "bindin"]}, "row 2: unknown configuration 'bindin'; did you"),
         ({"evaluator": "guess"}, "unknown evaluator 'guess'; known are analytical"),
     ],
 )

@@ -238,6 +238,6 @@ def test_the_evaluator_binds_attention_alone(dse: Run) -> None:
     code, out, errors = dse("evaluate", *wrong, *setting)
     assert (code, out) == (2, "")
     assert errors == (
-        "dse evaluate: evaluator mapper: linear_fusemax is no attention; take the evaluator "
-        "analytical\n"
+        "dse evaluate: the mapper binds attention alone, and linear_fusemax is none; take the "
+        "evaluator analytical\n"
     )

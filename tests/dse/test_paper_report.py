@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, Browser
 
+import dse as interface
 from dse.commands.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
@@ -118,6 +120,14 @@ def test_a_bar_tells_every_runs_value(browser: Browser, page: Path) -> None:
     assert [float(line.split(":")[1]) for line in tip[2:]] == pytest.approx(
         [float(value)] * 2, rel=5e-4
     )
+
+
+def test_the_function_writes_what_the_command_does(page: Path, tmp_path: Path) -> None:
+    file = tmp_path / "figures.html"
+    assert interface.report("paper", beside=["mended"], out=page.parents[1], file=file) == file
+    minute = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC")
+    told, written = (minute.sub("", each.read_text(encoding="utf-8")) for each in (page, file))
+    assert written == told
 
 
 def test_what_is_no_run_is_refused_in_one_line(dse: Run, page: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from browser import CHROMIUM, Browser
 
+import dse as interface
 from dse.commands.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
@@ -52,7 +53,11 @@ def _page(runs: Path, study: str) -> Path:
 
 
 def _data(runs: Path, study: str) -> dict[str, Any]:
-    page = _page(runs, study).read_text(encoding="utf-8")
+    return _data_in(_page(runs, study))
+
+
+def _data_in(file: Path) -> dict[str, Any]:
+    page = file.read_text(encoding="utf-8")
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
     assert found is not None
     data: dict[str, Any] = json.loads(found[1])
@@ -315,6 +320,45 @@ def test_a_report_needs_a_study_a_front_and_a_name_of_a_page(
     code, _, errors = dse("report", "suite", "--out", tmp_path)
     assert (code, errors) == (1, "dse report: no trial of suite is feasible\n")
     assert not (tmp_path / "suite" / "report.html").exists()
+
+
+def test_the_function_writes_what_the_command_does(runs: Path, tmp_path: Path) -> None:
+    file = tmp_path / "new" / "suite.HTML"
+    study = interface.study("suite", out=runs)
+    assert interface.report(study, file=str(file)) == file
+    written, told = _data_in(file), _data(runs, "suite")
+    assert written["points"] == told["points"]
+    assert written["details"] == told["details"]
+    assert interface.report("suite", out=runs) == _page(runs, "suite")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"study": "suit"}, "did you mean suite"),
+        ({"study": "x" * 300}, "there is no study in"),
+        ({"study": "a\0b"}, "there is no study in"),
+        ({"file": "report.pdf"}, "report.pdf: a report is FILE.html"),
+        ({"file": b"report.html"}, "file: give a text or a path or None, not bytes"),
+        ({"beside": ["paper"]}, "other runs stand beside one of dse reproduce"),
+        ({"beside": "paper"}, "beside: give a list, not str 'paper'"),
+        ({"beside": ["paper", 3]}, "beside: give a text, not int '3'"),
+        ({"colour": "red"}, "report: got an unexpected keyword argument 'colour'"),
+    ],
+)
+def test_what_is_no_report_is_refused_before_it_is_written(
+    runs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: dict[str, Any],
+    sentence: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rest = {name: value for name, value in arguments.items() if name != "study"}
+    with pytest.raises(interface.Error, match=sentence) as refusal:
+        interface.report(arguments.get("study", "suite"), out=runs, **rest)
+    assert "\n" not in str(refusal.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_in_a_name_ends_the_data(runs: Path, tmp_path: Path) -> None:

@@ -24,19 +24,22 @@ FUNCTIONS = {
     "confirm": dse.confirm,
     "instead": dse.instead,
     "map": partial(dse.map, seq_len="1K", time_limit_s=0.01),
+    "report": dse.report,
     "reproduce": dse.reproduce,
+    "schedule": partial(dse.schedule, seq_len="1K"),
     "study": dse.study,
     "sweep": dse.sweep,
     "run": lambda **kwargs: dse.study("binding-bert", trials=1, out="runs").run(**kwargs),
     "resume": lambda **kwargs: dse.study("binding-bert", trials=1, out="runs").resume(**kwargs),
 }
-NEEDED = {"sweep": ("binding-bert",), "compare": ("binding", "flat")}
+NEEDED = {"report": ("binding-bert",), "sweep": ("binding-bert",), "compare": ("binding", "flat")}
 """Arguments without which nothing goes."""
 
 OF_VALUES = {
     "evaluate": ("seq_len", "model", "configuration", "array_rows", "mask", "accounting", "mine"),
     "workload": ("seq_len", "queries", "batch", "mask", "fit", "mine"),
     "map": ("seq_len", "model", "array_rows", "accounting", "mine"),
+    "schedule": ("seq_len", "model", "array_rows", "mask", "accounting", "mine"),
     "study": ("trials", "seed", "constraints", "space", "models", "mine"),
     "run": ("executor", "workers", "ray_address", "storage", "rebuild", "mine"),
     "resume": ("trials", "workers", "mine"),

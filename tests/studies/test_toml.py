@@ -238,6 +238,7 @@ def test_any_study_comes_back_as_it_was_written(study: Specification) -> None:
         ("= 60", "= inf", 9, "time_limit_s: inf is not a number of seconds, above 0 and finite"),
         ("batch = 8", 'batch = "8"', 10, "batch: '8' is not an integer from 1"),
         ('"analytical"', '"guess"', 11, "evaluator: unknown evaluator 'guess'"),
+        ('"analytical"', '"mapper"', 11, "evaluator: the mapper counts as the corrected"),
         ('"Q1+Q2"', '"Q99"', 12, "accounting: accounting 'Q99': 'Q99' is unknown; write"),
         ("pinned = false", 'pinned = "no"', 13, "pinned: 'no' is not true or false"),
         (
@@ -270,7 +271,7 @@ def test_any_study_comes_back_as_it_was_written(study: Specification) -> None:
         ),
         ("registers = true", "registers = 1", 17, "registers: 1 is not true or false"),
         ("[128, 256]", "[100]", 20, "vector_lanes: vector_lanes 100: it must be one of 8, 16"),
-        ("[128, 256]", "[]", 20, "vector_lanes: vector_lanes: the list is empty"),
+        ("[128, 256]", "[]", 20, "f.toml line 20: vector_lanes: the list is empty"),
         ("[128, 256]", '"many"', 20, "vector_lanes: vector_lanes 'many': it must be one of 8"),
         ("{ min = 1048576 }", "{ least = 1 }", 21, "a range has min, max or both, not least"),
         ("{ min = 1048576 }", "{ min = 1 }", 21, "buffer_bytes: buffer_bytes min 1: it must be"),

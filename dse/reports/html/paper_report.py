@@ -22,7 +22,7 @@ from analysis.results import Results
 from dse.search.place import command
 from dse.search.release import release
 from evaluators.errors import InputError, shown
-from evaluators.foreign import read_bytes
+from evaluators.foreign import is_there, read_bytes
 from evaluators.protocol import Runs
 from evaluators.workloads.sizes import seq_len_label
 
@@ -50,7 +50,7 @@ FIGURES = {
 
 def is_run(folder: Path) -> bool:
     """Tell whether a folder has what `dse reproduce` writes."""
-    return _evaluations(folder).is_file()
+    return is_there(_evaluations(folder))
 
 
 def paper_report(folder: Path, others: Sequence[Path]) -> dict[str, Any]:

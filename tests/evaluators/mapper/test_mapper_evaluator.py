@@ -122,7 +122,7 @@ def test_a_machine_that_no_binding_fits_says_so() -> None:
         ("flat", SMALL, CORRECTED, {}, "another machine"),
         ("binding", Workload(SMALL.transformer, 32, causal=True), CORRECTED, {}, "mask none"),
         ("binding", Workload(SMALL.transformer, 32, padded=True), CORRECTED, {}, "fit strict"),
-        ("binding", SMALL, PUBLISHED, {}, "not published"),
+        ("binding", SMALL, PUBLISHED, {}, "not as published"),
         ("binding", SMALL, CORRECTED, {"query_tiles": 2}, "leave out query_tiles"),
         ("binding", SMALL, CORRECTED, {"word_bits": 8}, "leave out word_bits"),
     ],
