@@ -79,7 +79,7 @@ class AllPlaces:
         found = tuple(rows)
         return Places(
             found,
-            np.array(list(rows.values())).reshape(len(found), len(shared)),
+            np.array(list(rows.values()), bool).reshape(len(found), len(shared)),
             {
                 tensor.name: np.array(
                     [self._counts.case(place, each, tensor.name) for each in found], np.int64
