@@ -185,6 +185,11 @@ class Accelerator:
     open: OpenBinding | None = None
 
     @property
+    def open_parameters(self) -> Mapping[str, Parameter]:
+        """Its parameters that are choices of a binding left open, by name."""
+        return {} if self.open is None else self.open.parameters
+
+    @property
     def all_parameters(self) -> dict[str, Parameter]:
         """The machine's parameters, then the binding's; the accelerator may restate the former."""
         return {**self.machine.parameters, **self.parameters}

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from evaluators.accounting import Accounting
+from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.machine import Machine
 from evaluators.describe.machine_reading import machine
+from evaluators.engine.columns import Columns
 from evaluators.engine.nests import Nests
 from evaluators.mapper.resources import LANES, MACHINE, PARAMETERS, Resources
+from evaluators.workloads.workload import Workload
 
 _UNIT = "exponential"
 
@@ -34,3 +38,16 @@ def resources_of(nests: Nests) -> Resources:
         exp_cycles=cycles,
         sram_source=nests.accounting.sram,
     )
+
+
+def priced(
+    accelerator: Accelerator,
+    workload: Workload,
+    columns: Columns,
+    row: int,
+    accounting: Accounting,
+) -> Nests:
+    """Return a machine as the engine prices it; the file's own binding does not matter."""
+    values = {name: columns[name][row].item() for name in accelerator.machine.parameters}
+    own = dict.fromkeys(accelerator.parameters, 1)
+    return Nests(accelerator, workload, own | values, accounting)

@@ -15,9 +15,10 @@ from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.catalogue import described
 from evaluators.design import Designs
 from evaluators.mapper.accelerator_file import accelerator_file
+from evaluators.mapper.best import Best
 from evaluators.mapper.cascades import NAMES
 from evaluators.mapper.choices import Choices
-from evaluators.mapper.evaluator import mapped
+from evaluators.mapper.machines import priced
 from evaluators.mapper.search import Limits, search
 from evaluators.protocol import Evaluations, evaluator
 from evaluators.workloads.catalogue import transformer
@@ -100,7 +101,8 @@ def test_every_choice_fixed_and_the_file_written_give_the_same(
     assert_alike(again, first)
     assert {name: int(again.designs.columns[name][0]) for name in declared} == found
 
-    best = mapped(configuration, SMALL, Designs.of(**sizes, **given_values), CORRECTED)
+    machine = priced(described(configuration), SMALL, first.designs.columns, 0, CORRECTED)
+    best = Best(machine, given_values)
     assert best.binding is not None
     structure = best.cascades[best.binding.cascade]
     path = tmp_path_factory.mktemp("found") / "found.toml"
@@ -228,3 +230,14 @@ def test_the_unfused_baseline_is_a_point_of_three_pass(tmp_path: Path, length: i
     found = evaluate(str(path), workload, design(str(path), machine, **UNFUSED))
     for name in ("latency_s", "energy_pj", "traffic_bytes", "compute_2d_s", "compute_1d_s"):
         assert found.metrics[name] == pytest.approx(theirs.metrics[name], rel=CLOSE), name
+
+
+@pytest.mark.parametrize(
+    ("configuration", "divides"), [("one_pass", "av"), ("two_pass", "av"), ("three_pass", "a")]
+)
+def test_a_choice_that_nothing_can_follow_is_infeasible(configuration: str, divides: str) -> None:
+    """PEs do not divide."""
+    results = evaluate(
+        configuration, SMALL, design(configuration, MACHINE, **{f"{divides}_on": "2d"})
+    )
+    assert results.violations["no_binding"].tolist() == [1]

@@ -12,9 +12,9 @@ from dse.commands.cli import main
 from evaluators.accounting import CORRECTED, PUBLISHED, Accounting
 from evaluators.design import Designs
 from evaluators.errors import InputError
+from evaluators.mapper.best import shipped_cascades
 from evaluators.mapper.cascade_search import Limits
 from evaluators.mapper.cascades import NAMES, structure
-from evaluators.mapper.evaluator import _cascades
 from evaluators.mapper.places import places
 from evaluators.mapper.resources import Resources
 from evaluators.mapper.search import search
@@ -94,7 +94,7 @@ def test_a_machine_has_the_same_optimum_whatever_was_evaluated_before_it() -> No
         return repr(metrics), repr(results.einsums), repr(results.violations)
 
     def forget() -> None:
-        for each in (counts, places, _cascades):
+        for each in (counts, places, shipped_cascades):
             each.cache_clear()
 
     forwards = [told(each) for each in machines]
