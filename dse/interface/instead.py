@@ -9,7 +9,7 @@ from typing import Any
 from dse.interface.designs import evaluated
 from dse.interface.mapping import PAPERS, best_binding
 from dse.interface.typed import typed
-from dse.reports.instead import Answer, Instead
+from dse.reports.instead import QUANTITIES, Answer, Instead
 from dse.results.designs import Setting
 from dse.results.mapped import Mapped, groups
 from evaluators.design import Designs
@@ -107,4 +107,4 @@ def _fusemax(setting: Setting) -> dict[str, float]:
     """Return what +Binding takes on the paper's machine, padded where the workload needs it."""
     padded = replace(setting, workload=replace(setting.workload, padded=True))
     metrics = evaluated(padded, Designs.of(), evaluator("analytical")).metrics
-    return {name: float(metrics[name][0]) for name in ("latency_s", "energy_pj", "area_um2")}
+    return {name: float(metrics[name][0]) for name in QUANTITIES}

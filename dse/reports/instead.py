@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from dse.reports import text
 
-_QUANTITIES = {
+QUANTITIES = {
     "latency_s": ("latency s", 1.0),
     "energy_pj": ("energy J", 1e-12),
     "area_um2": ("area cm^2", 1e-8),
 }
+"""Metric -> what it is called, and one of its units in those that are printed."""
+
 _LOSS = 1.001
 """What an optimum must lose by a freedom less, at least, for that to be told."""
 
@@ -69,12 +71,12 @@ class Instead:
 
     def __str__(self) -> str:
         header = ["instead of FuseMax"]
-        for label, _ in _QUANTITIES.values():
+        for label, _ in QUANTITIES.values():
             header += [label, "FuseMax's"]
         rows = []
         for each in self.answers:
             cells = [each.question]
-            for name, (_, unit) in _QUANTITIES.items():
+            for name, (_, unit) in QUANTITIES.items():
                 cells += [f"{each.optimum[name] * unit:.6g}", f"{each.fusemax[name] * unit:.6g}"]
             rows.append(cells)
         table = text.table(header, rows)
