@@ -205,6 +205,9 @@ class Cascade:
     inputs: Mapping[str, str]
     computes: str
 
+    def __hash__(self) -> int:
+        return hash((tuple(self.einsums.items()), self.along))
+
     @property
     def ranks(self) -> tuple[str, ...]:
         """All ranks, in the order of their first mention."""

@@ -13,7 +13,7 @@ from evaluators.mapper.cascades import NAMES, structure
 from evaluators.mapper.choices import Choices, Values
 from evaluators.mapper.machines import resources_of
 from evaluators.mapper.resources import PE, RANKS, WORD_BYTES, Resources
-from evaluators.mapper.search import search
+from evaluators.mapper.search import least_latency_s, search
 from evaluators.mapper.structure import Structure
 from evaluators.workloads.closed_forms import attention
 
@@ -63,8 +63,8 @@ class Best:
 
     def gap(self, costs: Costs) -> float:
         """Return the share by which a latency is above that of the best binding."""
-        best_s = _least_latency_s(self.resources, tuple(self.extents.items()))
-        gap = costs.latency_s / best_s - 1
+        machine = _machine(self.resources, tuple(self.extents.items()))
+        gap = costs.latency_s / machine.least_s(costs.latency_s) - 1
         return 0.0 if abs(gap) < SAME else gap
 
     def metrics(self, costs: Costs) -> dict[str, float]:
@@ -98,15 +98,30 @@ class Best:
                 yield step.einsum, array, values
 
 
+class _Machine:
+    """The least latency of a machine over the cascades that ship and all their chunks."""
+
+    def __init__(self, resources: Resources, extents: Mapping[str, int]) -> None:
+        self._resources, self._extents = resources, extents
+        self._least_s: float | None = None
+
+    def least_s(self, known_s: float) -> float:
+        """Return it, where it is known that it is no more than that."""
+        if self._least_s is None:
+            sizes = [
+                Choices(described(name)).chunks({}, self._resources, self._extents["M"])
+                for name in NAMES.values()
+            ]
+            chunks = tuple(dict.fromkeys(size for each in sizes for size in each))
+            self._least_s = least_latency_s(
+                shipped_cascades(), self._resources, self._extents, Limits(chunks), known_s
+            )
+        return self._least_s
+
+
 @lru_cache(maxsize=256)
-def _least_latency_s(resources: Resources, extents: tuple[tuple[str, int], ...]) -> float:
-    """Return the latency of the best binding of the cascades that ship, with all their chunks."""
-    known = dict(extents)
-    cascades = shipped_cascades()
-    sizes = [Choices(described(name)).chunks({}, resources, known["M"]) for name in NAMES.values()]
-    chunks = tuple(dict.fromkeys(size for each in sizes for size in each))
-    found = search(cascades, resources, known, Limits(chunks, within=0.0))
-    return found.optimum().latency_s
+def _machine(resources: Resources, extents: tuple[tuple[str, int], ...]) -> _Machine:
+    return _Machine(resources, dict(extents))
 
 
 @cache

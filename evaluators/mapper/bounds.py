@@ -15,28 +15,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.mapper.loops import Flags, Integers, Shared
+from evaluators.mapper.keeping import ways
+from evaluators.mapper.loops import Flags, Integers
 from evaluators.mapper.placement import ARRAYS, Placement
-from evaluators.mapper.places import Places, places
+from evaluators.mapper.places import Places
 from evaluators.mapper.resources import LANES, PE, WORD_BYTES, Resources
-from evaluators.mapper.states import Freedom, arrays_of
+from evaluators.mapper.speeds import Speeds
 from evaluators.mapper.structure import Group
-from evaluators.mapper.use_costs import Uses
-from evaluators.mapper.uses import BUFFER, LAST, OFF_CHIP
+from evaluators.mapper.use_costs import IMPOSSIBLE
 from evaluators.mapper.waiting import Way, passes
 
 Reals = NDArray[np.float64]
-
-IMPOSSIBLE = 2**55
-"""Words off chip of what cannot be."""
 
 _ROUNDS = 3
 """Rounds in which Einsums that must run on an array make it too busy for others."""
 
 _MOST_KNOWN = 2**24
 """Numbers of bounds of uses that are kept at once, before they are computed anew."""
-
-_STORES = (BUFFER, OFF_CHIP, OFF_CHIP + BUFFER)
 
 
 @dataclass(frozen=True)
@@ -73,15 +68,15 @@ class Bounds:
     """The bounds of Einsums and groups, each computed when it is first asked for.
 
     Args:
-        uses: what uses cost.
-        freedom: what bindings may choose.
+        speeds: of the Einsums.
         most_cycles: an array that is busy longer is too slow.
 
     """
 
-    def __init__(self, uses: Uses, freedom: Freedom, most_cycles: float = np.inf) -> None:
-        self.uses, self.freedom, self._most_cycles = uses, freedom, most_cycles
-        self.shared: Shared = uses.shared
+    def __init__(self, speeds: Speeds, most_cycles: float = np.inf) -> None:
+        self.speeds, self.uses, self.freedom = speeds, speeds.uses, speeds.freedom
+        self._most_cycles = most_cycles
+        uses, self.shared = self.uses, self.uses.shared
         names, bits = self.shared.shape
         bits = np.column_stack((bits, uses.roomy))
         kinds, self.kind = np.unique(bits, axis=0, return_inverse=True)
@@ -90,55 +85,29 @@ class Bounds:
         self.holds = [dict(zip(names, row.astype(bool).tolist(), strict=True)) for row in kinds]
         self.weights = _weights(uses.resources)
         self._quick: dict[int, Quick] = {}
-        self._which: dict[tuple[int, int], Integers] = {}
         self._least_uses: dict[tuple[int, str, Way], tuple[Integers, Reals]] = {}
         self._known: dict[tuple[int, tuple[Way, ...]], Bound] = {}
-        self._fitting: dict[tuple[str, ...], Flags] = {}
 
-    def which(self, place: int, kind: int) -> Integers:
-        """Return the placements of an Einsum under a shape, as rows of `quick`."""
-        known = self._which.get((place, kind))
-        if known is None:
-            can = self.quick(place).can[:, self.kind == kind]
-            known = self._which[place, kind] = np.flatnonzero(can.any(axis=1))
-        return known
+    def which(self, place: int, rows: Integers) -> Integers:
+        """Return the placements of an Einsum that are quick enough somewhere, as rows of `quick`.
 
-    def placements(self, place: int, kind: int) -> tuple[Placement, ...]:
-        """Return the placements of an Einsum under a shape that are quick enough."""
-        found = self.quick(place).places.placements
-        return tuple(found[row] for row in self.which(place, kind).tolist())
+        Args:
+            place: of the Einsum.
+            rows: the configurations.
+
+        """
+        return np.flatnonzero(self.quick(place).can[:, rows].any(axis=1))
 
     def quick(self, place: int) -> Quick:
         """Return the placements of an Einsum that are quick enough somewhere."""
         known = self._quick.get(place)
         if known is None:
-            every = self._places(place)
-            cycles = self._cycles_of(place, every)
+            every, cycles = self.speeds.places(place), self.speeds.cycles(place)
             most = np.where(every.on_pe[:, None], self._most[place, PE], self._most[place, LANES])
             can = every.legal & (cycles <= most)
             rows = np.flatnonzero(can.any(axis=1))
             known = self._quick[place] = Quick(every.take(rows), cycles[rows], can[rows])
         return known
-
-    def _places(self, place: int) -> Places:
-        structure = self.shared.structure
-        arrays = arrays_of(structure, self.uses.resources, self.freedom, place)
-        every = places(self.shared).at(place, arrays)
-        name = structure.einsums[place].name
-        if not self.freedom.narrows(name):
-            return every
-        kept = [self.freedom.places(name, each) for each in every.placements]
-        return every.take(np.flatnonzero(kept))
-
-    def _cycles_of(self, place: int, every: Places) -> Integers:
-        cycles = np.zeros(every.legal.shape, np.int64)
-        for array, rows in ((PE, every.on_pe), (LANES, ~every.on_pe)):
-            if rows.any():
-                sides = self.uses.counts.sides(place, array)
-                own = [each.sides for each in every.placements if each.array == array]
-                of = [sides.index(each) for each in own]
-                cycles[rows] = self.uses.works(place, array)[0][of]
-        return cycles
 
     def einsum(self, place: int, group: Group) -> Bound:
         """Return the bound of one Einsum in a group."""
@@ -150,31 +119,9 @@ class Bounds:
 
     def ways(self, place: int, group: Group) -> tuple[Way, ...]:
         """Return ways to keep each tensor of an Einsum; one of them is below every legal one."""
-        structure = self.shared.structure
-        found = []
-        for tensor in self._tensors(place):
-            users = [structure.place.get(tensor.name, -1), *structure.readers.get(tensor.name, ())]
-            own = [each for each in users if each in group]
-            found.append(
-                Way(
-                    tuple(
-                        each
-                        for each in self._keeps(tensor.name, place, group)
-                        if self.freedom.stores(each)
-                    ),
-                    tuple(each for each in own if each < place),
-                    tuple(each for each in own if each > place),
-                )
-            )
-        return tuple(found)
+        return ways(self.shared.structure, place, group, self.freedom.of_keeps)
 
-    def count(self, place: int, kind: int) -> int:
-        """Return how many placements an Einsum has under a shape, quick or not."""
-        return int(self._places(place).legal[:, self.kind == kind].any(axis=1).sum())
-
-    def placed(
-        self, place: int, ways: tuple[Way, ...], which: Any, rows: Any
-    ) -> tuple[Integers, Reals]:
+    def placed(self, place: int, ways: tuple[Way, ...], at: Any) -> tuple[Integers, Reals]:
         """Return words and energy of placements at least: shapes (placements, configurations).
 
         The energy is infinite where a placement cannot be.
@@ -182,13 +129,11 @@ class Bounds:
         Args:
             place: of the Einsum.
             ways: to keep each of its tensors.
-            which: rows of `quick`.
-            rows: the configurations.
+            at: an index of rows of `quick` and configurations.
 
         """
         quick = self.quick(place)
-        at = np.ix_(which, rows)
-        energy = np.where(quick.can[at], self._units(place, quick)[at], np.inf)
+        energy = np.where(quick.can[at], self._units(place)[at], np.inf)
         words = np.zeros(energy.shape, np.int64)
         for tensor, way in zip(self._tensors(place), ways, strict=True):
             moved, spent = self._least_use(place, tensor.name, way)
@@ -196,13 +141,14 @@ class Bounds:
             energy += spent[at]
         return words, energy
 
-    def _units(self, place: int, quick: Quick) -> Reals:
+    def _units(self, place: int) -> Reals:
         """Return the energy of an Einsum's operations."""
+        on_pe = self.quick(place).places.on_pe
         on = [
             self.uses.works(place, array)[1] if rows.any() else np.zeros(len(self.shared))
-            for array, rows in ((PE, quick.places.on_pe), (LANES, ~quick.places.on_pe))
+            for array, rows in ((PE, on_pe), (LANES, ~on_pe))
         ]
-        return np.where(quick.places.on_pe[:, None], on[0], on[1])
+        return np.where(on_pe[:, None], on[0], on[1])
 
     def _least_use(self, place: int, tensor: str, way: Way) -> tuple[Integers, Reals]:
         """Return words and energy of a use at least, where all placements may keep it so."""
@@ -216,21 +162,9 @@ class Bounds:
 
     def _found_use(self, place: int, tensor: str, way: Way) -> tuple[Integers, Reals]:
         own = self.quick(place).places
-        shape = len(self.uses.counts.cases(place, tensor)), len(self.shared)
-        words, energy = np.full(shape, IMPOSSIBLE), np.full(shape, np.inf)
-        for keep in way.keeps:
-            if keep == "":
-                continue
-            cost = self.uses.costs(place, tensor, keep)
-            if BUFFER in keep:
-                fits = self._tile_fits(self._ranks(place, tensor))
-                np.minimum(words, cost.words, out=words, where=fits)
-                np.minimum(energy, cost.energy_pj, out=energy, where=fits)
-            else:
-                np.minimum(words, cost.words, out=words)
-                np.minimum(energy, cost.energy_pj, out=energy)
+        stored = self.uses.least(place, tensor, tuple(each for each in way.keeps if each))
         case = own.cases[tensor]
-        words, energy = words[case], energy[case]
+        words, energy = stored.words[case], stored.energy_pj[case]
         if "" in way.keeps:
             resources = self.uses.resources
             can = passes(self.shared, resources, place, own, tensor, way, self.runs)
@@ -241,18 +175,7 @@ class Bounds:
 
     def runs(self, place: int, array: str) -> Flags:
         """Tell under which configurations an Einsum may run on an array."""
-        return np.asarray(self._cycles[place, array] <= self._most[place, array])
-
-    @cached_property
-    def _cycles(self) -> Mapping[tuple[int, str], Reals]:
-        """(Einsum, array) -> its cycles there at least; infinite where it does not run."""
-        found = {}
-        for place in self.shared.structure.whole:
-            every = self._places(place)
-            cycles = np.where(every.legal, self._cycles_of(place, every), np.inf)
-            for array, rows in ((PE, every.on_pe), (LANES, ~every.on_pe)):
-                found[place, array] = cycles[rows].min(axis=0, initial=np.inf)
-        return found
+        return np.asarray(self.speeds.least[place, array] <= self._most[place, array])
 
     @cached_property
     def _most(self) -> Mapping[tuple[int, str], Reals]:
@@ -261,10 +184,10 @@ class Bounds:
         Groups follow one another, so that all busy cycles of an array count, however the cascade is
         cut. An Einsum that is too slow on one array runs on the other.
         """
-        most = {each: np.full(len(self.shared), self._most_cycles) for each in self._cycles}
+        most = {each: np.full(len(self.shared), self._most_cycles) for each in self.speeds.least}
         for chunk in np.unique(self.shared.chunk) if np.isfinite(self._most_cycles) else ():
             rows = self.shared.chunk == chunk
-            least = {each: float(cycles[rows].min()) for each, cycles in self._cycles.items()}
+            least = {each: float(cycles[rows].min()) for each, cycles in self.speeds.least.items()}
             limits = dict.fromkeys(least, self._most_cycles)
             for _ in range(_ROUNDS):
                 busy = {
@@ -282,16 +205,6 @@ class Bounds:
             for each, limit in limits.items():
                 most[each][rows] = limit
         return most
-
-    def _tile_fits(self, ranks: tuple[str, ...]) -> Flags:
-        known = self._fitting.get(ranks)
-        if known is None:
-            tile_bytes = self.shared.tile(ranks) * WORD_BYTES
-            known = self._fitting[ranks] = tile_bytes <= self.uses.resources.buffer_bytes
-        return known
-
-    def _ranks(self, place: int, tensor: str) -> tuple[str, ...]:
-        return next(each.ranks for each in self._tensors(place) if each.name == tensor)
 
     @property
     def nothing(self) -> Bound:
@@ -317,33 +230,9 @@ class Bounds:
     def _tensors(self, place: int):  # type: ignore[no-untyped-def]
         return self.shared.structure.einsums[place].tensors
 
-    def _keeps(self, tensor: str, place: int, group: Group) -> tuple[str, ...]:
-        """Return where a tensor may be kept, the cheaper alone of what is legal alike."""
-        structure = self.shared.structure
-        if structure.place.get(tensor) == place:
-            return self._written(tensor, group)
-        own = structure.cascade.previous.get(tensor)
-        if own is not None and structure.place[own] in group:
-            early = structure.place[own] >= place
-            return (BUFFER, OFF_CHIP, OFF_CHIP + BUFFER) if early else ("", *_STORES)
-        if structure.place.get(tensor, -1) in group:
-            return ("", *_STORES)
-        first = next(each for each in structure.readers[tensor] if each in group)
-        return (OFF_CHIP, OFF_CHIP + BUFFER) if first == place else ("", *_STORES)
-
-    def _written(self, tensor: str, group: Group) -> tuple[str, ...]:
-        structure = self.shared.structure
-        outside = structure.leaves(tensor, group)
-        if tensor not in structure.previous_of:
-            return (OFF_CHIP, OFF_CHIP + BUFFER) if outside else ("", BUFFER, OFF_CHIP)
-        if not outside:
-            return (BUFFER, OFF_CHIP)
-        return (OFF_CHIP + BUFFER + (LAST if structure.once(outside) else ""), OFF_CHIP)
-
     def _least(self, place: int, ways: tuple[Way, ...]) -> Bound:
         quick = self.quick(place)
-        every = np.arange(len(quick.places.placements)), np.arange(len(self.shared))
-        words, energy = self.placed(place, ways, *every)
+        words, energy = self.placed(place, ways, ...)
         can = np.isfinite(energy)
         on_pe = quick.places.on_pe[:, None]
         cycles = [

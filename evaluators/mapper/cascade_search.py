@@ -19,6 +19,7 @@ from evaluators.mapper.pareto import Front, front
 from evaluators.mapper.programme import Programme
 from evaluators.mapper.promises import Promises, ways
 from evaluators.mapper.resources import WORD_BYTES, Resources
+from evaluators.mapper.speeds import Speeds
 from evaluators.mapper.states import Freedom
 from evaluators.mapper.structure import Group, Structure
 from evaluators.mapper.use_costs import Uses
@@ -109,11 +110,12 @@ class CascadeSearch:
         self.resources, self.limits = resources, limits
         self.shared = Shared.all_of(structure, resources, extents, limits.chunks)
         self.uses = Uses(self.shared, resources)
+        self.speeds = Speeds(self.uses, limits.freedom)
         groups = structure.groups if limits.cuts else (structure.whole,)
         self.groups = tuple(each for each in groups if limits.freedom.groups(structure, each))
         self.counted = 0
         self.searched = 0
-        self._programmes: dict[tuple[Group, int], Programme] = {}
+        self._programmes: dict[tuple[Group, tuple[int, ...]], Programme] = {}
         self.start(Front())
 
     def start(self, front: Front) -> None:
@@ -126,7 +128,7 @@ class CascadeSearch:
     def bound(self) -> None:
         """Bound every group under every configuration, by what the front says is too slow."""
         self._bounded_s = self.front.slowest_s
-        self.promises = Promises(self.uses, self.limits.freedom, self.groups, self.front)
+        self.promises = Promises(self.speeds, self.groups, self.front)
         self._programmes = {}
 
     def again(self, front: Front) -> None:
@@ -219,24 +221,19 @@ class CascadeSearch:
         latency, energy = self.promises.rest(group)
         kinds = self.promises.bounds.kind
         for kind in np.unique(kinds[rows]).tolist():
-            programme = self._programme(group, kind)
-            self._run(programme, rows[kinds[rows] == kind], latency, energy, beam)
+            programme = self._programme(group, rows[kinds[rows] == kind])
+            self._run(programme, latency, energy, beam)
 
-    def _programme(self, group: Group, kind: int) -> Programme:
-        known = self._programmes.get((group, kind))
+    def _programme(self, group: Group, rows: Integers) -> Programme:
+        key = group, tuple(rows.tolist())
+        known = self._programmes.get(key)
         if known is None:
-            bounds = self.promises.bounds
-            own = self.promises.quick(group)
-            own = own[bounds.kind[own] == kind]
-            known = Programme(bounds, group, kind, own, self.limits.freedom)
-            self._programmes[group, kind] = known
+            known = Programme(self.promises.bounds, group, rows, self.limits.freedom)
+            self._programmes[key] = known
         return known
 
-    def _run(
-        self, programme: Programme, rows: Integers, latency: Reals, energy: Reals, beam: int
-    ) -> None:
-        own = np.searchsorted(programme.rows, rows)
-        group = programme.group
+    def _run(self, programme: Programme, latency: Reals, energy: Reals, beam: int) -> None:
+        group, rows = programme.group, programme.rows
         rest_s, rest_pj = latency[programme.rows], energy[programme.rows]
 
         def least(
@@ -245,7 +242,7 @@ class CascadeSearch:
             return self._latency_s(words, busy) + rest_s[row], energy + rest_pj[row]
 
         before = programme.counted
-        labels = programme.run(own, least, self.front, beam, self._alive)
+        labels = programme.run(least, self.front, beam, self._alive)
         self.counted += programme.counted - before
         self.searched += len(rows)
         if not len(labels):
@@ -299,7 +296,7 @@ class CascadeSearch:
     def binding(self, point: Point) -> Binding:
         """Return a binding that a point stands for."""
         most_cycles = point.latency_s * (1 + SAME) * self.resources.clock_hz
-        bounds = Bounds(self.uses, self.limits.freedom, most_cycles)
+        bounds = Bounds(self.speeds, most_cycles)
         return Binding(
             point.cascade,
             point.chunk,
@@ -308,8 +305,7 @@ class CascadeSearch:
 
     def _bound(self, part: Pair, bounds: Bounds) -> BoundGroup:
         """Find the binding of a part again: the programme of its configuration alone."""
-        kind = int(bounds.kind[part.row])
-        programme = Programme(bounds, part.group, kind, np.array([part.row]), self.limits.freedom)
+        programme = Programme(bounds, part.group, np.array([part.row]), self.limits.freedom)
 
         def least(
             row: Integers, words: Integers, busy: Reals, energy: Reals
@@ -317,7 +313,7 @@ class CascadeSearch:
             return self._latency_s(words, busy), energy
 
         target = _Target(part.latency_s, part.energy_pj)
-        labels = programme.run(np.array([0]), least, target)
+        labels = programme.run(least, target)
         moves = programme.trace(int(np.argmin(labels.energy_pj)))
         shared = self.shared
         return BoundGroup(

@@ -156,20 +156,12 @@ class Shared:
 
     @cached_property
     def shape(self) -> tuple[tuple[tuple[str, ...], ...], Integers]:
-        """What decides which bindings are legal, beside sizes: its bits a row.
+        """What decides which transfers are legal, beside placements and sizes: its bits a row.
 
-        Which ranks are left, which have inner loops on which side, whether keys are cut, and which
-        of two ranks takes more of a side.
+        Whether keys are cut, and which of two ranks takes more of a side.
         """
-        names: list[tuple[str, ...]] = [("cut",), ("inside",)]
-        bits = [self.keys > 1, self.inner > 1]
-        for rank, left in self.remains.items():
-            names.append(("left", rank))
-            bits.append(left > 1)
-            for sides in SIDES.values():
-                for side in sides:
-                    names.append(("step", rank, side))
-                    bits.append(self.step(rank, side) > 1)
+        names: list[tuple[str, ...]] = [("cut",)]
+        bits = [self.keys > 1]
         for rank, other in self.compared:
             for sides in SIDES.values():
                 for side in sides:

@@ -1,34 +1,51 @@
-"""What moves cost, in columns: a row a move, a column a configuration of the shared loops."""
+"""What moves cost, by the configuration of the shared loops."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.mapper.loops import Factor, Flags, Integers
+from evaluators.mapper.moves import AFTER, LOAD, TILES, WORK, Moves
 from evaluators.mapper.placement import Placement
 from evaluators.mapper.reservations import Load
-from evaluators.mapper.resources import PE, Resources
-from evaluators.mapper.states import Move
+from evaluators.mapper.resources import PE
 from evaluators.mapper.use_costs import Uses
-from evaluators.mapper.uses import BUFFER, OFF_CHIP
+from evaluators.mapper.uses import BUFFER, OFF_CHIP, Use
 
 Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class MoveCosts:
-    """Of moves: a row a move, a column a configuration."""
+    """Of moves: tables of what is asked, a column a configuration, and the rows that a move asks.
 
-    pe: Integers
-    lanes: Integers
+    Attributes:
+        on_pe: whether a move is on the 2D array.
+        use: rows of the next two, shape (moves, tensors).
+        words, use_pj: off chip, and energy.
+        work: rows of the next two.
+        cycles, work_pj: that an array is busy, and energy.
+        load: rows of the next one.
+        fits: whether registers hold it.
+        tile: rows of the next one.
+        tiles: words in the buffer.
+
+    """
+
+    on_pe: Flags
+    use: Integers
     words: Integers
-    energy_pj: Reals
-    tiles: Integers
+    use_pj: Reals
+    work: Integers
+    cycles: Integers
+    work_pj: Reals
+    load: Integers
     fits: Flags
+    tile: Integers
+    tiles: Integers
 
 
 class Costs:
@@ -37,84 +54,70 @@ class Costs:
     Args:
         uses: the costs of uses, over all configurations.
         rows: those of the shape.
-        roomy: whether the buffer holds all tiles, so that none need be counted.
 
     """
 
-    def __init__(self, uses: Uses, rows: Integers, *, roomy: bool) -> None:
-        self._uses, self._rows, self._roomy = uses, rows, roomy
-        self._resources: Resources = uses.resources
+    def __init__(self, uses: Uses, rows: Integers) -> None:
+        self._uses, self._rows = uses, rows
         self._products: dict[frozenset[Factor], Integers] = {}
         self._loads: dict[tuple[str, Load], Flags] = {}
         self._idle: dict[tuple[int, Placement, str], bool] = {}
+        self._use: dict[int, tuple[Integers, Reals]] = {}
+        self._work: dict[int, tuple[Integers, Reals]] = {}
+        self._fits: dict[int, Flags] = {}
+        self._tiles: dict[int, Integers] = {}
 
-    def of(self, place: int, moves: list[Move]) -> MoveCosts:
-        """Return what moves cost, a row a move, a column a configuration."""
-        shared, rows = self._uses.shared, self._rows
-        einsum = shared.structure.einsums[place]
-        n = len(rows)
-        tables: dict[Any, int] = {}
-        words: list[Integers] = []
-        energy: list[Reals] = []
-        works: dict[Any, int] = {}
-        cycles: list[Integers] = []
-        units: list[Reals] = []
-        needs: dict[Any, int] = {}
-        held: list[Flags] = []
-        index = np.zeros((len(moves), len(einsum.tensors)), np.int64)
-        work = np.zeros(len(moves), np.int64)
-        tiles = np.zeros((len(moves), n), np.int64)
-        on_pe = np.array([move.placement.array == PE for move in moves])
-        load = np.zeros(len(moves), np.int64)
-        for k, move in enumerate(moves):
-            placement = move.placement
-            for t, tensor in enumerate(einsum.tensors):
-                key = (placement, tensor.name, move.keep[tensor.name])
-                if key not in tables:
-                    cost = self._uses.cost(place, *key)
-                    tables[key] = len(words)
-                    words.append(cost.words[rows])
-                    energy.append(cost.energy_pj[rows])
-                index[k, t] = tables[key]
-            where = placement.array, placement.sides
-            if where not in works:
-                both = self._uses.work(place, placement)
-                works[where] = len(cycles)
-                cycles.append(both[0][rows])
-                units.append(both[1][rows])
-            work[k] = works[where]
-            asked = placement.array, move.load, move.unless
-            if asked not in needs:
-                needs[asked] = len(held)
-                fits = self.fits(placement.array, move.load)
-                for more in move.unless:
-                    fits = fits & ~self.fits(placement.array, more)
-                held.append(fits)
-            load[k] = needs[asked]
-            for tensor_name in () if self._roomy else move.tiles:
-                tiles[k] += self._tile(tensor_name, place)
-        busy = np.array(cycles)[work]
+    def of(self, moves: Moves, rows: Integers) -> MoveCosts:
+        """Return what moves cost.
+
+        Args:
+            moves: of the group.
+            rows: some of them, see `Moves.at`.
+
+        """
+        use, use_of = _distinct(rows[:, AFTER + 1 :])
+        work, work_of = _distinct(rows[:, WORK])
+        load, load_of = _distinct(rows[:, LOAD])
+        tile, tile_of = _distinct(rows[:, TILES])
+        for each in use:
+            if each not in self._use:
+                cost = self._uses.cost(moves.uses.things[each])
+                self._use[each] = cost.words[self._rows], cost.energy_pj[self._rows]
+        for each in work:
+            if each not in self._work:
+                cycles, energy_pj = self._uses.work(*moves.works.things[each])
+                self._work[each] = cycles[self._rows], energy_pj[self._rows]
+        for each in load:
+            if each not in self._fits:
+                array, held, unless = moves.loads.things[each]
+                fits = self.fits(array, held)
+                for more in unless:
+                    fits = fits & ~self.fits(array, more)
+                self._fits[each] = fits
+        for each in tile:
+            if each not in self._tiles:
+                place, tensors = moves.tiles.things[each]
+                self._tiles[each] = self._words(place, tensors)
+        arrays = np.array([moves.works.things[each][1] == PE for each in work])
         return MoveCosts(
-            pe=busy * on_pe[:, None],
-            lanes=busy * ~on_pe[:, None],
-            words=np.array(words)[index].sum(axis=1),
-            energy_pj=np.array(energy)[index].sum(axis=1) + np.array(units)[work],
-            tiles=tiles,
-            fits=np.array(held)[load],
+            on_pe=arrays[work_of],
+            use=use_of,
+            words=np.array([self._use[each][0] for each in use]),
+            use_pj=np.array([self._use[each][1] for each in use]),
+            work=work_of,
+            cycles=np.array([self._work[each][0] for each in work]),
+            work_pj=np.array([self._work[each][1] for each in work]),
+            load=load_of,
+            fits=np.array([self._fits[each] for each in load]),
+            tile=tile_of,
+            tiles=np.array([self._tiles[each] for each in tile]),
         )
-
-    def _product(self, factors: frozenset[Factor]) -> Integers:
-        known = self._products.get(factors)
-        if known is None:
-            known = self._uses.shared.product(factors)[self._rows]
-            self._products[factors] = known
-        return known
 
     def fits(self, array: str, load: Load) -> Flags:
         """Tell for every configuration whether registers hold a load."""
         known = self._loads.get((array, load))
         if known is None:
-            known = self.register_words(load) <= self._resources.registers(array)
+            known = self.register_words(load) <= self._uses.resources.registers(array)
             self._loads[array, load] = known
         return known
 
@@ -123,7 +126,12 @@ class Costs:
         key = place, placement, tensor
         known = self._idle.get(key)
         if known is None:
-            past, through = (self._uses.cost(*key, each) for each in (OFF_CHIP, OFF_CHIP + BUFFER))
+            ranks = self._uses.counts.ranks(place, tensor)
+            case = placement.array, placement.trailing(ranks), placement.sides
+            past, through = (
+                self._uses.cost(Use(place, tensor, each, case))
+                for each in (OFF_CHIP, OFF_CHIP + BUFFER)
+            )
             rows = self._rows
             known = self._idle[key] = bool(
                 (past.words[rows] <= through.words[rows]).all()
@@ -136,12 +144,28 @@ class Costs:
         words = [np.maximum(self._product(a), self._product(b)) for a, b in load]
         return np.asarray(np.sum(words, axis=0))
 
-    def _tile(self, tensor: str, place: int) -> Integers:
-        """Return the words of a tensor's tile; a state's is kept for every query tile inside."""
+    def _product(self, factors: frozenset[Factor]) -> Integers:
+        known = self._products.get(factors)
+        if known is None:
+            known = self._uses.shared.product(factors)[self._rows]
+            self._products[factors] = known
+        return known
+
+    def _words(self, place: int, tensors: tuple[str, ...]) -> Integers:
+        """Return the words of tiles; a state's is kept for every query tile inside."""
         shared = self._uses.shared
         einsum = shared.structure.einsums[place]
-        ranks = next(each.ranks for each in einsum.tensors if each.name == tensor)
-        tile = shared.tile(ranks)
-        if tensor in shared.structure.previous_of:
-            tile = tile * shared.inner
-        return np.asarray(tile[self._rows])
+        words = np.zeros(len(self._rows), np.int64)
+        for tensor in tensors:
+            ranks = next(each.ranks for each in einsum.tensors if each.name == tensor)
+            tile = shared.tile(ranks)
+            if tensor in shared.structure.previous_of:
+                tile = tile * shared.inner
+            words += tile[self._rows]
+        return words
+
+
+def _distinct(numbers: Integers) -> tuple[list[int], Integers]:
+    """Return the numbers that there are, and of every one its place among them."""
+    found, at = np.unique(numbers, return_inverse=True)
+    return found.tolist(), at.reshape(numbers.shape)

@@ -14,8 +14,8 @@ import numpy as np
 from evaluators.mapper.cascade_search import SAME, CascadeSearch, Point, best_points
 from evaluators.mapper.pareto import Fastest, Leanest
 
-_CEILINGS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 1.0, np.inf)
-"""Shares above the least that there may be."""
+_CEILINGS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 1.0)
+"""Shares above the least that there may be; there is no ceiling after them."""
 
 
 class Optimum:
@@ -42,16 +42,21 @@ class Optimum:
 
     def search(self) -> None:
         """Find the optimum; what ends the search early is raised."""
-        self._floors_s = [each.least()[0] for each in self._searches]
-        least_s, self._least_pj = self._least(self._searches)
-        for ceiling_s in _above(least_s):
-            self._against(Fastest(ceiling_s))
-            self._prove(lambda each: each.least()[0])
-            if self._found():
-                break
-        self._fastest = self._found()
+        self._fastest = self.fastest()
         if self._fastest:
             self._lean(min(each.latency_s for each in self._fastest))
+
+    def fastest(self, known_s: float = np.inf) -> list[Point]:
+        """Return points of the least latency; none where none is less than what is known."""
+        self._floors_s = [each.least()[0] for each in self._searches]
+        least_s, self._least_pj = self._least(self._searches)
+        most_s = known_s * (1 - SAME)
+        for ceiling_s in _above(least_s, most_s):
+            self._against(Fastest(ceiling_s))
+            self._prove(lambda each: each.least()[0])
+            if found := self._found():
+                return found
+        return []
 
     def left(self) -> tuple[float, float]:
         """Return the least latency and energy of what is neither searched nor beaten."""
@@ -65,6 +70,8 @@ class Optimum:
         slowest_s = fastest_s * (1 + self._within) * (1 + SAME)
         self._against(Leanest(slowest_s))
         for ceiling_pj in _above(self._least(self._open)[1]):
+            if self._least(self._open)[1] > ceiling_pj:
+                continue
             self._front = Leanest(slowest_s, ceiling_pj)
             for each in self._open:
                 each.again(self._front)
@@ -96,8 +103,9 @@ class Optimum:
         return min(least_s), min(least_pj)
 
 
-def _above(least: float) -> list[float]:
-    """Return ceilings above what there is at least; none where there is nothing."""
-    if not np.isfinite(least):
+def _above(least: float, most: float = np.inf) -> list[float]:
+    """Return ceilings above what there is at least, up to the most; none where there is nothing."""
+    if not np.isfinite(least) or least > most:
         return []
-    return [least * (1 + share) * (1 + SAME) for share in _CEILINGS]
+    shares = [least * (1 + share) * (1 + SAME) for share in _CEILINGS]
+    return [*(each for each in shares if each < most), most]

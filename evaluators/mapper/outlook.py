@@ -14,20 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.mapper.bounds import Bound, Bounds
+from evaluators.mapper.forks import Decided
 from evaluators.mapper.loops import Integers
 from evaluators.mapper.moves import Moves
 from evaluators.mapper.placement import Placement
 from evaluators.mapper.resources import PE
-from evaluators.mapper.states import State
 from evaluators.mapper.tails import Tails, best_tails
 from evaluators.mapper.transfers import Held, Transfer
-from evaluators.mapper.uses import BUFFER, EDGE, OFF_CHIP
+from evaluators.mapper.uses import EDGE
 from evaluators.mapper.waiting import Way
 
 Reals = NDArray[np.float64]
-
-Known = tuple[tuple[str, tuple[tuple[str, ...], frozenset[Transfer]]], ...]
-"""Of the operands that a state has decided on: the stores that hold them, and transfers."""
 
 
 @dataclass(frozen=True)
@@ -48,49 +45,56 @@ class Outlook:
     Args:
         bounds: of the Einsums.
         moves: of the group.
-        kind: the number of the shape.
+        which: place -> the placements of its Einsum, as rows of `Bounds.quick`.
         rows: the configurations.
 
     """
 
-    def __init__(self, bounds: Bounds, moves: Moves, kind: int, rows: Integers) -> None:
-        self._bounds, self._moves, self._kind, self._rows = bounds, moves, kind, rows
-        self._known: dict[tuple[int, Known], Bound] = {}
-        self._extra: dict[tuple[int, Known], Reals] = {}
+    def __init__(
+        self,
+        bounds: Bounds,
+        moves: Moves,
+        which: Mapping[int, Integers],
+        rows: Integers,
+    ) -> None:
+        self._bounds, self._moves, self._which, self._rows = bounds, moves, which, rows
+        self._known: dict[tuple[int, Decided], Bound] = {}
+        self._changes: dict[tuple[int, Decided], Bound] = {}
+        self._extra: dict[tuple[int, Decided], Reals] = {}
         self._tails: dict[int, Tails] = {}
-        self._placements: dict[tuple[int, Known], Placed] = {}
+        self._placements: dict[tuple[int, Decided], Placed] = {}
         self._busy_of: dict[int, Reals] = {}
         n = len(rows)
         self.nothing = Bound(np.zeros(n, np.int64), np.zeros(n), np.zeros((len(bounds.weights), n)))
         self._suffix: dict[int, Bound] = {}
-        group = moves.group
+        group = moves.rules.group
         total = self.nothing
         self._suffix[group.stop] = total
         for place in reversed(list(group)):
             total = self._least(place, ()) + total
             self._suffix[place] = total
 
-    def behind(self, place: int, state: State) -> Bound:
-        """Return what a group costs at least from a place on, in a state."""
-        return self._changed(self._suffix[place], self._decided(place, state))
+    def behind(self, place: int, state: int) -> Bound:
+        """Return what a group costs at least from a place on, in the state of that number."""
+        return self._changed(self._suffix[place], self._moves.decided(place, state))
 
-    def here(self, place: int, state: State) -> tuple[Placed, Bound]:
+    def here(self, place: int, state: int) -> tuple[Placed, Bound]:
         """Return what every placement of an Einsum costs at least in a state, and all behind it."""
-        decided = self._decided(place, state)
+        decided = dict(self._moves.decided(place, state))
         own = decided.pop(place, ())
         return self._placed(place, own), self._changed(self._suffix[place + 1], decided)
 
-    def more_pj(self, place: int, state: State) -> Reals:
+    def more_pj(self, place: int, state: int) -> Reals:
         """Return the energy by which a state is dearer than the tails behind a place, at least."""
-        return self._more(self._decided(place, state))
+        return self._more(self._moves.decided(place, state))
 
-    def more_here_pj(self, place: int, state: State) -> Reals:
+    def more_here_pj(self, place: int, state: int) -> Reals:
         """Return the same behind the Einsum at a place."""
-        decided = self._decided(place, state)
+        decided = dict(self._moves.decided(place, state))
         decided.pop(place, None)
         return self._more(decided)
 
-    def _more(self, decided: Mapping[int, Known]) -> Reals:
+    def _more(self, decided: Mapping[int, Decided]) -> Reals:
         total = np.zeros(len(self._rows))
         for at, known in decided.items():
             found = self._extra.get((at, known))
@@ -106,7 +110,7 @@ class Outlook:
         """Return what is behind a place, in any state."""
         known = self._tails.get(place)
         if known is None:
-            if place == self._moves.group.stop:
+            if place == self._moves.rules.group.stop:
                 known = Tails.none(len(self._rows))
             else:
                 own = self._placed(place, ())
@@ -118,67 +122,52 @@ class Outlook:
             self._tails[place] = known
         return known
 
-    def _changed(self, total: Bound, decided: Mapping[int, Known]) -> Bound:
+    def _changed(self, total: Bound, decided: Mapping[int, Decided]) -> Bound:
         for at, known in decided.items():
-            mine, usual = self._least(at, known), self._least(at, ())
-            # Where nothing is possible in any state, both are infinite; nobody asks there.
-            with np.errstate(invalid="ignore"):
-                total = Bound(
-                    total.words + (mine.words - usual.words),
-                    total.energy_pj + (mine.energy_pj - usual.energy_pj),
-                    total.busy + (mine.busy - usual.busy),
-                )
+            total = total + self._change(at, known)
         return total
 
-    def _decided(self, place: int, state: State) -> dict[int, Known]:
-        """Return what a state has decided of the next reader of every tensor."""
-        fixed: dict[int, list[tuple[str, tuple[tuple[str, ...], frozenset[Transfer]]]]] = {}
-        for tensor, reader in self._moves.alive(place):
-            offers = frozenset(
-                each
-                for each, _ in state.transfers
-                if each.target == reader and each.tensor == tensor
-            )
-            fixed.setdefault(reader, []).append((tensor, (self._stored(tensor, state), offers)))
-        return {at: tuple(known) for at, known in fixed.items()}
+    def _change(self, place: int, decided: Decided) -> Bound:
+        """Return by how much what is decided on changes what an Einsum costs at least."""
+        known = self._changes.get((place, decided))
+        if known is None:
+            mine, usual = self._least(place, decided), self._least(place, ())
+            # Where nothing is possible in any state, both are infinite; nobody asks there.
+            with np.errstate(invalid="ignore"):
+                known = self._changes[place, decided] = Bound(
+                    mine.words - usual.words,
+                    mine.energy_pj - usual.energy_pj,
+                    mine.busy - usual.busy,
+                )
+        return known
 
-    def _stored(self, tensor: str, state: State) -> tuple[str, ...]:
-        """Return the stores that hold a tensor; () where none does."""
-        own = self._moves.structure.cascade.previous.get(tensor, tensor)
-        levels = {level for name, level in state.stored if name == tensor}
-        if own != tensor:
-            levels |= {level for name, level in state.needed if name == own}
-        found = [BUFFER] if BUFFER in levels else []
-        if OFF_CHIP in levels:
-            found += [OFF_CHIP, OFF_CHIP + BUFFER]
-        return tuple(found)
-
-    def _least(self, place: int, known: Known) -> Bound:
+    def _least(self, place: int, known: Decided) -> Bound:
         found = self._known.get((place, known))
         if found is None:
             found = self._known[place, known] = self._computed(place, known)
         return found
 
-    def _computed(self, place: int, known: Known) -> Bound:
+    def _computed(self, place: int, known: Decided) -> Bound:
         placed = self._placed(place, known)
         return Bound(
             placed.words.min(axis=0), placed.energy_pj.min(axis=0), placed.busy.min(axis=0)
         )
 
-    def _placed(self, place: int, known: Known) -> Placed:
+    def _placed(self, place: int, known: Decided) -> Placed:
         found = self._placements.get((place, known))
         if found is None:
             found = self._placements[place, known] = self._each(place, known)
         return found
 
-    def _each(self, place: int, known: Known) -> Placed:
+    def _each(self, place: int, known: Decided) -> Placed:
         bounds = self._bounds
-        default = bounds.ways(place, self._moves.group)
-        names = [each.name for each in self._moves.structure.einsums[place].tensors]
+        default = bounds.ways(place, self._moves.rules.group)
+        names = [each.name for each in self._moves.rules.structure.einsums[place].tensors]
         fixed = dict(known)
-        which = bounds.which(place, self._kind)
+        which = self._which[place]
+        placements = bounds.quick(place).places.placements
         alike: dict[tuple[Way, ...], list[int]] = {}
-        for k, placement in enumerate(self._moves.placements[place]):
+        for k, placement in enumerate(placements[row] for row in which.tolist()):
             ways = tuple(
                 replace(way, keeps=self._options(*fixed[name], placement)) if name in fixed else way
                 for name, way in zip(names, default, strict=True)
@@ -187,7 +176,7 @@ class Outlook:
         words = np.zeros((len(which), len(self._rows)), np.int64)
         energy = np.zeros(words.shape)
         for ways, own in alike.items():
-            words[own], energy[own] = bounds.placed(place, ways, which[own], self._rows)
+            words[own], energy[own] = bounds.placed(place, ways, np.ix_(which[own], self._rows))
         return Placed(words, energy, self._busy(place))
 
     def _busy(self, place: int) -> Reals:
@@ -195,7 +184,7 @@ class Outlook:
         known = self._busy_of.get(place)
         if known is None:
             quick = self._bounds.quick(place)
-            which = self._bounds.which(place, self._kind)
+            which = self._which[place]
             on_pe = quick.places.on_pe[which, None, None]
             weights = self._bounds.weights[:, None]
             share = np.where(on_pe, weights, 1 - weights)
@@ -207,7 +196,7 @@ class Outlook:
         self, stored: tuple[str, ...], offers: frozenset[Transfer], placement: Placement
     ) -> tuple[str, ...]:
         """Return where a placement may read a tensor from."""
-        taken = [each for each in offers if self._moves.takes(each, placement)]
+        taken = [each for each in offers if self._moves.rules.takes(each, placement)]
         if any(isinstance(each, Held) or each.array != PE for each in taken):
             return ("", *stored)
         return (EDGE, *stored) if taken else stored

@@ -76,6 +76,11 @@ class Front:
         """The latency above which pairs are of no use."""
         return float("inf")
 
+    @property
+    def most_pj(self) -> float:
+        """The energy above which pairs are of no use."""
+        return float("inf")
+
     def beats(
         self, latency_s: NDArray[np.float64], energy_pj: NDArray[np.float64]
     ) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ the labels of one state and one configuration of the shared loops only the best 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -25,12 +25,17 @@ from evaluators.mapper.labels import (
 )
 from evaluators.mapper.loops import Flags, Integers, Shared
 from evaluators.mapper.move_costs import Costs
-from evaluators.mapper.moves import Moves
+from evaluators.mapper.moves import AFTER, Chosen, moves
+from evaluators.mapper.numbers import Numbers
 from evaluators.mapper.outlook import Outlook
 from evaluators.mapper.pareto import best
+from evaluators.mapper.reservations import Load
 from evaluators.mapper.resources import PE, WORD_BYTES, Resources
-from evaluators.mapper.states import Freedom, Move, State
+from evaluators.mapper.states import Freedom, State
 from evaluators.mapper.structure import Group
+
+_MOST_PAIRS = 2**17
+"""Pairs of a label and a placement that are bounded at once."""
 
 
 class Programme:
@@ -39,35 +44,29 @@ class Programme:
     Args:
         bounds: of the Einsums, over all configurations.
         group: the Einsums.
-        kind: the number of the shape.
         rows: the configurations, all of one shape.
         freedom: what bindings may choose.
 
     """
 
-    def __init__(
-        self, bounds: Bounds, group: Group, kind: int, rows: Integers, freedom: Freedom
-    ) -> None:
+    def __init__(self, bounds: Bounds, group: Group, rows: Integers, freedom: Freedom) -> None:
         self.uses, self.group, self.rows = bounds.uses, group, rows
         shared: Shared = self.uses.shared
-        self.costs = Costs(self.uses, rows, roomy=bounds.holds[kind]["roomy",])
-        self.moves = Moves(
-            shared.structure,
-            group,
-            bounds.holds[kind],
-            {place: bounds.placements(place, kind) for place in group},
-            freedom,
-            self.costs.fits,
-            self.costs.idle,
-        )
+        self.costs = Costs(self.uses, rows)
+        which = {place: bounds.which(place, rows) for place in group}
+        self.placements = {
+            place: tuple(bounds.quick(place).places.placements[row] for row in some.tolist())
+            for place, some in which.items()
+        }
+        holds = bounds.holds[bounds.kind[rows[0]]]
+        self.moves = moves(shared.structure, group, holds, self.placements, freedom)
         self._resources: Resources = self.uses.resources
         self._weights = bounds.weights[:, None]
-        self._outlook = Outlook(bounds, self.moves, kind, rows)
+        self._outlook = Outlook(bounds, self.moves, which, rows)
         self._behind: dict[tuple[int, int], Bound] = {}
-        self._states: dict[State, int] = {State(): 0}
-        self._state_list: list[State] = [State()]
-        self._moves_of: dict[tuple[int, int, int], list[Move]] = {}
-        self.kinds: list[list[Move]] = []
+        self._states = Numbers[int]()
+        self._states.of(self.moves.states.of(State()))
+        self.kinds: list[Integers] = []
         self.history: list[Labels] = []
         self.counted = 0
         self._leanings = LEANINGS
@@ -75,7 +74,6 @@ class Programme:
 
     def run(
         self,
-        rows: Integers,
         least: Least,
         front: Beaten,
         beam: int = 0,
@@ -84,16 +82,15 @@ class Programme:
         """Return the labels of whole groups.
 
         Args:
-            rows: places in `self.rows`.
             least: what labels end with at least.
             front: those that end no better than its points are dropped.
             beam: keep as many labels of each configuration alone, the most promising; 0: all.
             alive: called now and then; raises what is to end the run.
 
         """
-        n = len(rows)
+        n = len(self.rows)
         zero = np.zeros(n, np.int64)
-        labels = Labels(rows, zero, zero, zero, zero, np.zeros(n), zero, zero - 1, zero - 1)
+        labels = Labels(np.arange(n), zero, zero, zero, zero, np.zeros(n), zero, zero - 1, zero - 1)
         self.kinds, self.history, self._alive = [], [labels], alive
         self._leanings = HURRIED if front.timed_only else LEANINGS
         for place in self.group:
@@ -109,48 +106,61 @@ class Programme:
             self.counted += len(labels)
         return labels
 
-    def trace(self, label: int) -> list[Move]:
+    def trace(self, label: int) -> list[Chosen]:
         """Return the moves that led to a label of the last run."""
-        moves: list[Move] = []
-        for kinds, labels in zip(reversed(self.kinds), reversed(self.history), strict=False):
-            moves.append(kinds[labels.move[label]])
+        found: list[Chosen] = []
+        steps = list(zip(self.group, self.kinds, self.history[1:], strict=True))
+        for place, rows, labels in reversed(steps):
+            found.append(self.moves.read(place, rows[labels.move[label]]))
             label = int(labels.parent[label])
-        return moves[::-1]
+        return found[::-1]
 
     def _step(self, place: int, labels: Labels, least: Least, front: Beaten, beam: int) -> Labels:
-        if not len(labels):
-            self.kinds.append([])
-            return labels
-        moves: list[Move] = []
-        spans = np.zeros((len(self._state_list), 2), np.int64)
+        blocks: list[Integers] = []
+        placed: list[Integers] = []
+        spans = np.zeros((len(self._states), 2), np.int64)
         useful = self._useful(place, labels, least, front, beam)
+        first = 0
         for number in np.unique(labels.state).tolist():
-            first = len(moves)
-            for which in np.flatnonzero(useful[labels.state == number].any(axis=0)).tolist():
-                moves += self._moves(place, number, which)
-            spans[number] = first, len(moves) - first
-        self.kinds.append(moves)
-        if not moves or not len(labels):
+            own = np.flatnonzero(labels.state == number)
+            count = 0
+            for which in np.flatnonzero(useful[own].any(axis=0)).tolist():
+                some = np.unique(labels.row[own[useful[own, which]]])
+                for each in self._moves(place, number, which, some):
+                    blocks.append(each)
+                    placed.append(np.full(len(each), which))
+                    count += len(each)
+            spans[number] = first, count
+            first += count
+        if not blocks:
             return labels.take(slice(0, 0))
-        cost = self.costs.of(place, moves)
-        after = np.array([self._number(move.after) for move in moves])
+        rows = np.concatenate(blocks)
+        self.kinds.append(rows)
+        cost = self.costs.of(self.moves, rows)
+        after = self._numbers(rows[:, AFTER])
 
         counts = spans[labels.state, 1]
         parent = np.repeat(np.arange(len(labels)), counts)
         ends = np.cumsum(counts)
         move = np.arange(ends[-1]) - np.repeat(ends - counts, counts)
         move += spans[labels.state[parent], 0]
+        fits = useful[parent, np.concatenate(placed)[move]]
+        parent, move = parent[fits], move[fits]
         row = labels.row[parent]
-        tiles = labels.tiles[parent] + cost.tiles[move, row]
-        fits = cost.fits[move, row] & (tiles * WORD_BYTES <= self._resources.buffer_bytes)
+        tiles = labels.tiles[parent] + cost.tiles[cost.tile[move], row]
+        fits = cost.fits[cost.load[move], row]
+        fits &= tiles * WORD_BYTES <= self._resources.buffer_bytes
         parent, move, row, tiles = parent[fits], move[fits], row[fits], tiles[fits]
+        use, work, on_pe = cost.use[move], cost.work[move], cost.on_pe[move]
+        cycles = cost.cycles[work, row]
         labelled = Labels(
             row,
             after[move],
-            labels.pe[parent] + cost.pe[move, row],
-            labels.lanes[parent] + cost.lanes[move, row],
-            labels.words[parent] + cost.words[move, row],
-            labels.energy_pj[parent] + cost.energy_pj[move, row],
+            labels.pe[parent] + cycles * on_pe,
+            labels.lanes[parent] + cycles * ~on_pe,
+            labels.words[parent] + cost.words[use, row[:, None]].sum(axis=1),
+            labels.energy_pj[parent]
+            + (cost.use_pj[use, row[:, None]].sum(axis=1) + cost.work_pj[work, row]),
             tiles,
             parent,
             move,
@@ -166,7 +176,7 @@ class Programme:
         labelled = labelled.take(self._on_front(place + 1, labelled, words, more, least, front))
         if not len(labelled):
             return labelled
-        keys = labelled.row * len(self._state_list) + labelled.state
+        keys = labelled.row * len(self._states) + labelled.state
         columns = [labelled.pe, labelled.lanes, labelled.words, labelled.tiles]
         small = [each.astype(float) for each in columns]
         if not front.timed_only:
@@ -180,7 +190,7 @@ class Programme:
         for number in numbers.tolist():
             known = self._behind.get((place, number))
             if known is None:
-                known = self._outlook.behind(place, self._state_list[number])
+                known = self._outlook.behind(place, self._states.things[number])
                 self._behind[place, number] = known
             behind.append(known)
         return Bound(
@@ -197,7 +207,9 @@ class Programme:
 
     def _more(self, place: int, labels: Labels) -> Reals:
         numbers, at = np.unique(labels.state, return_inverse=True)
-        more = [self._outlook.more_pj(place, self._state_list[each]) for each in numbers.tolist()]
+        more = [
+            self._outlook.more_pj(place, self._states.things[each]) for each in numbers.tolist()
+        ]
         return np.array(more).reshape(len(numbers), -1)[at, labels.row]
 
     def _on_front(
@@ -226,44 +238,63 @@ class Programme:
 
     def _useful(self, place: int, labels: Labels, least: Least, front: Beaten, beam: int) -> Flags:
         """Tell which placements of an Einsum may lead labels to the front: (labels, placements)."""
-        numbers, at = np.unique(labels.state, return_inverse=True)
-        states = [self._state_list[each] for each in numbers.tolist()]
-        here = [self._outlook.here(place, state) for state in states]
-        more = np.array([self._outlook.more_here_pj(place, state) for state in states])
-        count = len(self.moves.placements[place])
+        count = len(self.placements[place])
         good = np.zeros((len(labels), count), bool)
-        rated = np.full((len(self._leanings), len(labels), count), np.inf)
-        for which, placement in enumerate(self.moves.placements[place]):
-            own_words = np.array([own.words[which] for own, _ in here])[at, labels.row]
-            own_energy = np.array([own.energy_pj[which] for own, _ in here])[at, labels.row]
-            own_busy = here[0][0].busy[which][:, labels.row]
-            rest = Bound(
-                np.array([each.words for _, each in here])[at, labels.row],
-                np.array([each.energy_pj for _, each in here])[at, labels.row],
-                np.array([each.busy for _, each in here])[at, :, labels.row].T,
+        rated = np.full((len(self._leanings), len(labels) if beam else 0, count), np.inf)
+        step = max(1, _MOST_PAIRS // count)
+        for first in range(0, len(labels), step):
+            some = slice(first, first + step)
+            good[some] = self._some_useful(
+                place, labels.take(some), least, front, rated[:, some] if beam else None
             )
-            left = Bound(own_words + rest.words, own_energy + rest.energy_pj, own_busy + rest.busy)
-            legal = np.isfinite(left.energy_pj)
-            open_ = np.flatnonzero(legal & ~front.beats(*self._ends(labels, left, least)))
-            some = labels.take(open_)
-            cycles = own_busy.max(axis=0)[open_]
-            on_pe = placement.array == PE
-            some = replace(
-                some,
-                pe=some.pe + cycles * on_pe,
-                lanes=some.lanes + cycles * (not on_pe),
-                energy_pj=some.energy_pj + own_energy[open_],
-            )
-            extra = more[at[open_], some.row]
-            words = left.words[open_]
-            good[open_, which] = self._on_front(place + 1, some, words, extra, least, front)
-            if beam:
-                rated[:, open_, which] = self._scores(place + 1, some, words, extra, least)
         if beam:
             pairs = promising(np.repeat(labels.row, count), rated.reshape(len(rated), -1), beam)
             chosen = np.zeros(good.size, bool)
             chosen[pairs] = True
             good &= chosen.reshape(good.shape)
+        return good
+
+    def _some_useful(
+        self, place: int, labels: Labels, least: Least, front: Beaten, rated: Reals | None
+    ) -> Flags:
+        """Tell the same of some labels, and rate all that are not beaten at once."""
+        numbers, of = np.unique(labels.state, return_inverse=True)
+        states = [self._states.things[each] for each in numbers.tolist()]
+        here = [self._outlook.here(place, state) for state in states]
+        more = np.array([self._outlook.more_here_pj(place, state) for state in states])
+        rest = [
+            np.array([getattr(each, name) for _, each in here])
+            for name in ("words", "energy_pj", "busy")
+        ]
+        own_words = np.array([own.words for own, _ in here])[of, :, labels.row]
+        own_energy = np.array([own.energy_pj for own, _ in here])[of, :, labels.row]
+        good = np.zeros(own_words.shape, bool)
+        at, which = np.nonzero(
+            np.isfinite(own_energy) & np.isfinite(rest[1][of, labels.row])[:, None]
+        )
+        pairs, state = labels.take(at), of[at]
+        words = own_words[at, which] + rest[0][state, pairs.row]
+        energy = own_energy[at, which]
+        busy = here[0][0].busy[which, :, pairs.row]
+        left = Bound(
+            words,
+            energy + rest[1][state, pairs.row],
+            (busy + rest[2][state, :, pairs.row]).T,
+        )
+        open_ = np.flatnonzero(~front.beats(*self._ends(pairs, left, least)))
+        at, which, pairs = at[open_], which[open_], pairs.take(open_)
+        cycles, words = busy[open_].max(axis=1), words[open_]
+        on_pe = np.array([each.array == PE for each in self.placements[place]])[which]
+        pairs = replace(
+            pairs,
+            pe=pairs.pe + cycles * on_pe,
+            lanes=pairs.lanes + cycles * ~on_pe,
+            energy_pj=pairs.energy_pj + energy[open_],
+        )
+        extra = more[state[open_], pairs.row]
+        good[at, which] = self._on_front(place + 1, pairs, words, extra, least, front)
+        if rated is not None:
+            rated[:, at, which] = self._scores(place + 1, pairs, words, extra, least)
         return good
 
     def _scores(
@@ -281,22 +312,21 @@ class Programme:
             np.minimum(scores, leanings * latency + (1 - leanings) * total, out=scores)
         return scores
 
-    def _moves(self, place: int, number: int, which: int) -> list[Move]:
-        known = self._moves_of.get((place, number, which))
-        if known is None:
-            self._alive()
-            state = self._state_list[number]
-            placement = self.moves.placements[place][which]
-            known = self._moves_of[place, number, which] = [
-                move
-                for move in self.moves.at(place, state, placement)
-                if self.moves.keeps_states(place, move, state)
-            ]
-        return known
+    def _moves(self, place: int, number: int, which: int, rows: Integers) -> Iterator[Integers]:
+        """Yield the moves of an Einsum so placed in a state, under some of the configurations."""
+        self._alive()
+        placement = self.placements[place][which]
 
-    def _number(self, state: State) -> int:
-        number = self._states.get(state)
-        if number is None:
-            number = self._states[state] = len(self._state_list)
-            self._state_list.append(state)
-        return number
+        def fits(load: Load) -> Flags:
+            return self.costs.fits(placement.array, load)[rows]
+
+        state = self._states.things[number]
+        return self.moves.at(place, state, placement, fits, self.costs.idle)
+
+    def _numbers(self, states: Integers) -> Integers:
+        """Return the own numbers of states, which are in the order of their first mention here."""
+        found, first, at = np.unique(states, return_index=True, return_inverse=True)
+        own = np.zeros(len(found), np.int64)
+        for k in np.argsort(first).tolist():
+            own[k] = self._states.of(int(found[k]))
+        return own[at]

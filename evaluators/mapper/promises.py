@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 from math import prod
 
 import numpy as np
@@ -11,9 +12,8 @@ from numpy.typing import NDArray
 from evaluators.mapper.bounds import Bound, Bounds
 from evaluators.mapper.loops import Flags, Integers, Shared
 from evaluators.mapper.pareto import Front
-from evaluators.mapper.states import Freedom
+from evaluators.mapper.speeds import Speeds
 from evaluators.mapper.structure import Group
-from evaluators.mapper.use_costs import Uses
 
 Reals = NDArray[np.float64]
 
@@ -28,34 +28,35 @@ class Promises:
     them every freedom; `refine` bounds it alone.
 
     Args:
-        uses: what uses cost.
-        freedom: what bindings may choose.
+        speeds: of the Einsums.
         groups: those that the cascade may be cut into.
         front: what is known; what is slower than all that it has room for is no use.
 
     """
 
-    def __init__(
-        self, uses: Uses, freedom: Freedom, groups: tuple[Group, ...], front: Front
-    ) -> None:
-        self._shared: Shared = uses.shared
+    def __init__(self, speeds: Speeds, groups: tuple[Group, ...], front: Front) -> None:
+        self._shared: Shared = speeds.uses.shared
         self._groups, self._front = groups, front
-        most_cycles = front.slowest_s * uses.resources.clock_hz
-        self.bounds = Bounds(uses, freedom, most_cycles)
+        most_cycles = front.slowest_s * speeds.uses.resources.clock_hz
+        self.bounds = Bounds(speeds, most_cycles)
         self.chunks, self._chunk = np.unique(self._shared.chunk, return_inverse=True)
         self.rows = {
-            group: np.flatnonzero(legal(self._shared, group, freedom.tiles)) for group in groups
+            group: np.flatnonzero(legal(self._shared, group, speeds.freedom.tiles))
+            for group in groups
         }
         self._totals: dict[Group, Bound] = {}
         self._least: dict[Group, Least] = {}
+        self._floors: dict[Group, Reals] = {}
         self._refined: set[Group] = set()
         self._chains: tuple[dict[int, Least], dict[int, Least]] | None = None
         whole = self._shared.structure.whole
-        for group in groups:
-            total = self.bounds.nothing
-            for place in group:
-                total = total + self.bounds.einsum(place, whole)
-            self._put(group, total)
+        for start, own in groupby(sorted(groups, key=_span), key=lambda each: each.start):
+            total, stop = self.bounds.nothing, start
+            for group in own:
+                for place in range(stop, group.stop):
+                    total = total + self.bounds.einsum(place, whole)
+                stop = group.stop
+                self._put(group, total)
 
     def refine(self, group: Group) -> None:
         """Bound a group with what its cuts force off chip."""
@@ -64,7 +65,10 @@ class Promises:
             self._put(group, self.bounds.group(group))
 
     def again(self, front: Front) -> None:
-        """Forget what was settled; another front takes nothing slower than the one before."""
+        """Forget what was settled; another front takes nothing slower than the one before.
+
+        What a group takes in energy at least is still known.
+        """
         self._front = front
         for group, total in self._totals.items():
             self._put(group, total)
@@ -83,17 +87,32 @@ class Promises:
         return rows[np.flatnonzero(fast)]
 
     def settle(self, group: Group, least: Least) -> None:
-        """Put what a group has at least, of each chunk, once it is searched whole."""
+        """Put what a group has at least, of each chunk, once it is searched whole.
+
+        Where nothing was found, all there is takes the front's most energy with what all other
+        groups take.
+        """
+        if np.isfinite(self._front.most_pj):
+            others_pj = self._rest(group)[1]
+            found = np.isfinite(least[1])
+            self._floors[group] = np.where(found, least[1], self._front.most_pj - others_pj)
+        self._set(group, least)
+
+    def _set(self, group: Group, least: Least) -> None:
         self._least[group] = least
         self._chains = None
 
     def rest(self, group: Group) -> Least:
         """Return the least latency and energy of all other groups, a configuration's each."""
+        latency, energy = self._rest(group)
+        return latency[self._chunk], energy[self._chunk]
+
+    def _rest(self, group: Group) -> Least:
+        """Return the same of each chunk."""
         if self._chains is None:
             self._chains = self._chained()
         before, behind = self._chains[0][group.start], self._chains[1][group.stop]
-        latency, energy = (a + b for a, b in zip(before, behind, strict=True))
-        return latency[self._chunk], energy[self._chunk]
+        return before[0] + behind[0], before[1] + behind[1]
 
     def promise(self, group: Group) -> float:
         """Return the least product of latency and energy with a group, infinite where beaten."""
@@ -105,7 +124,9 @@ class Promises:
         latency, energy = self.rest(group)
         total = self._totals[group]
         least_s = self.bounds.latency_s(total) + latency
-        least_pj = total.energy_pj + energy
+        floor = self._floors.get(group)
+        own = total.energy_pj if floor is None else np.maximum(total.energy_pj, floor[self._chunk])
+        least_pj = own + energy
         rows = self.rows[group]
         rows = rows[np.isfinite(least_s[rows]) & np.isfinite(least_pj[rows])]
         return least_s, least_pj, rows[~self._front.beats(least_s[rows], least_pj[rows])]
@@ -118,7 +139,8 @@ class Promises:
             least = np.full(len(self.chunks), np.inf)
             np.minimum.at(least, self._chunk[rows], each[rows])
             found.append(least)
-        self.settle(group, (found[0], found[1]))
+        floor = self._floors.get(group, -np.inf)
+        self._set(group, (found[0], np.maximum(found[1], floor)))
 
     def _chained(self) -> tuple[dict[int, Least], dict[int, Least]]:
         """Return the least of all Einsums before a place, and of all from it on."""
@@ -131,6 +153,10 @@ class Promises:
         for group in sorted(self._groups, key=lambda each: -each.start):
             _less(behind, group.start, behind.get(group.stop, (never, never)), self._least[group])
         return before, behind
+
+
+def _span(group: Group) -> tuple[int, int]:
+    return group.start, group.stop
 
 
 def _less(known: dict[int, Least], place: int, one: Least, other: Least) -> None:
@@ -176,10 +202,12 @@ def ways(bounds: Bounds, groups: tuple[Group, ...]) -> int:
         found = {0: 1}
         for group in sorted(groups, key=lambda each: (each.stop, each.start)):
             rows = legal(shared, group, bounds.freedom.tiles) & (shared.chunk == chunk)
-            kinds, counts = np.unique(bounds.kind[rows], return_counts=True)
+            legal_at = [bounds.speeds.places(place).legal[:, rows] for place in group]
+            placements = np.array([each.sum(axis=0) for each in legal_at])
+            alike, counts = np.unique(placements, axis=1, return_counts=True)
             own = sum(
-                count * prod(bounds.count(place, kind) for place in group)
-                for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True)
+                count * prod(each)
+                for each, count in zip(alike.T.tolist(), counts.tolist(), strict=True)
             )
             found[group.stop] = found.get(group.stop, 0) + found.get(group.start, 0) * own
         total += found.get(stop, 0)

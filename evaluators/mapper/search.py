@@ -5,7 +5,9 @@ docs/model/open-bindings.md, section 7.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import process_time
 
@@ -14,6 +16,7 @@ import numpy as np
 from evaluators.engine.loopnest import check_mappable
 from evaluators.mapper.binding import Binding
 from evaluators.mapper.cascade_search import SAME, CascadeSearch, Limits, Point, best_points
+from evaluators.mapper.moves import forget
 from evaluators.mapper.optimum import Optimum
 from evaluators.mapper.pareto import Front
 from evaluators.mapper.resources import Resources
@@ -86,19 +89,12 @@ def search(
         TooLarge: counts that pass 2^63.
 
     """
-    check_mappable(dict(extents), "the workload")
-    ends_s = np.inf if limits.seconds is None else process_time() + limits.seconds
+    with _uncollected():
+        searches = _searches(cascades, resources, extents, limits)
+        return _front(searches) if limits.within is None else _optimum(searches, limits.within)
 
-    def alive() -> None:
-        if process_time() > ends_s:
-            raise _OutOfTime
 
-    searches = {
-        name: CascadeSearch(name, each, resources, extents, limits, alive)
-        for name, each in cascades.items()
-    }
-    if limits.within is not None:
-        return _optimum(searches, limits.within)
+def _front(searches: Mapping[str, CascadeSearch]) -> Found:
     left: list[tuple[float, float]] = []
     try:
         _prove_all(list(searches.values()))
@@ -112,6 +108,64 @@ def search(
         min((each[0] for each in left), default=np.inf),
         min((each[1] for each in left), default=np.inf),
     )
+
+
+def least_latency_s(
+    cascades: Mapping[str, Structure],
+    resources: Resources,
+    extents: Mapping[str, int],
+    limits: Limits,
+    known_s: float,
+) -> float:
+    """Return the least latency of cascades on a machine, whatever it takes in energy.
+
+    Args:
+        cascades: by name.
+        resources: the machine.
+        extents: B, H, P, M, E, F and what else the cascades' ranks need.
+        limits: what is searched, in any time.
+        known_s: the latency of some binding.
+
+    """
+    with _uncollected():
+        searches = _searches(cascades, resources, extents, limits)
+        found = Optimum(list(searches.values()), 0.0).fastest(known_s)
+    return min((each.latency_s for each in found), default=known_s)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no cycles among the objects of a search, millions that are in none.
+
+    Looking for them takes a third of its time.
+    """
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collected:
+            gc.enable()
+
+
+def _searches(
+    cascades: Mapping[str, Structure],
+    resources: Resources,
+    extents: Mapping[str, int],
+    limits: Limits,
+) -> dict[str, CascadeSearch]:
+    check_mappable(dict(extents), "the workload")
+    forget()
+    ends_s = np.inf if limits.seconds is None else process_time() + limits.seconds
+
+    def alive() -> None:
+        if process_time() > ends_s:
+            raise _OutOfTime
+
+    return {
+        name: CascadeSearch(name, each, resources, extents, limits, alive)
+        for name, each in cascades.items()
+    }
 
 
 def _optimum(searches: Mapping[str, CascadeSearch], within: float) -> Found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from evaluators.mapper.placement import ARRAYS, Placement
 from evaluators.mapper.reservations import Load
@@ -37,8 +38,7 @@ class State:
         return hash((self.stored, self.needed, self.transfers))
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(NamedTuple):
     """One way to run an Einsum in a state.
 
     Attributes:
@@ -83,6 +83,14 @@ class Freedom:
     keeps: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     tiles: Mapping[tuple[str, str], int] = field(default_factory=dict)
     cuts: Mapping[str, bool] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash((self.transfers, self.streams, frozenset(self.keeps)))
+
+    @property
+    def of_keeps(self) -> Freedom:
+        """What it says of where tensors are kept."""
+        return Freedom(transfers=self.transfers, streams=self.streams, keeps=self.keeps)
 
     def stores(self, keep: str) -> bool:
         """Tell whether a use may be kept so."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from evaluators.describe.cascade import Cascade, Einsum, Formula, Tensor
@@ -48,8 +48,12 @@ class Structure:
     keys: str
 
     @classmethod
+    @lru_cache(maxsize=64)
     def of(cls, cascade: Cascade) -> Structure:
-        """Derive the roles of the ranks; `InputError` where no rank has one of them."""
+        """Derive the roles of the ranks; `InputError` where no rank has one of them.
+
+        Equal cascades have one structure, so that all searches of them share what they count.
+        """
         einsums = tuple(cascade.einsums.values())
         batch = cascade.batch
         common = [

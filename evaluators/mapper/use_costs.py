@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.mapper.loops import Flags, Integers, Shared
-from evaluators.mapper.placement import Placement
+from evaluators.mapper.placement import Sides
 from evaluators.mapper.resources import LANES, PE, WORD_BYTES, Resources
-from evaluators.mapper.uses import EDGE, Counted, counts
+from evaluators.mapper.uses import BUFFER, EDGE, Counted, Use, counts
 
 Reals = NDArray[np.float64]
+
+IMPOSSIBLE = 2**55
+"""Words off chip of what cannot be."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,14 @@ class Uses:
         self.counts = counts(shared)
         self._known: dict[tuple[Any, ...], Cost] = {}
         self._cases: dict[tuple[int, str, str], Cost] = {}
+        self._least: dict[tuple[int, str, tuple[str, ...]], Cost] = {}
         self._work: dict[tuple[int, str], tuple[Integers, Reals]] = {}
 
-    def cost(self, place: int, placement: Placement, tensor: str, keep: str) -> Cost:
-        """Return the cost of a use of a tensor at an Einsum, kept at those levels."""
-        trailing = placement.trailing(self.counts.ranks(place, tensor))
-        side = self.counts.sides(place, placement.array).index(placement.sides)
-        costs = self._on_array(place, placement.array, tensor, trailing, keep)
+    def cost(self, use: Use) -> Cost:
+        """Return the cost of a use."""
+        array, trailing, sides = use.case
+        side = self.counts.sides(use.place, array).index(sides)
+        costs = self._on_array(use.place, array, use.tensor, trailing, use.keep)
         return Cost(costs.words[side], costs.energy_pj[side])
 
     def costs(self, place: int, tensor: str, keep: str) -> Cost:
@@ -71,6 +75,26 @@ class Uses:
             )
         return known
 
+    def least(self, place: int, tensor: str, keeps: tuple[str, ...]) -> Cost:
+        """Return the least cost of a use that some stores may keep: shapes of `costs`.
+
+        The buffer must have room for the tile.
+        """
+        key = place, tensor, keeps
+        known = self._least.get(key)
+        if known is None:
+            shape = len(self.counts.cases(place, tensor)), len(self.shared)
+            words, energy = np.full(shape, IMPOSSIBLE), np.full(shape, np.inf)
+            tile_bytes = self.shared.tile(self.counts.ranks(place, tensor)) * WORD_BYTES
+            fits = tile_bytes <= self.resources.buffer_bytes
+            for keep in keeps:
+                cost = self.costs(place, tensor, keep)
+                where = fits if BUFFER in keep else True
+                np.minimum(words, cost.words, out=words, where=where)
+                np.minimum(energy, cost.energy_pj, out=energy, where=where)
+            known = self._least[key] = Cost(words, energy)
+        return known
+
     def _on_array(
         self, place: int, array: str, tensor: str, trailing: frozenset[str], keep: str
     ) -> Cost:
@@ -81,10 +105,10 @@ class Uses:
             known = self._known[key] = self._charged(array, self.counts.of(*key))
         return known
 
-    def work(self, place: int, placement: Placement) -> tuple[Integers, Reals]:
+    def work(self, place: int, array: str, sides: Sides) -> tuple[Integers, Reals]:
         """Return the cycles that an Einsum keeps its array busy, and the energy of its units."""
-        cycles, energy_pj = self.works(place, placement.array)
-        return cycles[self.counts.sides(place, placement.array).index(placement.sides)], energy_pj
+        cycles, energy_pj = self.works(place, array)
+        return cycles[self.counts.sides(place, array).index(sides)], energy_pj
 
     def works(self, place: int, array: str) -> tuple[Integers, Reals]:
         """Return the cycles of all sides of an array, and the energy, which is the same."""

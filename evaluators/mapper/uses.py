@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, compress
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,6 +35,15 @@ _LEVELS = {OFF_CHIP: "DRAM", BUFFER: "L3", EDGE: "edge"}
 
 Case = tuple[str, frozenset[str], Sides]
 """The array of a use, the innermost loops in which its tensor rests, and the sides."""
+
+
+class Use(NamedTuple):
+    """A tensor at the Einsum of a place, kept at some of the levels."""
+
+    place: int
+    tensor: str
+    keep: str
+    case: Case
 
 
 @dataclass(frozen=True)

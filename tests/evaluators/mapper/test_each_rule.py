@@ -112,13 +112,15 @@ def found(bound, monkeypatch):
     own = {each.group: each for each in binding.groups}
     moves, legal = Moves.at, promises.legal
 
-    def at(self, place, state, placement):
-        steps = own[self.group].steps if self.group in own else ()
-        mine = steps[place - self.group.start] if steps else None
+    def at(self, place, state, placement, *tests):
+        group = self.rules.group
+        steps = own[group].steps if group in own else ()
+        mine = steps[place - group.start] if steps else None
         if mine is not None and mine.placement == placement:
-            yield from (
-                each for each in moves(self, place, state, placement) if each.keep == mine.keep
-            )
+            for rows in moves(self, place, state, placement, *tests):
+                like = [self.read(place, row).keep == mine.keep for row in rows]
+                if any(like):
+                    yield rows[like]
 
     def loops(shared, group, *rest):
         each = own.get(group)
