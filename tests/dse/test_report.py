@@ -230,6 +230,26 @@ def test_designs_are_put_side_by_side_and_taken_away(browser: Browser, runs: Pat
     assert browser.problems == []
 
 
+def test_a_page_can_be_read_and_used_before_its_charts_are_drawn(
+    browser: Browser, runs: Path, tmp_path: Path
+) -> None:
+    page = _page(runs, "binding-bert").read_text(encoding="utf-8")
+    assert "function(root, factory)" not in page  # what is in a function is read twice
+    *before, plotly, drawing = page.split("<script>")
+    assert "window.Plotly = Plotly" in plotly
+    assert drawing.startswith("\nrender();\n</script>")
+    unread = tmp_path / "unread.html"
+    unread.write_text("<script>".join(before), encoding="utf-8")
+    browser.open(unread)
+    assert "100 trials" in browser.run('document.getElementById("summary").innerText')
+    row = browser.run("""(() => { const button = document.querySelector("#table td button");
+    button.click(); return button.innerText; })()""")
+    assert f"design {row}," in browser.run('document.getElementById("picked").innerText')
+    browser.run("""(() => { const select = document.getElementById("x"); select.value = 1;
+    select.dispatchEvent(new Event("change")); })()""")
+    assert browser.problems == []
+
+
 def test_colours_differ_in_grey(browser: Browser, runs: Path) -> None:
     browser.open(_page(runs, "binding-bert"))
     lightness = []

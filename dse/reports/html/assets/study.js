@@ -87,6 +87,7 @@ function scaled(i) {
 }
 
 function frontChart() {
+  if (!window.Plotly) return; // render draws it once that is read
   const [x, y] = [state.x, state.y];
   const [xs, ys] = [scaled(x), scaled(y)];
   const trace = (name, points, marker, more = {}) => ({
@@ -139,6 +140,7 @@ function dots({ x, y }) {
 // A ring and a letter at each design that is chosen, over the chart: to draw it anew takes long.
 function marks() {
   const chart = CHARTS["front-chart"];
+  if (!chart) return;
   const { xaxis, yaxis } = chart._fullLayout;
   const [xs, ys] = [scaled(state.x), scaled(state.y)];
   for (const each of chart.querySelectorAll(".mark")) each.remove();
@@ -532,14 +534,14 @@ function first() {
 const CHARTED = { "front-chart": frontChart, "parameters-chart": parametersChart, "convergence-chart": convergenceChart };
 
 function render() {
-  for (const id of Object.keys(CHARTS)) CHARTED[id]();
+  for (const id of new Set(["front-chart", ...Object.keys(CHARTS)])) CHARTED[id]();
 }
+
+addEventListener("DOMContentLoaded", () => drawWhenSeen(CHARTED));
 
 heading();
 controls();
 first();
-frontChart();
-drawWhenSeen(CHARTED);
 picked();
 compared();
 importances();
