@@ -199,8 +199,8 @@ def _studies(found: Sequence[Searched]) -> ComparedStudies:
             {
                 "study": each.study.name,
                 "accounting": each.study.accounting.name,
-                "trials": len(each.trials),
-                "feasible": int(each.trials["feasible"].sum()),
+                "trials": each.counts["trials"],
+                "feasible": each.counts["feasible"],
                 "front": len(own),
                 "hypervolume": volume,
                 "share": volume / whole,

@@ -119,10 +119,10 @@ def _of_trial(called: str, searched: Searched, number: int) -> NamedDesign:
             f"{shown(called)}: {study.name} puts machines under the best of all bindings, not that "
             f"of a file; `dse map` with its sizes tells of it"
         )
-    rows = searched.trials[searched.trials["trial"] == number]
-    if rows.empty:
-        raise InputError(f"{shown(called)}: {study.name} has {len(searched.trials)} trials, from 0")
-    row = {str(name): value for name, value in rows.to_dict("records")[0].items()}
+    row = searched.trial(number)
+    if row is None:
+        count = searched.counts["trials"]
+        raise InputError(f"{shown(called)}: {study.name} has {count} trials, from 0")
     return NamedDesign(called, *numbered(searched, row["design"]), searched, row)
 
 

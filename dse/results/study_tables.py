@@ -22,8 +22,12 @@ def trials(study: Specification, folder: Path) -> pd.DataFrame:
     configuration lacks one), `feasible` under all constraints, `violations`, `failed` and the
     `failure`, and the objectives with their units (NaN where infeasible or failed).
     """
-    wanted = list(dict.fromkeys([*columns(study), *_labels(study)]))
-    return trials_of(study, Parts(study, folder).table(wanted))
+    return trials_of(study, Parts(study, folder).table(wanted(study)))
+
+
+def wanted(study: Specification) -> list[str]:
+    """Return the columns of a study's parts that `trials_of` reads."""
+    return list(dict.fromkeys([*columns(study), *_labels(study)]))
 
 
 def trials_of(study: Specification, table: pa.Table) -> pd.DataFrame:

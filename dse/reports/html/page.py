@@ -23,7 +23,8 @@ _POLICY = (
 )
 
 _WRAPPED = re.compile(
-    r"(/\*\*.*?\*/)\s*\(\s*function\(root, factory\) \{.*?\(\) => \{\n(.*)\nreturn Plotly;\n\}\)\);\s*",
+    r"(/\*\*.*?\*/)\s*"
+    r"\(\s*function\(root, factory\) \{.*?\(\) => \{\n(.*)\nreturn Plotly;\n\}\)\);\s*",
     re.DOTALL,
 )
 """plotly.js: its licence, and its script in a function for those who load modules."""
