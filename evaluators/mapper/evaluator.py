@@ -1,8 +1,8 @@
 """The evaluator `mapper`: a machine under the best of all bindings, instead of the file's own.
 
 A design sets the machine of a configuration; the search finds what runs on it fastest, and of that
-what takes the least energy (docs/model/open-bindings.md). The breakdown tells the cascade found and
-the array of every Einsum; `dse map` with the same machine tells the rest.
+what takes the least energy (docs/model/open-bindings.md). A sentence tells the binding found, the
+breakdown the array of every Einsum; `dse map` with the same machine tells the rest.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ class MapperEvaluator:
             name: columns.get(name, np.full(n, AUTOMATIC)) for name in accelerator.open_parameters
         }
         told = {name: column.copy() for name, column in chosen.items()}
+        bindings = [""] * n
         gap = () if accelerator.open is None else (BINDING_GAP,)
         metrics = {name: np.full(n, np.nan) for name in (*METRICS, *gap)}
         einsums: dict[str, EinsumEvaluation] = {}
@@ -114,12 +115,15 @@ class MapperEvaluator:
                     metrics[name][row] = value
                 if gap:
                     metrics[BINDING_GAP][row] = best.gap(costs)
+                bindings[row] = best.sentence(best.binding)
                 for name, choice in best.choices(best.binding).items():
                     told[name][row] = choice
                 parts = best.einsums(best.binding, costs.latency_s) if breakdown else ()
                 for name, array, values in parts:
                     _put(einsums, name, array, values, row, n)
-        return Evaluations(Designs(machine | told, n), metrics, violations, einsums)
+        return Evaluations(
+            Designs(machine | told, n), metrics, violations, einsums, bindings=tuple(bindings)
+        )
 
     def reason(
         self,
