@@ -45,11 +45,19 @@ class MapperEvaluator:
     """The best of all bindings of the cascades that ship, proven, of one machine after the other.
 
     A chunk has as many keys as the array has rows, or the most below that divide them.
+
+    Args:
+        gap: whether designs that leave their binding open are told their `BINDING_GAP`, for which
+            all cascades are searched.
+
     """
 
     name = "mapper"
     one_by_one = True
     own_binding = False
+
+    def __init__(self, *, gap: bool = True) -> None:
+        self._gap = gap
 
     def check_installed(self) -> None:
         """Do nothing: it runs no program."""
@@ -86,7 +94,7 @@ class MapperEvaluator:
         }
         told = {name: column.copy() for name, column in chosen.items()}
         bindings = [""] * n
-        gap = () if accelerator.open is None else (BINDING_GAP,)
+        gap = (BINDING_GAP,) if self._gap and accelerator.open is not None else ()
         metrics = {name: np.full(n, np.nan) for name in (*METRICS, *gap)}
         einsums: dict[str, EinsumEvaluation] = {}
         row_rest = buffer_of(accelerator).constraint("row_remainder_bytes")
