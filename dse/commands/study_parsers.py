@@ -101,6 +101,13 @@ def sweep(commands: argparse._SubParsersAction[Parser]) -> None:
         "dse sweep binding-bert",
     )
     parser.add_argument("study", metavar="STUDY", help="a name, as binding-bert, or FILE.toml")
+    parser.add_argument(
+        "--table",
+        type=Path,
+        metavar="FILE",
+        help="write the true front as a table of designs: FILE.csv, .parquet or .jsonl (default: "
+        "none, it is sweep/front.parquet in the study's folder)",
+    )
     add_workers(parser)
     add_out(parser)
 

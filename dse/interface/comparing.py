@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from analysis.fronts import hypervolume, non_dominated, reference_point
 from analysis.results import parameter_columns
 from dse.interface.designs import evaluated
-from dse.interface.named_designs import NamedDesign, named, numbered
+from dse.interface.named_designs import NamedDesign, engine_of, named, numbered
 from dse.interface.typed import typed
 from dse.reports import bounds
 from dse.reports.comparison import ComparedDesigns, ComparedStudies
@@ -24,15 +24,14 @@ from dse.results.study_tables import objective_columns
 from dse.search.home import begun
 from dse.search.place import RUNS
 from evaluators.errors import InputError
-from evaluators.protocol import ENERGIES, Evaluations, evaluator
-from studies.defaults import OWN
+from evaluators.protocol import BINDING, ENERGIES, Evaluations
+from studies import defaults
 from studies.objectives import signs
 from studies.reference import reference
 from studies.specification import Specification
 
 Float64s = NDArray[np.float64]
 
-_ENGINE = "analytical"
 _SAME = 1e-3
 """Busy times this near explain no difference of latencies."""
 
@@ -48,7 +47,7 @@ def compare(
     Args:
         what: two or more, all names of studies in `out`, or all designs as `dse.explain` takes
             them. Where their accounting or fit would differ, those given by options are corrected
-            and padded unless they say otherwise.
+            and padded (strict beside one that leaves its binding open) unless they say otherwise.
         out: the folder of studies.
 
     Returns:
@@ -82,7 +81,8 @@ def compare(
         )
     designs = [named(each, folder) for each in what]
     if len({(each.setting.accounting, each.setting.workload.padded) for each in designs}) > 1:
-        designs = [named(each, folder, OWN) for each in what]
+        own = defaults.own([each.setting.configuration for each in designs])
+        designs = [named(each, folder, own) for each in what]
     return _designs(designs)
 
 
@@ -93,8 +93,7 @@ def _called(found: Searched, name: str) -> Searched:
 
 def _designs(given: Sequence[NamedDesign]) -> ComparedDesigns:
     found = {
-        each.called: (each, evaluated(each.setting, each.design, evaluator(_ENGINE)))
-        for each in given
+        each.called: (each, evaluated(each.setting, each.design, each.engine)) for each in given
     }
     if len(found) < len(given):
         raise InputError("a design is given twice; give each once")
@@ -123,7 +122,8 @@ def _row(found: NamedDesign, results: Evaluations) -> dict[str, Any]:
         "workload": f"{workload.transformer.name} {workload.told}{found.told}",
         "accounting": found.setting.accounting.name,
         "bound_by": bounds.in_order(found.setting, results)[0].called,
-        **{name: float(results.metrics[name][0]) for name in _METRICS},
+        **{name: float(results.metrics.get(name, [np.nan])[0]) for name in _METRICS},
+        BINDING: results.bindings[0] if results.bindings else None,
         **{name: column.tolist()[0] for name, column in parameters.items()},
     }
 
@@ -144,15 +144,15 @@ def _why(
         parts = {
             name.removeprefix("energy_").removesuffix("_pj"): _both(best, other, name)
             for name in ENERGIES
-        }
+            if name in best.metrics and name in other.metrics
+        } or _einsums(best, other, "energy_pj")
         unit = "pJ"
     elif metric == "area_um2":
         whole, array = (_both(best, other, name) for name in ("area_um2", "array_area_um2"))
         parts = {"2D array": array, "rest": (whole[0] - array[0], whole[1] - array[1])}
         unit = "um^2"
     else:
-        names = dict.fromkeys([*best.einsums, *other.einsums])
-        parts = {name: (_traffic(best, name), _traffic(other, name)) for name in names}
+        parts = _einsums(best, other, metric)
         unit = "bytes"
     name, (ours, theirs) = max(parts.items(), key=lambda item: item[1][1] - item[1][0])
     if metric == "latency_s" and theirs < (1 + _SAME) * ours:
@@ -164,9 +164,15 @@ def _both(best: Evaluations, other: Evaluations, metric: str) -> tuple[float, fl
     return float(best.metrics[metric][0]), float(other.metrics[metric][0])
 
 
-def _traffic(results: Evaluations, einsum: str) -> float:
-    part = results.einsums.get(einsum)
-    return 0.0 if part is None else float(part.traffic_bytes[0])
+def _einsums(best: Evaluations, other: Evaluations, metric: str) -> dict[str, tuple[float, float]]:
+    """Return a metric of the Einsums of both; 0 where one has no such Einsum."""
+
+    def of(results: Evaluations, einsum: str) -> float:
+        part = results.einsums.get(einsum)
+        return 0.0 if part is None else float(getattr(part, metric)[0])
+
+    names = dict.fromkeys([*best.einsums, *other.einsums])
+    return {name: (of(best, name), of(other, name)) for name in names}
 
 
 def _studies(found: Sequence[Searched]) -> ComparedStudies:
@@ -271,7 +277,7 @@ def _wins(
 def _told(searched: Searched, design: int) -> dict[str, Any]:
     """Return what bounds a design of a study on its first workload, and its parameters."""
     setting, designs = numbered(searched, design)
-    results = evaluated(setting, designs, evaluator(_ENGINE))
+    results = evaluated(setting, designs, engine_of(setting, searched.study))
     columns = parameter_columns(setting.configuration, results.designs)
     return {
         "bound_by": bounds.in_order(setting, results)[0].called,

@@ -21,15 +21,16 @@ from dse.reports.searched import Searched, searched_in
 from dse.results.designs import Setting, evaluate_pinned, reasons
 from dse.results.study_tables import objective_columns
 from dse.search.place import RUNS
+from evaluators.describe.catalogue import described
 from evaluators.design import AUTOMATIC, Designs
 from evaluators.errors import InputError
-from evaluators.protocol import EINSUM_METRICS, ENERGIES, Evaluations, evaluator
+from evaluators.mapper.evaluator import MapperEvaluator
+from evaluators.protocol import BINDING, EINSUM_METRICS, ENERGIES, Evaluations, Evaluator
 from search_spaces.domains import parameters, tokens_of
 from search_spaces.parameter import Parameter
 from studies.objectives import maximised
 
 _FACTORS = {"latency": "latency_s", "energy": "energy_pj", "area": "area_um2"}
-_ENGINE = "analytical"
 
 
 @typed
@@ -51,7 +52,8 @@ def explain(
 
     Returns:
         Tables of what bounds it, of components, Einsums and steps; printed, what the command says.
-        Values that the design leaves open follow each step.
+        Values that the design leaves open follow each step, and so does the binding where that is
+        left open: the mapper finds it anew, and steps are of the machine.
 
     Raises:
         Error: for what is no design, or an infeasible one, with the reason.
@@ -70,8 +72,7 @@ def explain(
 
     """
     found = named(design, Path(out))
-    engine = evaluator(_ENGINE)
-    evaluations = evaluated(found.setting, found.design, engine)
+    evaluations = evaluated(found.setting, found.design, found.engine)
     metrics = {name: float(column[0]) for name, column in evaluations.metrics.items()}
     workload = found.setting.workload
     study = found.study if against is None else searched_in(Path(out) / against)
@@ -81,6 +82,7 @@ def explain(
         f"{found.called}: {found.setting.configuration} on {workload.transformer.name} "
         f"{workload.told}, {found.setting.accounting.name} accounting{_in_study(found)}",
         metrics,
+        evaluations.bindings[0] if evaluations.bindings else "",
         _bounds(found.setting, evaluations, metrics["latency_s"]),
         _components(metrics),
         pd.DataFrame(
@@ -129,7 +131,9 @@ def _components(metrics: Mapping[str, float]) -> pd.DataFrame:
                 "share": metrics[name] / metrics["energy_pj"],
             }
             for name in ENERGIES
-        ]
+            if name in metrics
+        ],
+        columns=["component", "energy_pj", "share"],
     ).sort_values("energy_pj", ascending=False, ignore_index=True)
 
 
@@ -138,7 +142,11 @@ def _steps(
 ) -> Iterator[dict[str, Any]]:
     """Yield what each step of each parameter that has a domain would give."""
     setting = found.setting
+    engine = found.engine if found.engine.own_binding else MapperEvaluator(gap=False)
+    machine = described(setting.configuration).machine.parameters
     for each in parameters([setting.configuration], [tokens_of(setting.workload)])[1:]:
+        if not engine.own_binding and each.name not in machine:
+            continue
         old = evaluations.designs.columns[each.name][0]
         for new in _next(each, old):
             step = found.design.with_columns({each.name: np.array([new], dtype=each.kind)})
@@ -146,7 +154,7 @@ def _steps(
                 "parameter": each.name,
                 "old": each.natural(old),
                 "new": each.natural(new),
-                **_stepped(setting, step, metrics),
+                **_stepped(setting, step, engine, metrics),
             }
 
 
@@ -160,8 +168,9 @@ def _next(parameter: Parameter, value: float) -> list[int | float]:
     return below + [each for each in sizes if each > value][:1]
 
 
-def _stepped(setting: Setting, step: Designs, metrics: Mapping[str, float]) -> dict[str, Any]:
-    engine = evaluator(_ENGINE)
+def _stepped(
+    setting: Setting, step: Designs, engine: Evaluator, metrics: Mapping[str, float]
+) -> dict[str, Any]:
     try:
         ((_, results),) = evaluate_pinned(setting, step, engine)
         (reason,) = reasons(setting, results, engine)
@@ -205,8 +214,10 @@ def _nearest(
             for each in against.study.space.parameters
             if len(each.values) > 1
             and each.name in own
+            and not pd.isna(row[each.name])
             and row[each.name] != each.natural(own[each.name][0])
         },
+        row.get(BINDING, ""),
     )
 
 

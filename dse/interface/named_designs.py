@@ -19,8 +19,10 @@ from evaluators.describe.catalogue import canonical, described
 from evaluators.design import Designs
 from evaluators.errors import InputError, did_you_mean, shown
 from evaluators.foreign import is_there
-from evaluators.protocol import evaluator
+from evaluators.protocol import Evaluator, evaluator
+from studies.defaults import evaluator_of
 from studies.end_to_end import on_one_chip
+from studies.specification import Specification
 
 _TRIAL = re.compile(r"(.+)/(\d{1,9})")
 _FORM = "write STUDY/TRIAL, or an accelerator and NAME=VALUE joined by commas"
@@ -46,10 +48,25 @@ class NamedDesign:
     trial: Mapping[str, Any]
 
     @property
+    def engine(self) -> Evaluator:
+        """What evaluates it again, see `engine_of`."""
+        return engine_of(self.setting, None if self.study is None else self.study.study)
+
+    @property
     def told(self) -> str:
         """Of which of its study's workloads it is; '' where there is one."""
         count = 1 if self.study is None else len(self.study.study.workloads)
         return f", the first of {count} workloads" if count > 1 else ""
+
+
+def engine_of(setting: Setting, study: Specification | None) -> Evaluator:
+    """Return the mapper where it finds the binding of a design, else our engine.
+
+    It does where the accelerator leaves its binding open, or a study's trials had it so.
+    """
+    name = evaluator_of([setting.configuration]) if study is None else study.evaluator
+    engine = evaluator(name)
+    return evaluator("analytical") if engine.own_binding else engine
 
 
 def named(
@@ -114,11 +131,6 @@ def is_empty(name: str, text: str) -> bool:
 
 def _of_trial(called: str, searched: Searched, number: int) -> NamedDesign:
     study = searched.study
-    if not evaluator(study.evaluator).own_binding:
-        raise InputError(
-            f"{shown(called)}: {study.name} puts machines under the best of all bindings, not that "
-            f"of a file; `dse map` with its sizes tells of it"
-        )
     row = searched.trial(number)
     if row is None:
         count = searched.counts["trials"]

@@ -101,7 +101,7 @@ def _front(
     for start in sorted(set(parts.starts()) - set(missing)):
         interruption.stop_if_asked()
         fronts.append(parts.front_of(parts.read(start)))
-    tables = (front.to_pandas() for front in fronts)
+    tables = (parts.frame(front) for front in fronts)
     return pareto_front_of_chunks(tables, objectives, maximised(study.objectives))
 
 

@@ -26,6 +26,7 @@ class Nearest:
         factors: objective -> its value over the design's.
         dominated_by: how many designs of the front dominate the explained one.
         parameters: what it has otherwise, by name.
+        binding: that was found for it, '' where its file's own runs.
 
     """
 
@@ -36,6 +37,7 @@ class Nearest:
     factors: Mapping[str, float]
     dominated_by: int
     parameters: Mapping[str, Any]
+    binding: str
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Explanation:
     Attributes:
         design: what it is, and on which workload.
         metrics: latency_s, energy_pj, area_um2 and the others, by name.
+        binding: that was found, '' where its file's own runs.
         bounds: a row a resource, the busiest first: resource, busy_s, share (of the latency),
             einsum (that asks most of it), einsum_share (of its use).
         components: a row a component: component, energy_pj, share.
@@ -58,6 +61,7 @@ class Explanation:
 
     design: str
     metrics: Mapping[str, float]
+    binding: str
     bounds: pd.DataFrame
     components: pd.DataFrame
     einsums: pd.DataFrame
@@ -72,6 +76,7 @@ class Explanation:
                 self.design,
                 f"  latency {told['latency_s']:.6g} s, energy {told['energy_pj'] / PJ_PER_J:.6g} J,"
                 f" area {told['area_um2'] / UM2_PER_CM2:.6g} cm^2",
+                *([text.wrapped(f"  binding {self.binding}")] if self.binding else []),
                 "",
                 _bounds(self.bounds),
                 "",
@@ -137,4 +142,5 @@ def _nearest(nearest: Nearest) -> str:
     return text.wrapped(
         f"the nearest point of {where} is {nearest.decades:.3g} decades away, design "
         f"{nearest.design}: {factors}; it has {others or 'the same parameters'}; {dominated}"
+        + (f"; its binding is {nearest.binding}" if nearest.binding else "")
     )

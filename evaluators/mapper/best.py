@@ -14,6 +14,7 @@ from evaluators.mapper.choices import Choices, Values
 from evaluators.mapper.machines import resources_of
 from evaluators.mapper.resources import PE, RANKS, WORD_BYTES, Resources
 from evaluators.mapper.search import search
+from evaluators.mapper.sentence import sentence
 from evaluators.mapper.structure import Structure
 from evaluators.workloads.closed_forms import attention
 
@@ -56,6 +57,10 @@ class Best:
         if self._choices is None:
             return {}
         return self._choices.found(self._values, binding, self.resources, self.extents)
+
+    def sentence(self, binding: Binding) -> str:
+        """Tell a binding, see `evaluators.mapper.sentence`."""
+        return sentence(binding, self.cascades[binding.cascade], self.extents)
 
     def costs(self, binding: Binding) -> Costs:
         """Return what a binding costs."""

@@ -59,6 +59,14 @@ class BoundGroup:
     inner: int
     steps: tuple[Step, ...]
 
+    @property
+    def on_chip(self) -> tuple[str, ...]:
+        """The tensors that it produces and that never leave the chip."""
+        off_chip = {
+            name for step in self.steps for name, levels in step.keep.items() if OFF_CHIP in levels
+        }
+        return tuple(step.einsum for step in self.steps if step.einsum not in off_chip)
+
 
 @dataclass(frozen=True)
 class Binding:
@@ -115,6 +123,15 @@ def chunked(binding: Binding, structure: Structure, extents: Mapping[str, int]) 
     if structure.cascade.along:
         known |= {structure.cascade.along: extents["M"] // binding.chunk, "M0": binding.chunk}
     return known
+
+
+def tile(group: BoundGroup, structure: Structure, extents: Mapping[str, int]) -> dict[str, int]:
+    """Return how much of the queries and of the keys a step of the shared loops has, by rank."""
+    keys = "M" if structure.cascade.along else structure.keys
+    return {
+        structure.queries: extents[structure.queries] // (group.outer * group.inner),
+        keys: extents[keys] // group.keys,
+    }
 
 
 @dataclass(frozen=True)
