@@ -123,9 +123,11 @@ def workload(model: str | Path = "BERT", /, **options: str | int) -> Workload:
     return workload_of(transformer(str(model)), options)
 
 
-def evaluated(setting: Setting, designs: Designs, engine: Evaluator) -> Evaluations:
-    """Evaluate one design with its breakdown; `InputError` says why it is not feasible."""
-    ((_, results),) = evaluate_pinned(setting, designs, engine, breakdown=True)
+def evaluated(
+    setting: Setting, designs: Designs, engine: Evaluator, *, breakdown: bool = True
+) -> Evaluations:
+    """Evaluate one design; `InputError` says why it is not feasible."""
+    ((_, results),) = evaluate_pinned(setting, designs, engine, breakdown=breakdown)
     evaluations = results.whole()
     (reason,) = reasons(setting, evaluations, engine)
     if reason:

@@ -19,7 +19,8 @@ class ComparedDesigns:
 
     Attributes:
         designs: a row a design, by what it was called: what bounds it, its metrics, the binding
-            found where it has no own, and parameters.
+            found where it has no own, and parameters. Of a mix the metrics are what its objectives
+            are of, which stand beside them, and latency_s[PART], bound_by[PART] those of each part.
         wins: a row for latency_s, energy_pj, area_um2 and traffic_bytes each: metric, design (the
             best), factor (the next best's value over its), next, and why.
 
@@ -40,12 +41,14 @@ class ComparedDesigns:
             for name in described(each).open_parameters
         }
         lacking = [name for name in choices if self.designs[name].isna().any()]
-        table = self.designs.drop(columns=[BINDING, *lacking])
+        of_parts = any(str(name).startswith("bound_by[") for name in self.designs)
+        bound = ["bound_by"] if of_parts else []  # each part tells its own
+        table = self.designs.drop(columns=[BINDING, *lacking, *bound])
         shown = {str(name): [_written(value) for value in table[name]] for name in table}
         rows = [
             [name, *values]
             for name, values in shown.items()
-            if name in _ALWAYS or len(set(values)) > 1
+            if name.partition("[")[0] in _ALWAYS or len(set(values)) > 1
         ]
         marks = {str(name): f"[{place}]" for place, name in enumerate(table.index, 1)}
         lines = []

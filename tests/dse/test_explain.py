@@ -204,7 +204,7 @@ def test_what_a_study_refuses_is_explained_all_the_same(tmp_path: Path) -> None:
     assert found.nearest is None
     excess = found.metrics["area_um2"] - 2e7
     assert found.design.endswith(
-        "corrected accounting, the first of 2 workloads; "
+        "geometric means over 2 workloads, padded, corrected accounting; "
         f"infeasible in the study: area_um2_over {excess:.6g}"
     )
     misses = study.misses.set_index("constraint").loc["area_um2_over"]
