@@ -294,8 +294,12 @@ def _column(value: Any, rows: int) -> list[Any]:
     return value if isinstance(value, list) else [value] * rows
 
 
+PART = "part-0.parquet"
+"""The file of a dataset of one part."""
+
+
 def write(table: pa.Table, dataset: Path) -> None:
     """Write a table as the one part of a Parquet dataset, atomically."""
     content = BytesIO()
     pq.write_table(table, content)
-    write_atomically(dataset / "part-0.parquet", content.getvalue())
+    write_atomically(dataset / PART, content.getvalue())

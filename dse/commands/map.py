@@ -15,7 +15,7 @@ from dse.results.designs import LABEL_DEFAULTS
 from dse.results.mapped import Mapped, groups
 from evaluators.describe.layers import is_path
 from evaluators.errors import InputError, shown
-from evaluators.files import write_atomically
+from evaluators.files import check_writable, write_atomically
 from evaluators.foreign import is_there
 from evaluators.mapper.accelerator_file import accelerator_file
 
@@ -58,6 +58,7 @@ def _target(given: str) -> Path:
         )
     if is_there(target):
         raise InputError(f"{target} is there already; name another file with --out")
+    check_writable(target)
     return target
 
 

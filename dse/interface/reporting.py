@@ -19,6 +19,7 @@ from dse.results.sweep_parts import SweepParts
 from dse.search.home import begun, stored
 from dse.search.place import RUNS
 from evaluators.errors import EvaluationError, InputError, shown
+from evaluators.files import check_writable
 
 
 @typed
@@ -56,6 +57,8 @@ def report(
     target = folder / "report.html" if file is None else Path(file)
     if target.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"file {shown(target, 200)}: a report is FILE.html")
+    if file is not None:
+        check_writable(target)
     if is_run(folder) and not begun(folder):
         data = paper_report(folder, [Path(out) / each for each in beside])
     elif beside:
