@@ -46,10 +46,8 @@ _FRONT = "front.parquet"
 _REMEDY = "remove it and sweep again"
 
 CHUNK = 1 << 16
-"""Designs in a part, the infeasible ones counted."""
-
-SLOW_CHUNK = 16
-"""The same where an evaluator takes them one by one, seconds each: what an interrupt loses."""
+"""Designs in a part, the infeasible ones counted; one where an evaluator takes them one by one, so
+that of seconds for each none are lost."""
 
 _SEARCH_ALONE = ("sampler", "seed", "batch", "pinned")
 """What the result of a trial depends on, but not that of a sweep."""
@@ -101,7 +99,7 @@ class SweepParts:
         self._study = study
         self._folder = folder / "sweep"
         self._digest = digest(study)
-        self._chunk = SLOW_CHUNK if evaluator(study.evaluator).one_by_one else CHUNK
+        self._chunk = 1 if evaluator(study.evaluator).one_by_one else CHUNK
         self._varying = [each for each in study.space.parameters if len(each.values) > 1]
         self._choices = choices_in(study.row_configurations)
         self._found = choices_of(study)
