@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         said, complete = evaluate_file(options.designs, options.out, one)
         print(said)
         return 0 if complete else 1
-    found = named(options_of(options), RUNS)
+    found = named(options_of(options), RUNS, evaluator=options.evaluator)
     setting = found.setting
     engine = evaluator(options.evaluator or evaluator_of([setting.configuration]))
     evaluations = evaluated(setting, found.design, engine)

@@ -15,11 +15,12 @@ from typing import Any
 
 from dse.reports.searched import Searched, searched_in
 from dse.results.designs import LABEL_DEFAULTS, Setting, settings
+from evaluators import protocol
 from evaluators.describe.catalogue import canonical, described
 from evaluators.design import Designs
 from evaluators.errors import InputError, did_you_mean, shown
 from evaluators.foreign import is_there
-from evaluators.protocol import Evaluator, evaluator
+from evaluators.protocol import Evaluator
 from evaluators.workloads.reading import TOKENS
 from studies.defaults import evaluator_of
 from studies.specification import Specification
@@ -67,26 +68,29 @@ def engine_of(setting: Setting, study: Specification | None) -> Evaluator:
     It does where the accelerator leaves its binding open, or a study's trials had it so.
     """
     name = evaluator_of([setting.configuration]) if study is None else study.evaluator
-    engine = evaluator(name)
-    return evaluator("analytical") if engine.own_binding else engine
+    engine = protocol.evaluator(name)
+    return protocol.evaluator("analytical") if engine.own_binding else engine
 
 
 def named(
-    design: str | Mapping[str, Any], out: Path, defaults: Mapping[str, str] | None = None
+    design: str | Mapping[str, Any],
+    out: Path,
+    defaults: Mapping[str, str] | None = None,
+    evaluator: str | None = None,
 ) -> NamedDesign:
     """Return the design of a name, or of options by name; `InputError` says what is wrong with it.
 
     `out` is the folder of studies. `defaults` are labels of options that do not give them, in place
-    of those of `dse evaluate`.
+    of those of `dse evaluate` with an evaluator.
     """
     if isinstance(design, Mapping):
         options = {str(name): str(value) for name, value in design.items()}
         called = ",".join(f"{k}={v}" for k, v in options.items())
-        return _of_options(called, options, defaults or {})
+        return _of_options(called, options, defaults or {}, evaluator)
     match = _TRIAL.fullmatch(design)
     if match and not is_there(Path(design)):
         return _of_trial(design, searched_in(out / match[1]), int(match[2]))
-    return _of_options(design, _options(design), defaults or {})
+    return _of_options(design, _options(design), defaults or {}, evaluator)
 
 
 def _options(text: str) -> dict[str, str]:
@@ -106,7 +110,9 @@ def _options(text: str) -> dict[str, str]:
     return options
 
 
-def _of_options(called: str, own: Mapping[str, str], defaults: Mapping[str, str]) -> NamedDesign:
+def _of_options(
+    called: str, own: Mapping[str, str], defaults: Mapping[str, str], evaluator: str | None
+) -> NamedDesign:
     options = {**defaults, **own}
     if empty := next((name for name, text in options.items() if is_empty(name, text)), None):
         raise InputError(
@@ -123,7 +129,7 @@ def _of_options(called: str, own: Mapping[str, str], defaults: Mapping[str, str]
             f"is one of {', '.join([*LABEL_DEFAULTS, *declared])}"
         )
     design = Designs.of(**{name: declared[name].read(text) for name, text in given.items()})
-    ((_, setting),) = settings(labels, design)
+    ((_, setting),) = settings(labels, design, evaluator)
     return NamedDesign(called, setting, design, None, {}, any_workload=not own.keys() & _WORKLOAD)
 
 

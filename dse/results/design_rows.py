@@ -60,7 +60,7 @@ def evaluated(
     try:
         designs = _own(name, designs)
         try:
-            parts = list(settings(given, designs))
+            parts = list(settings(given, designs, engine.name))
         except TooLarge as error:
             labels = _labels_as_given(given, engine)
             yield np.arange(len(designs)), _left_out(name, labels, designs, str(error))

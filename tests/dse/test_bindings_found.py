@@ -203,3 +203,21 @@ def test_the_front_of_several_studies_is_no_table_of_one(dse: Run, tmp_path: Pat
     assert said.count("\n") == 1
     assert "pareto has 4" in said
     assert not (tmp_path / "front.csv").exists()
+
+
+def test_what_the_mapper_binds_is_strict_and_corrected_where_nothing_is_said(
+    dse: Run, tmp_path: Path
+) -> None:
+    said = {"accounting": "corrected", "fit": "strict"}
+    sides = {"array_rows": [256, 64]}  # the paper's machine, and another
+    found = interface.evaluate(evaluator="mapper", seq_len="1K", **sides)
+    told = interface.evaluate(evaluator="mapper", seq_len="1K", **sides, **said)
+    assert found[["accounting", "fit"]].drop_duplicates().to_dict("records") == [said]
+    pd.testing.assert_frame_equal(found, told[found.columns], check_exact=True)
+    code, out, _ = dse("evaluate", "--evaluator", "mapper", "--seq-len", "1K", "--json")
+    assert code == 0
+    assert json.loads(out)["latency_s"] == found["latency_s"].iloc[0]
+    specification = interface.study(
+        name="a", configuration="binding", models=["BERT"], seq_lens=["1K"], evaluator="mapper"
+    ).specification
+    assert specification.told == "strict, corrected accounting"
