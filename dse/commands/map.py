@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shlex
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,9 @@ def run(options: argparse.Namespace) -> int:
     else:
         print(mapping_text.report(mapped, front=options.front))
         if target is not None:
-            print(f"\n{target}; dse accelerator check {target} checks and describes it")
+            own = ((f"--{name.replace('_', '-')}", text) for name, text in given.items())
+            again = shlex.join(["dse", "accelerator", "check", str(target), *chain(*own)])
+            print(f"\n{target}; {again} checks and describes it")
     return 0
 
 
@@ -64,10 +68,11 @@ def _target(given: str) -> Path:
 
 def _file(target: Path, mapped: Mapped) -> str:
     """Return the optimum as an accelerator file."""
-    binding, machine = mapped.binding, mapped.resources
+    binding, machine, workload = mapped.binding, mapped.resources, mapped.setting.workload
     return accelerator_file(
         target.stem,
-        f"{binding.cascade} on {machine.rows} x {machine.columns}",
+        f"{binding.cascade} on {machine.rows} x {machine.columns}, for "
+        f"{workload.transformer.name} {workload.told}",
         binding,
         mapped.cascades[binding.cascade],
         machine,
