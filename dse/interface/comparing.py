@@ -176,8 +176,7 @@ def _why_of(metric: str, winner: Part, loser: Part) -> str:
         parts = {
             name.removeprefix("energy_").removesuffix("_pj"): _both(best, other, name)
             for name in ENERGIES
-            if name in best.metrics and name in other.metrics
-        } or _einsums(best, other, metric)
+        }
     elif metric == "area_um2":
         whole, array = (_both(best, other, name) for name in ("area_um2", "array_area_um2"))
         parts = {"2D array": array, "rest": (whole[0] - array[0], whole[1] - array[1])}

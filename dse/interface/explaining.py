@@ -175,9 +175,7 @@ def _components(part: Part) -> pd.DataFrame:
                 "share": metrics[name] / metrics["energy_pj"],
             }
             for name in ENERGIES
-            if name in metrics
-        ],
-        columns=["component", "energy_pj", "share"],
+        ]
     ).sort_values("energy_pj", ascending=False, ignore_index=True)
 
 

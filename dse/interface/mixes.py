@@ -110,9 +110,8 @@ def whole_of(parts: Sequence[Part], mix: Specification | None) -> dict[str, floa
     whole["array_area_um2"] = float(metrics[0]["array_area_um2"][0])
     if mix.weights:
         for name in ENERGIES:
-            if all(name in each for each in metrics):
-                own = [each.times * each.evaluations.metrics[name][0] for each in parts]
-                whole[name] = float(sum(own))
+            own = [each.times * each.evaluations.metrics[name][0] for each in parts]
+            whole[name] = float(sum(own))
     return whole
 
 

@@ -29,6 +29,7 @@ from evaluators.mapper.resources import PE, WORD_BYTES
 from evaluators.protocol import (
     BINDING_GAP,
     EINSUM_METRICS,
+    ENERGIES,
     METRICS,
     EinsumEvaluation,
     Evaluations,
@@ -95,7 +96,7 @@ class MapperEvaluator:
         told = {name: column.copy() for name, column in chosen.items()}
         bindings = [""] * n
         gap = (BINDING_GAP,) if self._gap and accelerator.open is not None else ()
-        metrics = {name: np.full(n, np.nan) for name in (*METRICS, *gap)}
+        metrics = {name: np.full(n, np.nan) for name in (*METRICS, *ENERGIES, *gap)}
         einsums: dict[str, EinsumEvaluation] = {}
         row_rest = buffer_of(accelerator).constraint("row_remainder_bytes")
         violations = {
@@ -115,7 +116,8 @@ class MapperEvaluator:
             violations[NO_BINDING][row] = best.binding is None
             if best.binding is not None:
                 costs = best.costs(best.binding)
-                own = best.metrics(costs) | {
+                own = best.metrics(costs) | best.energies(best.binding)
+                own |= {
                     "array_area_um2": area[PE],
                     "area_um2": area["chip"],
                 }

@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 import dse as interface
 from evaluators.describe.catalogue import described
+from evaluators.protocol import ENERGIES
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -221,3 +223,31 @@ def test_what_the_mapper_binds_is_strict_and_corrected_where_nothing_is_said(
         name="a", configuration="binding", models=["BERT"], seq_lens=["1K"], evaluator="mapper"
     ).specification
     assert specification.told == "strict, corrected accounting"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"seq_len": "1K"},
+        {"shape": "2,8,4,4,2,8", "seq_len": 32, "array_rows": 8, "array_cols": 8}
+        | {"vector_lanes": 8, "buffer_bytes": 4096},
+        {"shape": "1,8,4,4,1,8", "seq_len": 40, "array_rows": 8, "array_cols": 8}
+        | {"vector_lanes": 16, "buffer_bytes": 65536},
+    ],
+)
+def test_the_energy_of_a_binding_is_told_by_component_as_the_engine_does(
+    dse: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    words = [str(word).replace("_", "-") for word in words]
+    assert dse("map", *words, "--out", "best.toml")[0] == 0
+    (found,) = interface.evaluate(evaluator="mapper", **options).to_dict("records")
+    (written,) = interface.evaluate(
+        configuration="best.toml", accounting="corrected", **options
+    ).to_dict("records")
+    for name in ENERGIES:
+        assert found[name] == pytest.approx(written[name], rel=1e-12)
+    added = sum(found[name] for name in ENERGIES)
+    assert added == pytest.approx(found["energy_pj"], rel=1e-12)
+    assert found["energy_dram_pj"] == pytest.approx(3.9 * 8 * found["traffic_bytes"], rel=1e-12)
