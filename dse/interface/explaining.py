@@ -22,6 +22,7 @@ from dse.results.designs import Setting, evaluate_pinned, reasons
 from dse.results.study_tables import objective_columns
 from dse.search.place import RUNS
 from evaluators.describe.catalogue import described
+from evaluators.describe.parameters import MAPPER
 from evaluators.design import AUTOMATIC, Designs
 from evaluators.errors import InputError
 from evaluators.mapper.evaluator import MapperEvaluator
@@ -214,6 +215,7 @@ def _nearest(
             for each in against.study.space.parameters
             if len(each.values) > 1
             and each.name in own
+            and (BINDING in row or each.declared.rule != MAPPER)
             and not pd.isna(row[each.name])
             and row[each.name] != each.natural(own[each.name][0])
         },
