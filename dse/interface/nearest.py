@@ -15,6 +15,7 @@ from dse.interface.named_designs import NamedDesign
 from dse.reports.explanation import Nearest
 from dse.reports.searched import Searched
 from dse.results.study_tables import objective_columns
+from evaluators.describe.parameters import MAPPER
 from evaluators.errors import InputError
 from evaluators.protocol import BINDING
 from studies.objectives import maximised
@@ -58,6 +59,7 @@ def nearest(
             each.name: row[each.name]
             for each in against.study.space.parameters
             if len(each.values) > 1
+            and (BINDING in row or each.declared.rule != MAPPER)
             and each.name in own
             and not pd.isna(row[each.name])
             and row[each.name] != each.natural(own[each.name][0])

@@ -116,6 +116,22 @@ def test_a_resumed_sweep_has_them_too(dse: Run, tmp_path: Path) -> None:
     assert second.read_text() == first.read_text()
 
 
+def test_several_workloads_have_a_binding_each(dse: Run, tmp_path: Path) -> None:
+    """Parts tell them, a row a workload; the front has the choices that the space gives."""
+    path = _study(tmp_path)
+    path.write_text(STUDY.replace("seq_lens = [16]", "seq_lens = [8, 16]"))
+    assert dse("sweep", path, "--table", "front.csv")[0] == 0
+    front = pd.read_csv("front.csv")
+    assert "binding" not in front
+    assert set(front["gm_on"]) <= {"1d", "2d"}
+    for part in Path("runs/machines/sweep").glob("part-*"):
+        rows = pd.read_parquet(part)
+        assert rows["seq_len"].tolist() == [8, 16]
+        _assert_whole(rows)
+        for length, row in zip((8, 16), rows.to_dict("records"), strict=True):
+            assert f" x {length} M;" in row["binding"]
+
+
 def test_each_trial_on_a_front_has_its_binding(dse: Run, tmp_path: Path) -> None:
     """In the front's table, in JSON and as text; an export gives the same numbers again."""
     assert dse("study", "run", _study(tmp_path))[0] == 0
