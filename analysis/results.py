@@ -24,9 +24,18 @@ from evaluators.describe.catalogue import described
 from evaluators.describe.parameters import Parameter
 from evaluators.design import Designs
 from evaluators.files import write_atomically
-from evaluators.protocol import BINDING_GAP, ENERGIES, METRICS, Evaluations, Evaluator, Runs
+from evaluators.protocol import (
+    BINDING,
+    BINDING_GAP,
+    ENERGIES,
+    METRICS,
+    Evaluations,
+    Evaluator,
+    Runs,
+)
 from evaluators.workloads import reading
 from evaluators.workloads.workload import Workload
+from studies.defaults import leave_open
 from studies.paper import Point
 
 if TYPE_CHECKING:
@@ -66,6 +75,10 @@ EINSUM = pa.struct(
 """An Einsum's part in a row, see `evaluators.protocol.EinsumEvaluation`."""
 
 
+_FOUND = (pa.field(BINDING_GAP, pa.float64()), pa.field(BINDING, pa.string()))
+"""What rows of accelerators that leave their binding open tell of the one found."""
+
+
 def declared_in(configurations: Iterable[str]) -> dict[str, Parameter]:
     """Return the parameters that one of the configurations has, in the order of their columns.
 
@@ -93,8 +106,9 @@ def schema_of(configurations: Sequence[str]) -> pa.Schema:
             *(pa.field(name, _type(each)) for name, each in declared_in(configurations).items()),
             *(
                 pa.field(name, pa.float64())
-                for name in (*METRICS, *ENERGIES, *_gap(configurations), *_arrays(configurations))
+                for name in (*METRICS, *ENERGIES, *_arrays(configurations))
             ),
+            *(_FOUND if leave_open(configurations) else ()),
             pa.field("next_larger_bytes", pa.int64()),
             pa.field("feasible", pa.bool_()),
             pa.field("failed", pa.bool_()),
@@ -117,9 +131,17 @@ def _type(parameter: Parameter) -> pa.DataType:
     return pa.float64() if parameter.real else pa.int64()
 
 
-def _gap(configurations: Sequence[str]) -> list[str]:
-    """Return the column of configurations that leave their binding open."""
-    return [BINDING_GAP] * any(described(name).open is not None for name in configurations)
+def choices_in(configurations: Iterable[str]) -> pa.Schema:
+    """Return the columns that tell the bindings found for configurations that leave theirs open.
+
+    Those are the choices, as in the results, the gap to the best binding, and the sentence.
+    """
+    opened = [name for name in configurations if leave_open([name])]
+    choices = {
+        name: each for own in opened for name, each in described(own).open_parameters.items()
+    }
+    found = _FOUND if opened else ()
+    return pa.schema([*(pa.field(name, _type(each)) for name, each in choices.items()), *found])
 
 
 def _arrays(configurations: Sequence[str]) -> dict[str, None]:
@@ -164,8 +186,10 @@ def parameter_columns(configuration: str, designs: Designs) -> dict[str, np.ndar
 
 
 def metric_columns(configuration: str, evaluations: Evaluations) -> dict[str, np.ndarray]:
-    """Return the metrics of evaluations, and of the arrays that are none of the paper's two."""
-    columns = dict(evaluations.metrics)
+    """Return the metrics of evaluations, the bindings found, and arrays not the paper's two."""
+    columns: dict[str, np.ndarray] = dict(evaluations.metrics)
+    if leave_open([configuration]):
+        columns[BINDING] = np.array(evaluations.bindings, dtype=object)
     for array in evaluations.busy_s.keys() - described(configuration).machine.paper_names.values():
         busy, util = _array_columns(array)
         columns |= {busy: evaluations.busy_s[array], util: evaluations.util[array]}
@@ -270,8 +294,12 @@ def _column(value: Any, rows: int) -> list[Any]:
     return value if isinstance(value, list) else [value] * rows
 
 
+PART = "part-0.parquet"
+"""The file of a dataset of one part."""
+
+
 def write(table: pa.Table, dataset: Path) -> None:
     """Write a table as the one part of a Parquet dataset, atomically."""
     content = BytesIO()
     pq.write_table(table, content)
-    write_atomically(dataset / "part-0.parquet", content.getvalue())
+    write_atomically(dataset / PART, content.getvalue())

@@ -87,14 +87,16 @@ class Accounting:
             return cls(sram=sram)
         if text == "corrected":
             return cls(CORRECTED.corrections, sram)
-        try:
-            return cls(frozenset(Correction[part] for part in text.split("+")), sram)
-        except KeyError as unknown:
+        parts = text.split("+")
+        unknown = next((part for part in parts if part not in Correction.__members__), None)
+        if unknown is not None:
+            of = f" of '{shown(text)}'" if len(parts) > 1 else ""
             raise InputError(
-                f"accounting '{text}': {unknown} is unknown; "
+                f"accounting '{shown(unknown)}'{of} is unknown; "
                 f"{did_you_mean(text, ('published', 'corrected'))}write published, corrected, or "
                 f"corrections joined by +, of {', '.join(Correction.__members__)}"
-            ) from None
+            )
+        return cls(frozenset(Correction[part] for part in parts), sram)
 
 
 PUBLISHED = Accounting()

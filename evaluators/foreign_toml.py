@@ -187,7 +187,8 @@ class Table:
         try:
             return read()
         except InputError as error:
-            raise self.error(key, str(error).removeprefix(f"{key}: ")) from None
+            sentence = str(error).removeprefix(f"{key}: ").removeprefix(f"{key} ")
+            raise self.error(key, sentence) from None
 
 
 def check_sizes(values: Mapping[str, Any], lines: Lines) -> None:

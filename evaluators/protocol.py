@@ -47,6 +47,9 @@ BINDING_GAP = "binding_gap"
 """A metric of accelerators that leave their binding open: the share by which the latency is above
 that of the best binding on the machine, of the cascades that ship."""
 
+BINDING = "binding"
+"""The column of the binding that was found for a design, in a sentence."""
+
 EINSUM_METRICS = ("busy_s", "active_fraction", "traffic_bytes", "energy_pj")
 """The metrics of an Einsum, see `EinsumEvaluation`."""
 
@@ -107,6 +110,8 @@ class Evaluations:
         einsums: the breakdown by Einsum in the cascade's order; empty unless asked for.
         failures: row -> what stopped its evaluation; its metrics are NaN.
         runs: results of programs that the evaluator took.
+        bindings: the binding that was found for each design, in a sentence, '' where none is;
+            empty of evaluators that find none.
         busy_s, util: array -> busy time and utilization, by the accelerator's names, of evaluators
             that know arrays beside the paper's two.
 
@@ -118,6 +123,7 @@ class Evaluations:
     einsums: Mapping[str, EinsumEvaluation]
     failures: Mapping[int, EvaluationError] = field(default_factory=dict)
     runs: Runs = Runs()
+    bindings: tuple[str, ...] = ()
     busy_s: Mapping[str, Float64s] = field(default_factory=dict)
     util: Mapping[str, Float64s] = field(default_factory=dict)
 

@@ -16,17 +16,23 @@ PAPERS = {"accounting": "published", "fit": "strict"}
 OWN = {"accounting": "corrected", "fit": "pad"}
 """Of any other design, and of studies from files."""
 
-_OPEN = OWN | {"fit": "strict"}
+MAPPER = "mapper"
+"""The evaluator that finds bindings itself: no design of its is a point of the paper, none pads."""
+
+_MAPPED = OWN | {"fit": "strict"}
 
 
-def own(configurations: Iterable[str]) -> dict[str, str]:
-    """Return `OWN` of configurations; no binding that is left open pads."""
-    return _OPEN if leave_open(configurations) else OWN
+def own(configurations: Iterable[str], evaluator: str | None = None) -> dict[str, str]:
+    """Return what is meant of configurations that are not the paper's points.
+
+    That is `OWN`, but no binding that the mapper finds pads.
+    """
+    return _MAPPED if MAPPER in (evaluator, evaluator_of(configurations)) else OWN
 
 
 def evaluator_of(configurations: Iterable[str]) -> str:
     """Return the evaluator of configurations where none is named."""
-    return "mapper" if leave_open(configurations) else "analytical"
+    return MAPPER if leave_open(configurations) else "analytical"
 
 
 def leave_open(configurations: Iterable[str]) -> bool:

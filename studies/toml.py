@@ -163,7 +163,8 @@ def _specification(table: Table, folder: Path | None) -> Specification:
     time_limit_s = table.positive("time_limit_s", "a number of seconds")
     constraints = table.table("constraints", "a table of bounds")
     bounds, floors = read_bounds(constraints)
-    workloads = read_workloads(table, folder, own(configurations)["fit"])
+    named = table.get("evaluator", str, "an evaluator", default=evaluator_of(configurations))
+    workloads = read_workloads(table, folder, own(configurations, named)["fit"])
     weights, scenes = read_mix(table, len(workloads))
     study = Specification(
         name=table.checked("name", lambda: checked_name(name)),
@@ -187,7 +188,7 @@ def _specification(table: Table, folder: Path | None) -> Specification:
         ),
         time_limit_s=time_limit_s,
         batch=table.count("batch", least=1, most=LARGEST_BATCH, default=16),
-        evaluator=table.get("evaluator", str, "an evaluator", default=evaluator_of(configurations)),
+        evaluator=named,
         accounting=_accounting(table),
         pinned=table.get("pinned", bool, "true or false", default=True),
     )

@@ -28,6 +28,7 @@ from dse.commands.options import (
     add_tokens,
     add_workload,
     command,
+    output_file,
     positive,
     seconds,
     share,
@@ -141,7 +142,7 @@ def schedule(commands: argparse._SubParsersAction[Parser], arguments: Sequence[s
     _setting(parser)
     parser.add_argument(
         "--figure",
-        type=Path,
+        type=output_file,
         action="append",
         metavar="FILE",
         help="draw the waterfall, as .pdf, .png or .svg; may be repeated (default: none)",
@@ -169,7 +170,7 @@ def evaluate(commands: argparse._SubParsersAction[Parser], arguments: Sequence[s
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=output_file,
         metavar="FILE",
         help="with --designs, which needs it: where the results go (no default)",
     )

@@ -16,9 +16,6 @@ from evaluators.errors import InputError
 from evaluators.protocol import Evaluations, Evaluator, Runs, evaluator
 from studies.defaults import evaluator_of
 
-_OF_TABLES = "analytical"
-"""The evaluator of tables, whose configurations may be of any kind."""
-
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate and print or write; an infeasible design on the command line is bad input."""
@@ -32,11 +29,11 @@ def run(options: argparse.Namespace) -> int:
                 "--designs FILE and --out FILE go together and take no other option of a design; "
                 "give those as columns of the file"
             )
-        engine = evaluator(options.evaluator or _OF_TABLES)
-        said, complete = evaluate_file(options.designs, options.out, engine)
+        one = evaluator(options.evaluator) if options.evaluator else None
+        said, complete = evaluate_file(options.designs, options.out, one)
         print(said)
         return 0 if complete else 1
-    found = named(options_of(options), RUNS)
+    found = named(options_of(options), RUNS, evaluator=options.evaluator)
     setting = found.setting
     engine = evaluator(options.evaluator or evaluator_of([setting.configuration]))
     evaluations = evaluated(setting, found.design, engine)

@@ -34,32 +34,38 @@ def write(reports: Sequence[dict[str, Any]], files: Sequence[Path]) -> None:
     for file in files:
         if file.suffix.lower() not in FORMATS:
             raise InputError(f"{shown(file, 200)}: tables of fronts are {', '.join(FORMATS)}")
-    frame = _frame(reports)
     objectives = list(dict.fromkeys(name for each in reports for name in each["objectives"]))
     written = [
-        _latex(frame, objectives)
+        _latex(_frame(reports, found=False), objectives)
         if file.suffix.lower() == LATEX
-        else content(pa.Table.from_pandas(frame, preserve_index=False), file)
+        else content(pa.Table.from_pandas(_frame(reports, found=True), preserve_index=False), file)
         for file in files
     ]
     for file, each in zip(files, written, strict=True):
         write_atomically(file, each)
 
 
-def _frame(reports: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Return a row a design: study, trial, pin, parameters, objectives; None for what is not."""
+def _frame(reports: Sequence[dict[str, Any]], *, found: bool) -> pd.DataFrame:
+    """Return a row a design: study, trial, pin, parameters, objectives; None for what is not.
+
+    What is told of the bindings found is behind the parameters, where it is asked for.
+    """
     parameters = dict.fromkeys(
         name for each in reports for row in each["front"] for name in row["parameters"]
+    )
+    told = dict.fromkeys(
+        name for each in reports for row in each["front"] for name in row["found"] if found
     )
     objectives = dict.fromkeys(name for each in reports for name in each["objectives"])
     rows = [
         {"study": each["study"], "trial": row["trial"], "pin": row["pin"]}
         | row["parameters"]
+        | row["found"]
         | {name: row[name] for name in each["objectives"]}
         for each in reports
         for row in each["front"]
     ]
-    names = ["study", "trial", "pin", *parameters, *objectives]
+    names = list(dict.fromkeys(["study", "trial", "pin", *parameters, *told, *objectives]))
     return pd.DataFrame(rows, columns=names).convert_dtypes()
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shlex
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from dse.results.designs import LABEL_DEFAULTS
 from dse.results.mapped import Mapped, groups
 from evaluators.describe.layers import is_path
 from evaluators.errors import InputError, shown
-from evaluators.files import write_atomically
+from evaluators.files import check_writable, write_atomically
 from evaluators.foreign import is_there
 from evaluators.mapper.accelerator_file import accelerator_file
 
@@ -44,7 +46,9 @@ def run(options: argparse.Namespace) -> int:
     else:
         print(mapping_text.report(mapped, front=options.front))
         if target is not None:
-            print(f"\n{target}; dse accelerator check {target} checks and describes it")
+            own = ((f"--{name.replace('_', '-')}", text) for name, text in given.items())
+            again = shlex.join(["dse", "accelerator", "check", str(target), *chain(*own)])
+            print(f"\n{target}; {again} checks and describes it")
     return 0
 
 
@@ -58,15 +62,17 @@ def _target(given: str) -> Path:
         )
     if is_there(target):
         raise InputError(f"{target} is there already; name another file with --out")
+    check_writable(target)
     return target
 
 
 def _file(target: Path, mapped: Mapped) -> str:
     """Return the optimum as an accelerator file."""
-    binding, machine = mapped.binding, mapped.resources
+    binding, machine, workload = mapped.binding, mapped.resources, mapped.setting.workload
     return accelerator_file(
         target.stem,
-        f"{binding.cascade} on {machine.rows} x {machine.columns}",
+        f"{binding.cascade} on {machine.rows} x {machine.columns}, for "
+        f"{workload.transformer.name} {workload.told}",
         binding,
         mapped.cascades[binding.cascade],
         machine,

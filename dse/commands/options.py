@@ -11,10 +11,12 @@ from dse.search.place import RUNS
 from dse.search.release import release
 from evaluators.errors import (
     LONGEST_SENTENCE,
+    InputError,
     did_you_mean,
     known_are,
     shown,
 )
+from evaluators.files import check_writable
 from evaluators.foreign import integer
 
 if TYPE_CHECKING:
@@ -286,6 +288,16 @@ def _number(text: str, least: int, most: int) -> int:
             f"'{shown(text)}' is no integer of at least {least} and at most {most}"
         )
     return number
+
+
+def output_file(text: str) -> Path:
+    """Read where a command is to write a file."""
+    path = Path(text)
+    try:
+        check_writable(path)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return path
 
 
 def positive(text: str) -> int:

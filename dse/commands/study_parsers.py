@@ -15,6 +15,7 @@ from dse.commands.options import (
     add_workers,
     batch,
     command,
+    output_file,
     port,
     positive,
     seconds,
@@ -85,7 +86,7 @@ def study(commands: argparse._SubParsersAction[Parser]) -> None:
     add_json(show)
     export = action(actions, "export", "write a study's trials as one table")
     export.add_argument("study", metavar="NAME", help="of a study that was run")
-    export.add_argument("file", type=Path, metavar="FILE", help=".parquet, .csv or .jsonl")
+    export.add_argument("file", type=output_file, metavar="FILE", help=".parquet, .csv or .jsonl")
     add_out(export)
     listing.set_defaults(module="dse.commands.study_list")
     for each in (show, export):
@@ -101,6 +102,13 @@ def sweep(commands: argparse._SubParsersAction[Parser]) -> None:
         "dse sweep binding-bert",
     )
     parser.add_argument("study", metavar="STUDY", help="a name, as binding-bert, or FILE.toml")
+    parser.add_argument(
+        "--table",
+        type=output_file,
+        metavar="FILE",
+        help="write the true front as a table of designs: FILE.csv, .parquet or .jsonl (default: "
+        "none, it is sweep/front.parquet in the study's folder)",
+    )
     add_workers(parser)
     add_out(parser)
 
@@ -118,14 +126,14 @@ def front(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     parser.add_argument(
         "--figure",
-        type=Path,
+        type=output_file,
         metavar="FILE",
         help="draw the fronts, beside figure 12 where its points are among them: FILE.pdf, .png or "
         ".svg (default: a collection's alone, in its folder)",
     )
     parser.add_argument(
         "--table",
-        type=Path,
+        type=output_file,
         metavar="FILE",
         action="append",
         default=[],
@@ -149,7 +157,7 @@ def report(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     parser.add_argument(
         "--file",
-        type=Path,
+        type=output_file,
         metavar="FILE",
         help="where to write it: FILE.html (default: report.html in the folder of NAME)",
     )

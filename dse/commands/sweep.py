@@ -9,15 +9,25 @@ from pathlib import Path
 
 from dse.commands.options import INTERRUPTED
 from dse.interface.sweeping import swept, to_sweep
+from dse.reports.swept_text import bindings
 from dse.results.study_tables import objective_columns
-from evaluators.errors import EvaluationError
+from dse.results.sweep_parts import SweepParts
+from dse.results.table_files import suffix
+from dse.results.table_writing import content
+from evaluators.errors import EvaluationError, InputError
+from evaluators.files import write_atomically
 from studies.specification import Specification
 
 
 def run(options: argparse.Namespace) -> int:
     """Sweep a study, or every study of a collection; 1 if one has no feasible design."""
     codes = []
-    for study, folder in to_sweep(options.study, options.out):
+    found = to_sweep(options.study, options.out)
+    if options.table:
+        suffix(options.table)
+        if len(found) > 1:
+            raise InputError(f"--table is of one front, and {options.study} has {len(found)}")
+    for study, folder in found:
         codes.append(_sweep(study, folder, options))
         if codes[-1] == INTERRUPTED:
             break
@@ -53,4 +63,9 @@ def _sweep(study: Specification, folder: Path, options: argparse.Namespace) -> i
         f"true front of {len(front)} designs, {points} different in {', '.join(study.objectives)}, "
         f"after {time.monotonic() - began:.1f} s"
     )
+    for line in bindings(study, front):
+        print(line)
+    if options.table:
+        write_atomically(options.table, content(SweepParts(study, folder).designs(), options.table))
+        print(f"the front is in {options.table}")
     return 0

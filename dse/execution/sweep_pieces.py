@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from analysis.results import choices_in, metric_columns, parameter_columns
 from dse.execution.batch import jobs, scenes, with_registers
-from dse.execution.executors import run_job
+from dse.execution.executors import Job, run_job
 from dse.results.sweep_parts import SweepParts, Swept, parquet
-from evaluators.protocol import METRICS, evaluator
+from evaluators.protocol import METRICS, Evaluations, evaluator
 from studies.objectives import excess
 from studies.specification import Specification
 
@@ -91,11 +94,15 @@ def _feasible(piece: Piece) -> Swept:
     study, start, stop = piece.study, piece.start, piece.stop
     shape = (stop - start, len(study.rows))
     metrics = {name: np.full(shape, np.nan) for name in METRICS}
+    found = {name: np.full(shape, None) for name in choices_in(study.row_configurations).names}
     feasible = np.ones(stop - start, dtype=bool)
     for rows, place, job in jobs(study, study.space.rows(start, stop), _JOB, breakdown=False):
         evaluations = run_job(job).whole()
         for name, column in metrics.items():
             column[rows, place] = evaluations.metrics[name]
+        if found:
+            for name, values in _found(job, evaluations).items():
+                found[name][rows, place] = values
         feasible[rows] &= with_registers(study, job, evaluations).feasible
     if study.bounds or study.floors:
         columns = [{name: each[:, i] for name, each in metrics.items()} for i in range(shape[1])]
@@ -103,5 +110,14 @@ def _feasible(piece: Piece) -> Swept:
             for magnitude in excess(study.bounds, scene, study.floors).values():
                 feasible &= magnitude <= 0
     return Swept(
-        start + np.flatnonzero(feasible), {name: each[feasible] for name, each in metrics.items()}
+        start + np.flatnonzero(feasible),
+        {name: each[feasible] for name, each in metrics.items()},
+        {name: each[feasible] for name, each in found.items()},
     )
+
+
+def _found(job: Job, evaluations: Evaluations) -> dict[str, NDArray[Any]]:
+    """Return what is told of the bindings found, by the columns of `choices_in`."""
+    columns = parameter_columns(job.configuration, evaluations.designs)
+    columns |= metric_columns(job.configuration, evaluations)
+    return {name: columns[name] for name in choices_in([job.configuration]).names}

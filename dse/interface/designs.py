@@ -19,7 +19,6 @@ from evaluators.protocol import Evaluations, Evaluator
 from evaluators.workloads.catalogue import transformer
 from evaluators.workloads.reading import TOKENS, workload_of
 from evaluators.workloads.workload import Workload
-from studies.defaults import evaluator_of
 
 _CONFIGURATION = "configuration"
 
@@ -36,7 +35,7 @@ def evaluate(
             mask, fit, accounting, sram, and the accelerator's parameters, as array_rows. What is
             missing or blank takes its default. Other columns, as an id, are passed through.
         evaluator: 'analytical', 'mapper', or 'timeloop' or 'timeloop-mapper' where that is
-            installed; where None, 'mapper' for one configuration that leaves its binding open, else
+            installed; where None, 'mapper' for a configuration that leaves its binding open, else
             'analytical'.
         values: further columns: a value for all rows, or a list with one each.
 
@@ -59,9 +58,7 @@ def evaluate(
         1         256           256      7.403  3.024745e+08
 
     """
-    one = values.get(_CONFIGURATION, LABEL_DEFAULTS[_CONFIGURATION])
-    named = [str(one)] if designs is None and not is_list_like(one) else []
-    engine = protocol.evaluator(evaluator or evaluator_of(named))
+    engine = None if evaluator is None else protocol.evaluator(evaluator)
     if designs is None:
         values = {_CONFIGURATION: LABEL_DEFAULTS[_CONFIGURATION]} | values
         return frames.evaluated(_frame(values), engine, named=values)
@@ -126,9 +123,11 @@ def workload(model: str | Path = "BERT", /, **options: str | int) -> Workload:
     return workload_of(transformer(str(model)), options)
 
 
-def evaluated(setting: Setting, designs: Designs, engine: Evaluator) -> Evaluations:
-    """Evaluate one design with its breakdown; `InputError` says why it is not feasible."""
-    ((_, results),) = evaluate_pinned(setting, designs, engine, breakdown=True)
+def evaluated(
+    setting: Setting, designs: Designs, engine: Evaluator, *, breakdown: bool = True
+) -> Evaluations:
+    """Evaluate one design; `InputError` says why it is not feasible."""
+    ((_, results),) = evaluate_pinned(setting, designs, engine, breakdown=breakdown)
     evaluations = results.whole()
     (reason,) = reasons(setting, evaluations, engine)
     if reason:

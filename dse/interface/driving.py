@@ -16,9 +16,7 @@ from dse.results.parts import Parts
 from dse.results.progress import Progress
 from dse.search import home
 from dse.search.lookup import find
-from dse.search.runner import Runner
 from dse.search.samplers import check_available
-from dse.search.storage import driver
 from evaluators.errors import InputError
 from evaluators.protocol import evaluator
 from studies import toml
@@ -86,6 +84,9 @@ def drive(
         KeyboardInterrupt: where it was interrupted; what was done is kept.
 
     """
+    from dse.search.runner import Runner  # noqa: PLC0415  # SQLAlchemy loads slowly
+    from dse.search.storage import driver  # noqa: PLC0415  # SQLAlchemy loads slowly
+
     with interruption.taken(), interruption.held(), ExitStack() as stack:
         check_available(study.sampler)
         if ray_address is None:

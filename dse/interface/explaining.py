@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from analysis.front_report import dominators
-from dse.interface.designs import evaluated
+from dse.interface.mixes import Part, bound_by, parts_of, whole_of
 from dse.interface.named_designs import NamedDesign, named
+from dse.interface.nearest import nearest
 from dse.interface.typed import typed
 from dse.reports import bounds
-from dse.reports.explanation import Explanation, Nearest
-from dse.reports.searched import Searched, searched_in
-from dse.results.designs import Setting, evaluate_pinned, reasons
-from dse.results.study_tables import objective_columns
+from dse.reports.explanation import Explanation
+from dse.reports.searched import searched_in
 from dse.search.place import RUNS
+from evaluators.describe.catalogue import described
 from evaluators.design import AUTOMATIC, Designs
 from evaluators.errors import InputError
-from evaluators.protocol import EINSUM_METRICS, ENERGIES, Evaluations, evaluator
+from evaluators.mapper.evaluator import MapperEvaluator
+from evaluators.protocol import EINSUM_METRICS, ENERGIES, Evaluator
 from search_spaces.domains import parameters, tokens_of
 from search_spaces.parameter import Parameter
-from studies.objectives import maximised
+from studies.specification import Specification
 
 _FACTORS = {"latency": "latency_s", "energy": "energy_pj", "area": "area_um2"}
-_ENGINE = "analytical"
 
 
 @typed
@@ -45,13 +43,15 @@ def explain(
     Args:
         design: a trial of a study, as 'binding-bert/17'; an accelerator with options of
             `dse evaluate`, as 'binding,array_rows=128,seq_len=64K'; or such options by name.
-        against: a study that was run, of one workload; where it stands against that one's front.
-            A trial stands against its own study's.
+        against: a study that was run, of the same workloads; where it stands against that one's
+            front. A trial stands against its own study's.
         out: the folder of studies.
 
     Returns:
         Tables of what bounds it, of components, Einsums and steps; printed, what the command says.
-        Values that the design leaves open follow each step.
+        Values that the design leaves open follow each step, and so does the binding where that is
+        left open: the mapper finds it anew, and steps are of the machine. A trial of a study of
+        several workloads, of a mix or end to end, is told of all that it runs.
 
     Raises:
         Error: for what is no design, or an infeasible one, with the reason.
@@ -70,42 +70,87 @@ def explain(
 
     """
     found = named(design, Path(out))
-    engine = evaluator(_ENGINE)
-    evaluations = evaluated(found.setting, found.design, engine)
-    metrics = {name: float(column[0]) for name, column in evaluations.metrics.items()}
-    workload = found.setting.workload
+    parts = parts_of(found.setting, found.design, found.engine, found.mix)
+    whole = whole_of(parts, found.mix)
     study = found.study if against is None else searched_in(Path(out) / against)
     if study is found.study and not found.trial.get("feasible"):
         study = None  # what is infeasible has no objectives
+    several = found.mix is not None
     return Explanation(
-        f"{found.called}: {found.setting.configuration} on {workload.transformer.name} "
-        f"{workload.told}, {found.setting.accounting.name} accounting{_in_study(found)}",
-        metrics,
-        _bounds(found.setting, evaluations, metrics["latency_s"]),
-        _components(metrics),
-        pd.DataFrame(
-            [
-                {"einsum": name, "array": part.array}
-                | {metric: float(getattr(part, metric)[0]) for metric in EINSUM_METRICS}
-                for name, part in evaluations.einsums.items()
-            ]
-        ),
-        pd.DataFrame(_steps(found, evaluations, metrics)),
-        None if study is None else _nearest(found, study, evaluations, metrics),
+        f"{found.called}: {_told(found)}{_in_study(found)}",
+        whole,
+        "" if several else _binding(parts[0]),
+        _parts(parts, found.mix) if several else pd.DataFrame(),
+        _tables(parts, _bounds),
+        _tables(parts, _components),
+        _tables(parts, _einsums),
+        pd.DataFrame(_steps(found, parts, whole)),
+        None if study is None else nearest(found, study, parts, whole),
+    )
+
+
+def _told(found: NamedDesign) -> str:
+    setting = found.setting
+    if found.mix is not None:
+        of = found.mix.objectives_of
+        return f"{setting.configuration}, objectives of {of}, {found.mix.told}"
+    workload = setting.workload
+    return (
+        f"{setting.configuration} on {workload.transformer.name} {workload.told}, "
+        f"{setting.accounting.name} accounting"
     )
 
 
 def _in_study(found: NamedDesign) -> str:
-    """Say of a trial that its study has more workloads, and why it is infeasible there."""
+    """Say why a trial is infeasible in its study."""
     if found.trial.get("feasible", True):
-        return found.told
+        return ""
     violations = (f"{name} {value:.6g}" for name, value in found.trial["violations"].items())
-    return (
-        f"{found.told}; infeasible in the study: {found.trial['failure'] or ', '.join(violations)}"
-    )
+    return f"; infeasible in the study: {found.trial['failure'] or ', '.join(violations)}"
 
 
-def _bounds(setting: Setting, evaluations: Evaluations, latency_s: float) -> pd.DataFrame:
+def _binding(part: Part) -> str:
+    return part.evaluations.bindings[0] if part.evaluations.bindings else ""
+
+
+def _parts(parts: Sequence[Part], mix: Specification | None) -> pd.DataFrame:
+    """Tell of each part how often it runs, what it takes, and of a weighted sum its share."""
+    rows = []
+    for each in parts:
+        metrics = each.evaluations.metrics
+        busiest = bounds.in_order(each.setting, each.evaluations)[0]
+        rows.append(
+            {
+                "part": each.label,
+                "times": each.times,
+                "latency_s": float(metrics["latency_s"][0]),
+                "energy_pj": float(metrics["energy_pj"][0]),
+                "bound_by": busiest.called,
+                "bound_share": busiest.busy_s / float(metrics["latency_s"][0]),
+                "binding": _binding(each),
+            }
+        )
+    table = pd.DataFrame(rows)
+    for name in ("latency", "energy"):
+        column = next(each for each in table if str(each).startswith(f"{name}_"))
+        runs = table["times"] * table[column]
+        table[f"{name}_share"] = runs / runs.sum() if mix and mix.weights else np.nan
+    return table
+
+
+def _tables(parts: Sequence[Part], told: Callable[[Part], pd.DataFrame]) -> pd.DataFrame:
+    """Return what is told of each part in one table, with a column `part` where it has a label."""
+    tables = []
+    for each in parts:
+        table = told(each)
+        if each.label:
+            table.insert(0, "part", each.label)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _bounds(part: Part) -> pd.DataFrame:
+    latency_s = float(part.evaluations.metrics["latency_s"][0])
     return pd.DataFrame(
         [
             {
@@ -115,12 +160,13 @@ def _bounds(setting: Setting, evaluations: Evaluations, latency_s: float) -> pd.
                 "einsum": each.einsum,
                 "einsum_share": each.einsum_share,
             }
-            for each in bounds.in_order(setting, evaluations)
+            for each in bounds.in_order(part.setting, part.evaluations)
         ]
     )
 
 
-def _components(metrics: Mapping[str, float]) -> pd.DataFrame:
+def _components(part: Part) -> pd.DataFrame:
+    metrics = {name: float(column[0]) for name, column in part.evaluations.metrics.items()}
     return pd.DataFrame(
         [
             {
@@ -133,20 +179,41 @@ def _components(metrics: Mapping[str, float]) -> pd.DataFrame:
     ).sort_values("energy_pj", ascending=False, ignore_index=True)
 
 
+def _einsums(part: Part) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"einsum": name, "array": einsum.array}
+            | {metric: float(getattr(einsum, metric)[0]) for metric in EINSUM_METRICS}
+            for name, einsum in part.evaluations.einsums.items()
+        ]
+    )
+
+
 def _steps(
-    found: NamedDesign, evaluations: Evaluations, metrics: Mapping[str, float]
+    found: NamedDesign, parts: Sequence[Part], whole: Mapping[str, float]
 ) -> Iterator[dict[str, Any]]:
-    """Yield what each step of each parameter that has a domain would give."""
+    """Yield what each step of each parameter that has a domain would give.
+
+    What was left open and came out otherwise on another workload has no step.
+    """
     setting = found.setting
-    for each in parameters([setting.configuration], [tokens_of(setting.workload)])[1:]:
-        old = evaluations.designs.columns[each.name][0]
+    engine = found.engine if found.engine.own_binding else MapperEvaluator(gap=False)
+    machine = described(setting.configuration).machine.parameters
+    columns = [each.evaluations.designs.columns for each in parts]
+    tokens = [tokens_of(each.setting.workload) for each in parts]
+    for each in parameters([setting.configuration], tokens)[1:]:
+        if not engine.own_binding and each.name not in machine:
+            continue
+        old, *others = (own[each.name][0] for own in columns if each.name in own)
+        if any(other != old for other in others):
+            continue
         for new in _next(each, old):
             step = found.design.with_columns({each.name: np.array([new], dtype=each.kind)})
             yield {
                 "parameter": each.name,
                 "old": each.natural(old),
                 "new": each.natural(new),
-                **_stepped(setting, step, metrics),
+                **_stepped(found, step, engine, whole),
             }
 
 
@@ -160,68 +227,16 @@ def _next(parameter: Parameter, value: float) -> list[int | float]:
     return below + [each for each in sizes if each > value][:1]
 
 
-def _stepped(setting: Setting, step: Designs, metrics: Mapping[str, float]) -> dict[str, Any]:
-    engine = evaluator(_ENGINE)
+def _stepped(
+    found: NamedDesign, step: Designs, engine: Evaluator, whole: Mapping[str, float]
+) -> dict[str, Any]:
     try:
-        ((_, results),) = evaluate_pinned(setting, step, engine)
-        (reason,) = reasons(setting, results, engine)
+        parts = parts_of(found.setting, step, engine, found.mix, breakdown=False)
     except InputError as error:
-        reason = str(error)
-    if reason:
-        return dict.fromkeys(_FACTORS, np.nan) | {"bound_by": "", "reason": reason}
+        return dict.fromkeys(_FACTORS, np.nan) | {"bound_by": "", "reason": str(error)}
+    stepped = whole_of(parts, found.mix)
     return {
-        **{
-            name: float(results.metrics[metric][0]) / metrics[metric]
-            for name, metric in _FACTORS.items()
-        },
-        "bound_by": bounds.in_order(setting, results)[0].called,
+        **{name: stepped[metric] / whole[metric] for name, metric in _FACTORS.items()},
+        "bound_by": bound_by(parts),
         "reason": "",
     }
-
-
-def _nearest(
-    found: NamedDesign, against: Searched, evaluations: Evaluations, metrics: Mapping[str, float]
-) -> Nearest:
-    objectives = objective_columns(against.study)
-    front = against.reference
-    if front.empty:
-        raise InputError(f"no trial of {against.study.name} is feasible: it has no front")
-    point = _point(found, against, metrics, objectives)
-    values: NDArray[np.float64] = front[objectives].to_numpy(dtype=float)
-    factors = values / np.array(list(point.values()))
-    decades = np.sqrt((np.log10(factors) ** 2).sum(axis=1))
-    best = int(np.argmin(decades))
-    (row,) = front.iloc[[best]].to_dict("records")
-    own = evaluations.designs.columns
-    return Nearest(
-        against.study.name,
-        "true front" if against.swept else "front",
-        int(row["design"]),
-        float(decades[best]),
-        dict(zip(objectives, factors[best].tolist(), strict=True)),
-        len(dominators(front, point, objectives, maximised(against.study.objectives))),
-        {
-            each.name: row[each.name]
-            for each in against.study.space.parameters
-            if len(each.values) > 1
-            and each.name in own
-            and row[each.name] != each.natural(own[each.name][0])
-        },
-    )
-
-
-def _point(
-    found: NamedDesign, against: Searched, metrics: Mapping[str, float], objectives: list[str]
-) -> dict[str, float]:
-    """Return a design's objectives under a study's; `InputError` where they are not the same."""
-    study = against.study
-    if found.study is not None and found.study.study.name == study.name:
-        return {name: found.trial[name] for name in objectives}
-    if study.workloads != (found.setting.workload,) or study.accounting != found.setting.accounting:
-        raise InputError(
-            f"{study.name} has another workload or accounting than {found.called}; name a study of "
-            "the same"
-        )
-    if unknown := [name for name in objectives if name not in metrics]:
-        raise InputError(f"{study.name} is of {unknown[0]}, which one evaluation does not have")
-    return {name: metrics[name] for name in objectives}

@@ -15,14 +15,20 @@ from typing import Any
 
 from dse.reports.searched import Searched, searched_in
 from dse.results.designs import LABEL_DEFAULTS, Setting, settings
+from evaluators import protocol
 from evaluators.describe.catalogue import canonical, described
 from evaluators.design import Designs
 from evaluators.errors import InputError, did_you_mean, shown
 from evaluators.foreign import is_there
-from evaluators.protocol import evaluator
-from studies.end_to_end import on_one_chip
+from evaluators.protocol import Evaluator
+from evaluators.workloads.reading import TOKENS
+from studies.defaults import evaluator_of
+from studies.specification import Specification
 
 _TRIAL = re.compile(r"(.+)/(\d{1,9})")
+_WORKLOAD = {"model", "shape", *TOKENS, "mask", "fit"}
+"""Options that say what a design runs."""
+
 _FORM = "write STUDY/TRIAL, or an accelerator and NAME=VALUE joined by commas"
 
 
@@ -36,6 +42,9 @@ class NamedDesign:
         design: a batch of one; what it leaves open has no column, or `AUTOMATIC`.
         study: the study that it is a trial of, None for none.
         trial: the row of that trial, see `dse.results.study_tables.trials`; empty for none.
+        mix: the study whose workloads, and linear layers, it runs; None where it runs that of its
+            setting.
+        any_workload: whether the user named none.
 
     """
 
@@ -44,30 +53,44 @@ class NamedDesign:
     design: Designs
     study: Searched | None
     trial: Mapping[str, Any]
+    mix: Specification | None = None
+    any_workload: bool = False
 
     @property
-    def told(self) -> str:
-        """Of which of its study's workloads it is; '' where there is one."""
-        count = 1 if self.study is None else len(self.study.study.workloads)
-        return f", the first of {count} workloads" if count > 1 else ""
+    def engine(self) -> Evaluator:
+        """What evaluates it again, see `engine_of`."""
+        return engine_of(self.setting, None if self.study is None else self.study.study)
+
+
+def engine_of(setting: Setting, study: Specification | None) -> Evaluator:
+    """Return the mapper where it finds the binding of a design, else our engine.
+
+    It does where the accelerator leaves its binding open, or a study's trials had it so.
+    """
+    name = evaluator_of([setting.configuration]) if study is None else study.evaluator
+    engine = protocol.evaluator(name)
+    return protocol.evaluator("analytical") if engine.own_binding else engine
 
 
 def named(
-    design: str | Mapping[str, Any], out: Path, defaults: Mapping[str, str] | None = None
+    design: str | Mapping[str, Any],
+    out: Path,
+    defaults: Mapping[str, str] | None = None,
+    evaluator: str | None = None,
 ) -> NamedDesign:
     """Return the design of a name, or of options by name; `InputError` says what is wrong with it.
 
-    `out` is the folder of studies. Of a study with several workloads it is the first. `defaults`
-    are labels of options that do not give them, in place of those of `dse evaluate`.
+    `out` is the folder of studies. `defaults` are labels of options that do not give them, in place
+    of those of `dse evaluate` with an evaluator.
     """
     if isinstance(design, Mapping):
         options = {str(name): str(value) for name, value in design.items()}
         called = ",".join(f"{k}={v}" for k, v in options.items())
-        return _of_options(called, {**(defaults or {}), **options})
+        return _of_options(called, options, defaults or {}, evaluator)
     match = _TRIAL.fullmatch(design)
     if match and not is_there(Path(design)):
         return _of_trial(design, searched_in(out / match[1]), int(match[2]))
-    return _of_options(design, {**(defaults or {}), **_options(design)})
+    return _of_options(design, _options(design), defaults or {}, evaluator)
 
 
 def _options(text: str) -> dict[str, str]:
@@ -87,7 +110,10 @@ def _options(text: str) -> dict[str, str]:
     return options
 
 
-def _of_options(called: str, options: Mapping[str, str]) -> NamedDesign:
+def _of_options(
+    called: str, own: Mapping[str, str], defaults: Mapping[str, str], evaluator: str | None
+) -> NamedDesign:
+    options = {**defaults, **own}
     if empty := next((name for name, text in options.items() if is_empty(name, text)), None):
         raise InputError(
             f"design '{shown(called)}': {empty} is empty; give a value, or leave it out"
@@ -103,8 +129,8 @@ def _of_options(called: str, options: Mapping[str, str]) -> NamedDesign:
             f"is one of {', '.join([*LABEL_DEFAULTS, *declared])}"
         )
     design = Designs.of(**{name: declared[name].read(text) for name, text in given.items()})
-    ((_, setting),) = settings(labels, design)
-    return NamedDesign(called, setting, design, None, {})
+    ((_, setting),) = settings(labels, design, evaluator)
+    return NamedDesign(called, setting, design, None, {}, any_workload=not own.keys() & _WORKLOAD)
 
 
 def is_empty(name: str, text: str) -> bool:
@@ -114,16 +140,17 @@ def is_empty(name: str, text: str) -> bool:
 
 def _of_trial(called: str, searched: Searched, number: int) -> NamedDesign:
     study = searched.study
-    if not evaluator(study.evaluator).own_binding:
-        raise InputError(
-            f"{shown(called)}: {study.name} puts machines under the best of all bindings, not that "
-            f"of a file; `dse map` with its sizes tells of it"
-        )
-    rows = searched.trials[searched.trials["trial"] == number]
-    if rows.empty:
-        raise InputError(f"{shown(called)}: {study.name} has {len(searched.trials)} trials, from 0")
-    row = {str(name): value for name, value in rows.to_dict("records")[0].items()}
-    return NamedDesign(called, *numbered(searched, row["design"]), searched, row)
+    row = searched.trial(number)
+    if row is None:
+        count = searched.counts["trials"]
+        raise InputError(f"{shown(called)}: {study.name} has {count} trials, from 0")
+    mix = mix_of(study)
+    return NamedDesign(called, *numbered(searched, row["design"]), searched, row, mix)
+
+
+def mix_of(study: Specification) -> Specification | None:
+    """Return a study whose designs run more than one workload's attention, else None."""
+    return study if len(study.rows) > 1 or study.weights or study.whole_model else None
 
 
 def numbered(searched: Searched, number: int) -> tuple[Setting, Designs]:
@@ -131,6 +158,4 @@ def numbered(searched: Searched, number: int) -> tuple[Setting, Designs]:
     study = searched.study
     columns = study.space.rows(number, number + 1)
     ((configuration, (_, design)),) = study.space.split(columns).items()
-    if len(study.rows) > 1:
-        design = on_one_chip(study.evaluated[configuration], study.workloads, design)[0]
     return Setting(configuration, study.workloads[0], study.accounting), design

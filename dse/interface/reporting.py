@@ -13,12 +13,13 @@ from dse.reports.front import report as front_report
 from dse.reports.html.page import write_page
 from dse.reports.html.paper_report import is_run, paper_report
 from dse.reports.html.study_report import study_report
-from dse.reports.searched import searched
+from dse.reports.searched import Searched
 from dse.results.parts import Parts
-from dse.results.study_tables import trials_of
+from dse.results.sweep_parts import SweepParts
 from dse.search.home import begun, stored
 from dse.search.place import RUNS
 from evaluators.errors import EvaluationError, InputError, shown
+from evaluators.files import check_writable
 
 
 @typed
@@ -56,6 +57,8 @@ def report(
     target = folder / "report.html" if file is None else Path(file)
     if target.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"file {shown(target, 200)}: a report is FILE.html")
+    if file is not None:
+        check_writable(target)
     if is_run(folder) and not begun(folder):
         data = paper_report(folder, [Path(out) / each for each in beside])
     elif beside:
@@ -70,8 +73,9 @@ def report(
 
 def _of_study(folder: Path) -> dict[str, Any]:
     study = stored(folder)
-    table = Parts(study, folder).table()
-    found = searched(study, folder, trials_of(study, table))
+    parts = Parts(study, folder)
+    table = parts.table()
+    found = Searched(study, parts, SweepParts(study, folder).front(), table)
     if found.front.empty:
         raise EvaluationError(f"no trial of {folder.name} is feasible")
     return study_report(found, folder, table, front_report(found))

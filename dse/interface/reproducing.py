@@ -13,13 +13,14 @@ import pandas as pd
 from analysis.bindings import best_over_pinned
 from analysis.figure_data import figure_data
 from analysis.figures import FIGURES, draw_figures
-from analysis.results import Results, evaluate_points, write
+from analysis.results import PART, Results, evaluate_points, write
 from analysis.verify import TOLERANCE, Check, verify_figures, verify_tables
 from dse.execution.executors import Executor, Processes, Serial, in_order, usable_cpus
 from dse.interface.typed import typed
 from dse.reports.reproduction import Reproduction
 from evaluators import protocol
 from evaluators.accounting import PUBLISHED, Accounting, Correction
+from evaluators.files import check_writable
 from evaluators.protocol import Evaluator
 from studies.paper import points
 
@@ -62,6 +63,7 @@ def reproduce(
     charged = Accounting.parse(accounting)
     engine = protocol.evaluator(evaluator)
     folder = Path(out)
+    check_writable(folder / "evaluations" / PART)
     results = evaluate_points(points(charged), charged, engine)
     data = _figure_data(results)
     checks = _checks(results, data, reference) if charged == PUBLISHED else []

@@ -108,7 +108,8 @@ class Study:
         """Its evaluated trials, a row each.
 
         Columns: trial, pin (the paper's point that it is, or None), design (its number in the
-        space), repeated, configuration, the parameters, feasible, violations (constraint -> by how
+        space), repeated, configuration, the parameters, what tells of a binding found (of one
+        workload), feasible, violations (constraint -> by how
         much, in its unit), failed, failure, and the objectives with their units (NaN where
         infeasible).
         """
@@ -134,7 +135,9 @@ class Study:
     def true_front(self) -> pd.DataFrame | None:
         """The true front of its space, where `dse.sweep` swept it, else None.
 
-        Columns: design, the parameters that vary, the objectives with their units.
+        Columns: design, the parameters that vary, the objectives with their units; where bindings
+        were left open, and the study has one workload, all choices found, binding_gap and the
+        sentence `binding`.
         """
         known = home.begun(self.folder)
         study = home.stored(self.folder) if known else self.specification

@@ -17,6 +17,7 @@ from dse.results.study_tables import objective_columns
 from dse.results.sweep_parts import SweepParts, Swept, parquet
 from dse.search.home import begun, stored
 from dse.search.lookup import find
+from evaluators.files import check_writable
 from studies.objectives import maximised
 from studies.specification import Specification
 
@@ -58,6 +59,7 @@ def swept(
 
     """
     parts = SweepParts(study, folder)
+    check_writable(parts.path(0))
     with (
         interruption.taken(),
         interruption.held(),
@@ -101,7 +103,7 @@ def _front(
     for start in sorted(set(parts.starts()) - set(missing)):
         interruption.stop_if_asked()
         fronts.append(parts.front_of(parts.read(start)))
-    tables = (front.to_pandas() for front in fronts)
+    tables = (parts.frame(front) for front in fronts)
     return pareto_front_of_chunks(tables, objectives, maximised(study.objectives))
 
 

@@ -30,6 +30,7 @@ def account(setting: Setting, evaluations: Evaluations) -> str:
         f"  workload  {sizes(setting.workload)}",
         f"  design    {_machine(setting, evaluations)}{_buffer(setting, evaluations)}",
         *_binding_line(setting, evaluations),
+        *(_lines("found", each) for each in evaluations.bindings),
         *_usefulness(setting, metrics),
         f"  latency   {metrics['latency_s']:.6g} s, {_bound(setting, metrics, evaluations)}",
         *(
@@ -109,9 +110,12 @@ def _binding_line(setting: Setting, evaluations: Evaluations) -> list[str]:
         for each in own
         if each not in accelerator.machine.parameters and each in evaluations.designs.columns
     ]
-    return textwrap.wrap(
-        ", ".join(told), 98, initial_indent="  binding   ", subsequent_indent="            "
-    )
+    return [_lines("binding", ", ".join(told))] if told else []
+
+
+def _lines(name: str, told: str) -> str:
+    start, indent = f"  {name:10}", " " * 12
+    return textwrap.fill(told, 98, initial_indent=start, subsequent_indent=indent)
 
 
 def _bound(setting: Setting, metrics: dict[str, float], evaluations: Evaluations) -> str:

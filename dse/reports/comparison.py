@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 
 from dse.reports import text
+from evaluators.describe.catalogue import described
+from evaluators.protocol import BINDING
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,9 @@ class ComparedDesigns:
     """Designs beside each other; printed, as the command does.
 
     Attributes:
-        designs: a row a design, by what it was called: what bounds it, its metrics and parameters.
+        designs: a row a design, by what it was called: what bounds it, its metrics, the binding
+            found where it has no own, and parameters. Of a mix the metrics are what its objectives
+            are of, which stand beside them, and latency_s[PART], bound_by[PART] those of each part.
         wins: a row for latency_s, energy_pj, area_um2 and traffic_bytes each: metric, design (the
             best), factor (the next best's value over its), next, and why.
 
@@ -26,16 +30,31 @@ class ComparedDesigns:
     wins: pd.DataFrame
 
     def __str__(self) -> str:
-        """Lay it out for people: a column a design, parameters only where they differ."""
-        table = self.designs
+        """Lay it out for people: a column a design, parameters only where they differ.
+
+        Of the choices of bindings those that all designs have; a sentence tells each binding.
+        """
+        bindings = self.designs[BINDING]
+        choices = {
+            name
+            for each in self.designs["configuration"]
+            for name in described(each).open_parameters
+        }
+        lacking = [name for name in choices if self.designs[name].isna().any()]
+        of_parts = any(str(name).startswith("bound_by[") for name in self.designs)
+        bound = ["bound_by"] if of_parts else []  # each part tells its own
+        table = self.designs.drop(columns=[BINDING, *lacking, *bound])
         shown = {str(name): [_written(value) for value in table[name]] for name in table}
         rows = [
             [name, *values]
             for name, values in shown.items()
-            if name in _ALWAYS or len(set(values)) > 1
+            if name.partition("[")[0] in _ALWAYS or len(set(values)) > 1
         ]
         marks = {str(name): f"[{place}]" for place, name in enumerate(table.index, 1)}
-        lines = [f"{mark} {name}" for name, mark in marks.items()]
+        lines = []
+        for (name, mark), binding in zip(marks.items(), bindings, strict=True):
+            lines.append(f"{mark} {name}")
+            lines += [text.wrapped(f"    binding {binding}")] if binding else []
         lines += ["", text.table(["", *marks.values()], rows), ""]
         for each in self.wins.to_dict("records"):
             if each["factor"] == 1:

@@ -9,9 +9,13 @@ from typing import Any
 import pandas as pd
 
 from dse.reports import text
+from evaluators.protocol import ENERGIES
 
 PJ_PER_J = 1e12
 UM2_PER_CM2 = 1e8
+
+_NO_OBJECTIVES = ("latency_s", "energy_pj", "area_um2", "array_area_um2", *ENERGIES)
+"""What of the metrics of several workloads is told elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Nearest:
         factors: objective -> its value over the design's.
         dominated_by: how many designs of the front dominate the explained one.
         parameters: what it has otherwise, by name.
+        binding: that was found for it, '' where its file's own runs.
 
     """
 
@@ -36,6 +41,7 @@ class Nearest:
     factors: Mapping[str, float]
     dominated_by: int
     parameters: Mapping[str, Any]
+    binding: str
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,13 @@ class Explanation:
 
     Attributes:
         design: what it is, and on which workload.
-        metrics: latency_s, energy_pj, area_um2 and the others, by name.
+        metrics: latency_s, energy_pj, area_um2 and the others, by name; of several workloads what
+            the study's objectives are of.
+        binding: that was found, '' where its file's own runs.
+        parts: of several workloads, a mix or end to end a row for each part that runs: part, times
+            (how often), latency_s and energy_pj of once, bound_by, bound_share (of its latency),
+            binding, latency_share and energy_share (of a mix); else empty. The three tables below
+            have the column `part` then, too.
         bounds: a row a resource, the busiest first: resource, busy_s, share (of the latency),
             einsum (that asks most of it), einsum_share (of its use).
         components: a row a component: component, energy_pj, share.
@@ -58,6 +70,8 @@ class Explanation:
 
     design: str
     metrics: Mapping[str, float]
+    binding: str
+    parts: pd.DataFrame
     bounds: pd.DataFrame
     components: pd.DataFrame
     einsums: pd.DataFrame
@@ -67,11 +81,20 @@ class Explanation:
     def __str__(self) -> str:
         """Lay it out for people."""
         told = self.metrics
+        several = not self.parts.empty
+        further = "".join(
+            f", {name} {told[name]:.6g}" for name in told if several and name not in _NO_OBJECTIVES
+        )
         return "\n".join(
             [
-                self.design,
-                f"  latency {told['latency_s']:.6g} s, energy {told['energy_pj'] / PJ_PER_J:.6g} J,"
-                f" area {told['area_um2'] / UM2_PER_CM2:.6g} cm^2",
+                text.wrapped(self.design),
+                text.wrapped(
+                    f"  latency {told['latency_s']:.6g} s, energy "
+                    f"{told['energy_pj'] / PJ_PER_J:.6g} J, area "
+                    f"{told['area_um2'] / UM2_PER_CM2:.6g} cm^2{further}"
+                ),
+                *([text.wrapped(f"  binding {self.binding}")] if self.binding else []),
+                *(["", _parts(self.parts)] if several else []),
                 "",
                 _bounds(self.bounds),
                 "",
@@ -81,6 +104,46 @@ class Explanation:
                 *(["", _nearest(self.nearest)] if self.nearest is not None else []),
             ]
         )
+
+
+def _parts(parts: pd.DataFrame) -> str:
+    """Lay out what runs; how often, and its shares, where it is a mix."""
+    weighted = bool(parts["latency_share"].notna().all())
+    often = bool((parts["times"] != 1).any())
+    rows = [
+        [
+            each["part"],
+            *([f"{each['times']:.6g}"] if often else []),
+            f"{each['latency_s']:.6g}",
+            *([f"{each['latency_share']:.1%}"] if weighted else []),
+            f"{each['energy_pj'] / PJ_PER_J:.6g}",
+            *([f"{each['energy_share']:.1%}"] if weighted else []),
+            f"{each['bound_by']} {each['bound_share']:.1%}",
+        ]
+        for each in parts.to_dict("records")
+    ]
+    of = ["of all"] if weighted else []
+    header = ["runs", *(["times"] if often else []), "latency s", *of, "energy J", *of, "bound by"]
+    lines = [text.table(header, rows)]
+    lines += [
+        text.wrapped(f"{each['part']}: binding {each['binding']}")
+        for each in parts.to_dict("records")
+        if each["binding"]
+    ]
+    return "\n".join(lines)
+
+
+def _of_parts(table: pd.DataFrame, rows: list[list[str]], header: list[str]) -> str:
+    """Lay out rows; those of several parts under the name of each."""
+    if "part" not in table:
+        return text.table(header, rows)
+    lines = text.table(header, rows).split("\n")
+    told = [lines[0]]
+    for place, part in enumerate(table["part"]):
+        if place == 0 or part != table["part"].iloc[place - 1]:
+            told.append(f"{part}:")
+        told.append(lines[1 + place])
+    return "\n".join(told)
 
 
 def _bounds(bounds: pd.DataFrame) -> str:
@@ -93,7 +156,7 @@ def _bounds(bounds: pd.DataFrame) -> str:
         ]
         for each in bounds.to_dict("records")
     ]
-    return text.table(["bounded by, in order", "busy s", "of latency", "most by"], rows)
+    return _of_parts(bounds, rows, ["bounded by, in order", "busy s", "of latency", "most by"])
 
 
 def _components(components: pd.DataFrame) -> str:
@@ -101,7 +164,7 @@ def _components(components: pd.DataFrame) -> str:
         [each["component"], f"{each['energy_pj'] / PJ_PER_J:.6g}", f"{each['share']:.2%}"]
         for each in components.to_dict("records")
     ]
-    return text.table(["component", "energy J", "of energy"], rows)
+    return _of_parts(components, rows, ["component", "energy J", "of energy"])
 
 
 def _steps(steps: pd.DataFrame) -> str:
@@ -137,4 +200,5 @@ def _nearest(nearest: Nearest) -> str:
     return text.wrapped(
         f"the nearest point of {where} is {nearest.decades:.3g} decades away, design "
         f"{nearest.design}: {factors}; it has {others or 'the same parameters'}; {dominated}"
+        + (f"; its binding is {nearest.binding}" if nearest.binding else "")
     )

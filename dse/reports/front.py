@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
+from pandas import isna
 
 from analysis.front_report import dominators, quality
 from dse.execution.batch import evaluate
@@ -15,7 +16,7 @@ from dse.reports.importance import importances
 from dse.reports.searched import Searched
 from dse.results.parts import part_schema
 from dse.results.study_tables import objective_columns
-from dse.results.trials import Trials
+from dse.results.trials import Trials, choices_of
 from evaluators.describe.parameters import LargestThatFits
 from search_spaces.domains import parameters_of
 from studies.objectives import maximised
@@ -50,6 +51,7 @@ def report(searched: Searched) -> dict[str, Any]:
                 "trial": row["trial"],
                 "pin": row["pin"] if isinstance(row["pin"], str) else None,
                 "parameters": _shown_parameters(study, row),
+                "found": {name: row[name] for name in choices_of(study) if not isna(row[name])},
                 **{name: row[name] for name in objectives},
             }
             for row in searched.front.to_dict("records")

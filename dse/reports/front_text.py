@@ -8,6 +8,7 @@ from typing import Any
 
 from dse.reports import text as layout
 from dse.search.place import command
+from evaluators.protocol import BINDING
 
 WIDTH = 100
 
@@ -20,6 +21,7 @@ def text(report: dict[str, Any], out: Path) -> str:
             f"{report['feasible']} feasible, front of {len(report['front'])} designs",
             *([f"objectives: {report['objectives_of']}"] if report["objectives_of"] else []),
             *_front(report),
+            *_bindings(report),
             "",
             _quality(report, out),
             "",
@@ -42,6 +44,12 @@ def _front(report: dict[str, Any]) -> list[str]:
         name: [f"{row[name]:.4g}" for row in report["front"]] for name in report["objectives"]
     }
     return _blocks(columns)
+
+
+def _bindings(report: dict[str, Any]) -> list[str]:
+    found = {row["trial"]: row["found"][BINDING] for row in report["front"] if row["found"]}
+    told = [layout.wrapped(f"trial {trial}: {sentence}") for trial, sentence in found.items()]
+    return ["", *told] if told else []
 
 
 def _short_ids(pins: Sequence[str | None]) -> list[str]:

@@ -24,12 +24,12 @@ from evaluators.accounting import Accounting
 from evaluators.describe.catalogue import described
 from evaluators.design import AUTOMATIC, Designs
 from evaluators.errors import InputError, TooLarge
-from evaluators.protocol import Evaluations, Evaluator
+from evaluators.protocol import Evaluations, Evaluator, evaluator
 from evaluators.workloads.catalogue import transformer
 from evaluators.workloads.reading import DEFAULT_TOKENS, labels_of, workload_of
 from evaluators.workloads.sizes import parse_seq_len
 from evaluators.workloads.transformer import shape_label
-from studies.defaults import OWN
+from studies.defaults import OWN, evaluator_of
 
 
 class Wrong(InputError):
@@ -44,6 +44,11 @@ Outcome = tuple[NDArray[np.intp], dict[str, Any]]
 """Some of the rows that are evaluated together, and columns of their results."""
 
 
+def engine_of(configuration: str, engine: Evaluator | None) -> Evaluator:
+    """Return the evaluator of an accelerator's designs where none is given for all."""
+    return engine or evaluator(evaluator_of([configuration]))
+
+
 def evaluated(
     name: str, given: Mapping[str, str], designs: Designs, engine: Evaluator
 ) -> Iterator[Outcome]:
@@ -55,7 +60,7 @@ def evaluated(
     try:
         designs = _own(name, designs)
         try:
-            parts = list(settings(given, designs))
+            parts = list(settings(given, designs, engine.name))
         except TooLarge as error:
             labels = _labels_as_given(given, engine)
             yield np.arange(len(designs)), _left_out(name, labels, designs, str(error))

@@ -22,19 +22,18 @@ from numpy.typing import NDArray
 
 from analysis.results import declared_in, schema_of, selected
 from dse.results import table_cells, table_files, table_writing
-from dse.results.design_rows import Wrong, evaluated
+from dse.results.design_cells import chosen, is_open, own_choices, tokens_of, values_of
+from dse.results.design_rows import Wrong, engine_of, evaluated
 from dse.results.designs import LABEL_DEFAULTS
-from dse.results.table_cells import BLANK, Place, Texts, whole_number
+from dse.results.table_cells import BLANK, Place
 from dse.results.table_files import Chunk, Source, listed
 from evaluators.describe.catalogue import canonical, described
-from evaluators.describe.parameters import BEST, Parameter
 from evaluators.design import AUTOMATIC, Designs
 from evaluators.engine.rules import lacks
-from evaluators.errors import InputError, TooLarge, did_you_mean, shown
+from evaluators.errors import InputError, did_you_mean, shown
 from evaluators.protocol import Evaluator
 from evaluators.workloads.catalogue import names_file
 from evaluators.workloads.reading import TOKENS
-from evaluators.workloads.sizes import parse_seq_len
 from search_spaces.domains import CONFIGURATIONS
 from studies.objectives import UNITS
 
@@ -44,9 +43,10 @@ NESTED = ("violations", "breakdown")
 """Columns of the schema that a table in a file of text cannot have."""
 
 _CONFIGURATION = "configuration"
+_EVALUATOR = "evaluator"
 _TEXTS = (
     *(name for name in LABEL_DEFAULTS if name not in (*TOKENS, _CONFIGURATION)),
-    "evaluator",
+    _EVALUATOR,
 )
 
 _OF_STUDIES = ("trial", "pin", "design", "repeated", "on_front", *NESTED, *UNITS.values())
@@ -56,9 +56,10 @@ _NUMBERED = "design"
 _LIKE = 0.8
 
 
-def evaluate_file(designs: Path, out: Path, engine: Evaluator) -> tuple[str, bool]:
+def evaluate_file(designs: Path, out: Path, engine: Evaluator | None) -> tuple[str, bool]:
     """Evaluate a table of designs and write the same rows with their results.
 
+    Where no evaluator is given, each row has that of its accelerator, see `engine_of`.
     Returns one sentence that says what was done, and whether no evaluation failed. Raises
     `InputError` for a table that cannot be read or has a value that no design can have; then
     nothing is written.
@@ -135,7 +136,7 @@ class DesignTable:
         self.schema = selected(schema_of(configurations), NESTED)
         self.own: list[str] = []
         self._design = {*LABEL_DEFAULTS, *self.declared}
-        self._wanted = {*self._design, "evaluator"}
+        self._wanted = {*self._design, _EVALUATOR}
 
     known = f"designs have {', '.join(LABEL_DEFAULTS)}, and parameters as array_rows"
     """What its columns may be, for errors."""
@@ -153,7 +154,7 @@ class DesignTable:
         """Return the columns of the results of a table with this first chunk: its own, then all."""
         return pa.schema([*(_own_field(first, name) for name in self.own), *self.schema])
 
-    def evaluated(self, chunk: Chunk, schema: pa.Schema, engine: Evaluator) -> pa.Table:
+    def evaluated(self, chunk: Chunk, schema: pa.Schema, engine: Evaluator | None) -> pa.Table:
         """Evaluate every row of a chunk: the columns of a schema, rows in their order.
 
         `InputError` names the row and the column of what cannot be read.
@@ -161,7 +162,7 @@ class DesignTable:
         results = {field.name: _empty(field, chunk.rows) for field in self.schema}
         for rows, name, labels, designs in self.designs(chunk, engine):
             try:
-                parts = list(evaluated(name, labels, designs, engine))
+                parts = list(evaluated(name, labels, designs, engine_of(name, engine)))
             except Wrong as wrong:
                 raise chunk.place.error(int(rows[wrong.row]), wrong) from None
             for members, columns in parts:
@@ -176,7 +177,7 @@ class DesignTable:
         return pa.Table.from_arrays(arrays, schema=schema)
 
     def designs(
-        self, chunk: Chunk, engine: Evaluator
+        self, chunk: Chunk, engine: Evaluator | None
     ) -> Iterator[tuple[NDArray[np.intp], str, dict[str, str], Designs]]:
         """Yield the rows that share configuration, labels and open choices, and their designs."""
         texts = {
@@ -184,16 +185,19 @@ class DesignTable:
             for name in (_CONFIGURATION, *_TEXTS)
             if name in chunk.columns
         }
-        if "evaluator" in texts:
-            _check_evaluator(texts.pop("evaluator"), engine, chunk.place)
         numbers = {
-            name: _values(chunk, each)
+            name: values_of(chunk, each)
             for name, each in self.declared.items()
-            if name in chunk.columns
+            if name in chunk.columns and not is_open(each)
+        }
+        choices = {
+            name: table_cells.texts(chunk.columns[name], name, chunk.place)
+            for name, each in self.declared.items()
+            if name in chunk.columns and is_open(each)
         }
         keys: list[NDArray[Any]] = [each.codes for each in texts.values()]
-        keys += [known for name, (_, known) in numbers.items() if _chosen(self.declared[name])]
-        tokens = {name: _tokens(chunk, name) for name in TOKENS if name in chunk.columns}
+        keys += [known for name, (_, known) in numbers.items() if chosen(self.declared[name])]
+        tokens = {name: tokens_of(chunk, name) for name in TOKENS if name in chunk.columns}
         keys += tokens.values()
         for rows in _alike(keys, chunk.rows):
             first = rows[0]
@@ -203,8 +207,9 @@ class DesignTable:
                 for name, column in tokens.items()
                 if column[first] != BLANK
             }
-            folder = self._folder
+            folder, said = self._folder, labels.pop(_EVALUATOR, "")
             name = canonical(labels.pop(_CONFIGURATION, LABEL_DEFAULTS[_CONFIGURATION]), folder)
+            _check_evaluator(said, engine_of(name, engine), chunk.place, int(first))
             if "shape" not in labels and names_file(labels.get("model", "")):
                 labels["model"] = str(folder / labels["model"])
             columns = {}
@@ -214,6 +219,7 @@ class DesignTable:
                         columns[parameter] = values[rows]
                 elif (row := self._ignored(parameter, values, known, rows)) is not None:
                     raise chunk.place.error(row, lacks(described(name), parameter))
+            columns |= own_choices(choices, described(name), rows, chunk.place)
             yield rows, name, labels, Designs(columns, len(rows))
 
     def _ignored(
@@ -269,11 +275,6 @@ def _configurations(source: Source, folder: Path) -> list[str]:
     return list(found) or [LABEL_DEFAULTS[_CONFIGURATION]]
 
 
-def _chosen(parameter: Parameter) -> bool:
-    """Tell whether a blank cell is no value of its own, but leaves a choice to its rule."""
-    return parameter.switch or parameter.rule == BEST
-
-
 def _own_field(chunk: Chunk, name: str) -> pa.Field:
     """Return a column of the user's own as the results have it."""
     kind = chunk.columns[name].type
@@ -313,76 +314,13 @@ def _fill(
     known[rows] = there
 
 
-def _check_evaluator(given: Texts, engine: Evaluator, place: Place) -> None:
-    for code, name in enumerate(given.known):
-        if name not in ("", engine.name):
-            raise place.error(
-                int(np.argmax(given.codes == code)),
-                f"evaluator '{shown(name)}' is not the one that evaluates, {engine.name}; give the "
-                "other with --evaluator, or leave out the column",
-            )
-
-
-def _values(chunk: Chunk, parameter: Parameter) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return a parameter's values, 0 where a cell is blank, and where none is."""
-    name, cells, place = parameter.name, chunk.columns[parameter.name], chunk.place
-    if parameter.labels:
-        texts = table_cells.texts(cells, name, place)
-        return _read_texts(texts, parameter, place)
-    if parameter.real:
-        reals = table_cells.reals(cells, name, place, parameter.read)
-        known = ~np.isnan(reals)
-        return np.where(known, reals, AUTOMATIC), known
-    least = 0 if parameter.automatic or parameter.switch else 1
-
-    def read(text: str) -> int:
-        number = whole_number(text, name)
-        if number is None and parameter.unit:
-            number = int(parameter.read(text))
-        if number is None or number < least:
-            raise InputError(f"{name} '{shown(text)}': give {parameter}")
-        return number
-
-    numbers = table_cells.whole_numbers(cells, name, place, least, read)
-    known = numbers != BLANK
-    return np.where(known, numbers, AUTOMATIC), known
-
-
-def _read_texts(
-    texts: Texts, parameter: Parameter, place: Place
-) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    values = np.zeros(len(texts.known), dtype=np.int64)
-    for code, label in enumerate(texts.known):
-        try:
-            values[code] = parameter.read(label) if label else AUTOMATIC
-        except InputError as error:
-            raise place.error(int(np.argmax(texts.codes == code)), error) from None
-    known = np.array([bool(label) for label in texts.known])
-    return values[texts.codes], known[texts.codes]
-
-
-def _tokens(chunk: Chunk, name: str) -> Int64s:
-    """Return one of `TOKENS` of each row, `BLANK` where it is not given."""
-    least = int(name != "window")
-
-    def read(text: str) -> int:
-        number = whole_number(text, name)
-        number = _with_suffix(text, name) if number is None else number
-        if number is None or number < least:
-            raise InputError(f"{name} '{shown(text)}': give tokens, as 262144, 256K or 1M")
-        return number
-
-    return table_cells.whole_numbers(chunk.columns[name], name, chunk.place, least, read)
-
-
-def _with_suffix(text: str, name: str) -> int | None:
-    """Read tokens with a suffix; None for what is none."""
-    try:
-        return parse_seq_len(text)
-    except TooLarge:
-        raise table_cells.beyond(text, name) from None
-    except InputError:
-        return None
+def _check_evaluator(said: str, engine: Evaluator, place: Place, row: int) -> None:
+    if said not in ("", engine.name):
+        raise place.error(
+            row,
+            f"evaluator '{shown(said)}' is not the one that evaluates, {engine.name}; give the "
+            "other with --evaluator, or leave out the column",
+        )
 
 
 def _alike(keys: Sequence[NDArray[Any]], rows: int) -> Iterator[NDArray[np.intp]]:

@@ -20,7 +20,7 @@ from evaluators.workloads.catalogue import named, transformer
 from evaluators.workloads.reading import TOKENS, workload_of
 from evaluators.workloads.transformer import Transformer, parse_shape, shape_label
 from evaluators.workloads.workload import Workload
-from studies.defaults import PAPERS, own
+from studies.defaults import MAPPER, PAPERS, own
 from studies.paper import are_points, on_paper_machine, pinned_binding
 
 LABEL_DEFAULTS = {
@@ -78,20 +78,21 @@ class Setting:
 
 
 def settings(
-    given: Mapping[str, str], designs: Designs
+    given: Mapping[str, str], designs: Designs, evaluator: str | None = None
 ) -> Iterator[tuple[NDArray[np.intp], Setting]]:
     """Tell what designs of one configuration run as and on, with the accounting and fit meant.
 
-    Yields up to two parts, each with its rows: the points of the paper, and the rest. See
-    `Setting.parse` for errors.
+    Yields up to two parts, each with its rows: the points of the paper, and the rest, which all are
+    where the evaluator finds their bindings. See `Setting.parse` for errors.
     """
     said = {name: text for name, text in given.items() if text or name not in PAPERS}
     setting = Setting.parse(PAPERS | said)
     papers = are_points(setting.configuration, setting.workload, designs)
+    papers &= evaluator != MAPPER
     if papers.any():
         yield np.flatnonzero(papers), setting
     if not papers.all():
-        yield np.flatnonzero(~papers), Setting.parse(own([setting.configuration]) | said)
+        yield np.flatnonzero(~papers), Setting.parse(own([setting.configuration], evaluator) | said)
 
 
 def _named_shape(text: str, name: str) -> Transformer:

@@ -36,12 +36,14 @@ def design_table(frame: pd.DataFrame) -> DesignTable:
     return DesignTable(read, CALLED, Path())
 
 
-def evaluated(frame: pd.DataFrame, engine: Evaluator, named: Collection[str] = ()) -> pd.DataFrame:
+def evaluated(
+    frame: pd.DataFrame, engine: Evaluator | None, named: Collection[str] = ()
+) -> pd.DataFrame:
     """Evaluate every row of a table of designs.
 
     Args:
         frame: a row a design.
-        engine: evaluates them.
+        engine: evaluates them; None for that of each accelerator, see `engine_of`.
         named: columns that must say something of a design.
 
     Returns:

@@ -6,7 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dse.results.designs import Setting
-from evaluators.mapper.binding import Binding, BoundGroup, Costs, Step, chunked, loop_nest
+from evaluators.mapper.binding import (
+    Binding,
+    BoundGroup,
+    Costs,
+    Step,
+    chunked,
+    loop_nest,
+    tile,
+)
 from evaluators.mapper.cascade_search import Point
 from evaluators.mapper.freedoms import Without
 from evaluators.mapper.resources import PE, SIDES, Resources
@@ -127,25 +135,15 @@ def groups(mapped: Mapped) -> Iterator[GroupRun]:
     for bound in mapped.binding.groups:
         loops = [(rank, extents[rank]) for rank in structure.batch]
         loops += [(queries, bound.outer), (keys, bound.keys), (queries, bound.inner)]
-        tile = {queries: extents[queries] // (bound.outer * bound.inner)}
-        cut = "M" if structure.cascade.along else keys
-        tile |= {cut: extents[cut] // bound.keys}
         yield GroupRun(
             tuple(each for each in loops if each[1] > 1),
-            tile,
-            _on_chip(bound),
+            tile(bound, structure, extents),
+            bound.on_chip,
             tuple(
                 _einsum(place, step, bound, structure, mapped, extents)
                 for place, step in zip(bound.group, bound.steps, strict=True)
             ),
         )
-
-
-def _on_chip(bound: BoundGroup) -> tuple[str, ...]:
-    off_chip = {
-        name for step in bound.steps for name, levels in step.keep.items() if OFF_CHIP in levels
-    }
-    return tuple(step.einsum for step in bound.steps if step.einsum not in off_chip)
 
 
 def _einsum(

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analysis.results import schema_of
 from dse.results.progress import Progress
@@ -60,6 +62,7 @@ class Part:
         state: what its sampler left in the study, for the batches that follow.
         made_with: see `dse.search.versions.made_with`.
         so_far: counts of the study up to and with this batch (`dse.results.progress`).
+        front: the trials that are on the front then; None in parts of before they told it.
 
     """
 
@@ -67,6 +70,7 @@ class Part:
     state: Mapping[str, Any]
     made_with: Mapping[str, str]
     so_far: Mapping[str, int]
+    front: Sequence[int] | None
 
 
 class Parts:
@@ -99,6 +103,7 @@ class Parts:
             "sampler_state": _json(part.state),
             "made_with": _json(part.made_with),
             "so_far": _json(part.so_far),
+            "front": _json(part.front),
         }
         table = part.table.replace_schema_metadata(self._own | told)
         write_atomically(self.path(first_trial), sealed(table, store_schema=False))
@@ -119,6 +124,7 @@ class Parts:
         try:
             own = metadata(file)
             told = [json.loads(own[key]) for key in ("sampler_state", "made_with", "so_far")]
+            told.append(json.loads(own.get("front", "null")))
             table = file.read(columns=columns, use_threads=False)
         except (OSError, KeyError, ValueError, RecursionError, pa.ArrowException) as error:
             raise InputError(f"{path} is damaged: {shown(error)}; {_RESTORE}") from None
@@ -150,10 +156,30 @@ class Parts:
             InputError: if one is damaged, of another study, or missing between others.
 
         """
-        tables = [part.table for part in self.all(columns)]
+        return self._joined([part.table for part in self.all(columns)], columns)
+
+    def of_trials(self, trials: Sequence[int], columns: Sequence[str]) -> pa.Table:
+        """Return the rows of some trials, ascending, from the parts that have them.
+
+        Raises:
+            InputError: if one of those parts is damaged, of another study, or missing.
+
+        """
+        firsts = self.first_trials()
+        places = sorted({bisect_right(firsts, trial) - 1 for trial in trials} - {-1})
+        names = list(dict.fromkeys(["trial", *columns]))
+        table = self._joined([self.read(firsts[place], names).table for place in places], names)
+        found = table.filter(pc.is_in(table["trial"], pa.array(trials, pa.int64())))
+        if missing := sorted(set(trials).difference(found["trial"].to_pylist())):
+            raise InputError(
+                f"{self.folder} lacks the part that has trial {missing[0]}; {_RESTORE}"
+            )
+        return found
+
+    def _joined(self, tables: Sequence[pa.Table], columns: Sequence[str] | None) -> pa.Table:
         names = self.schema.names if columns is None else columns
         empty = pa.schema([self.schema.field(name) for name in names]).empty_table()
-        return pa.concat_tables(tables) if tables else empty
+        return pa.concat_tables(tables).combine_chunks() if tables else empty
 
     def all(self, columns: Sequence[str] | None = None) -> list[Part]:
         """Return all parts in order; see `table`."""
@@ -172,8 +198,13 @@ class Parts:
 
     def so_far(self) -> Mapping[str, int]:
         """Return the counts of the last part, see `dse.results.progress.Progress.counts`."""
+        last = self.last()
+        return Progress().counts() if last is None else last.so_far
+
+    def last(self) -> Part | None:
+        """Return the last part without its rows, None where there is none."""
         firsts = self.first_trials()
-        return self.read(firsts[-1], []).so_far if firsts else Progress().counts()
+        return self.read(firsts[-1], []) if firsts else None
 
 
 def _json(value: Any) -> str:

@@ -23,6 +23,7 @@ class Progress:
         failures: trial -> what stopped its evaluation.
         front: the objectives of the designs on the front, shape (designs, objectives); a design
             that came again counts once.
+        front_trials: the trials of those designs, ascending.
         runs: results of programs that the trials took since the study was taken up.
 
     """
@@ -32,6 +33,7 @@ class Progress:
     repeated: int = 0
     failures: dict[int, str] = field(default_factory=dict)
     front: NDArray[np.float64] | None = None
+    front_trials: NDArray[np.int64] = field(default_factory=lambda: np.array([], dtype=np.int64))
     runs: Runs = field(default_factory=Runs)
 
     def count(self, batch: Trials, objectives: Sequence[str]) -> None:
@@ -41,10 +43,12 @@ class Progress:
         self.repeated += int(batch.repeated.sum())
         failed = zip(batch.numbers.tolist(), batch.failures, strict=True)
         self.failures |= {trial: failure for trial, failure in failed if failure}
-        new = batch.objectives[batch.feasible & ~batch.repeated]
+        first = batch.feasible & ~batch.repeated
+        new, trials = batch.objectives[first], np.append(self.front_trials, batch.numbers[first])
         if self.front is not None:
             new = np.concatenate([self.front, new])
-        self.front = new[non_dominated(signs(objectives) * new)]
+        kept = non_dominated(signs(objectives) * new)
+        self.front, self.front_trials = new[kept], trials[kept]
 
     def counts(self) -> dict[str, int]:
         """Return the counts by name."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 from analysis.fronts import pareto_front
 from analysis.results import declared_in
 from dse.results.parts import Parts
-from dse.results.trials import Trials, columns
+from dse.results.trials import Trials, choices_of, columns
 from studies.objectives import UNITS, maximised
 from studies.specification import Specification
 
@@ -19,11 +19,16 @@ def trials(study: Specification, folder: Path) -> pd.DataFrame:
     """Return the evaluated trials of a study, one row each, by number.
 
     Columns: trial, pin, design, repeated, configuration, the parameters as resolved (None where the
-    configuration lacks one), `feasible` under all constraints, `violations`, `failed` and the
-    `failure`, and the objectives with their units (NaN where infeasible or failed).
+    configuration lacks one), what `choices_of` names of the bindings found, `feasible` under all
+    constraints, `violations`, `failed` and the `failure`, and the objectives with their units (NaN
+    where infeasible or failed).
     """
-    wanted = list(dict.fromkeys([*columns(study), *_labels(study)]))
-    return trials_of(study, Parts(study, folder).table(wanted))
+    return trials_of(study, Parts(study, folder).table(wanted(study)))
+
+
+def wanted(study: Specification) -> list[str]:
+    """Return the columns of a study's parts that `trials_of` reads."""
+    return list(dict.fromkeys([*columns(study), *_labels(study)]))
 
 
 def trials_of(study: Specification, table: pa.Table) -> pd.DataFrame:
@@ -50,7 +55,8 @@ def trials_of(study: Specification, table: pa.Table) -> pd.DataFrame:
 
 
 def _labels(study: Specification) -> list[str]:
-    return ["configuration", *declared_in(study.space.configurations)]
+    declared = declared_in(study.space.configurations)
+    return list(dict.fromkeys(["configuration", *declared, *choices_of(study)]))
 
 
 def objective_columns(study: Specification) -> list[str]:

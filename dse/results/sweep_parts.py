@@ -23,8 +23,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from analysis.fronts import non_dominated
+from analysis.results import choices_in
 from dse.results.sealed import metadata, sealed, unsealed
-from dse.results.trials import objectives_of, row_labels
+from dse.results.trials import choices_of, objectives_of, row_labels
 from evaluators.errors import InputError, shown
 from evaluators.files import write_atomically
 from evaluators.protocol import METRICS, evaluator
@@ -38,15 +39,15 @@ from studies.specification import Specification
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
+
+_FRONT = "front.parquet"
 
 _REMEDY = "remove it and sweep again"
 
 CHUNK = 1 << 16
-"""Designs in a part, the infeasible ones counted."""
-
-SLOW_CHUNK = 16
-"""The same where an evaluator takes them one by one, seconds each: what an interrupt loses."""
+"""Designs in a part, the infeasible ones counted; one where an evaluator takes them one by one, so
+that of seconds for each none are lost."""
 
 _SEARCH_ALONE = ("sampler", "seed", "batch", "pinned")
 """What the result of a trial depends on, but not that of a sweep."""
@@ -62,19 +63,27 @@ class Swept:
     Attributes:
         designs: their numbers in the space, ascending, shape (n,).
         metrics: `METRICS` by name, shape (n, rows of a design).
+        found: what is told of the bindings found, see `analysis.results.choices_in`, of the same
+            shape; None where a design has no such choice.
 
     """
 
     designs: Int64s
     metrics: Mapping[str, Float64s]
+    found: Mapping[str, NDArray[Any]]
 
     @classmethod
     def joined(cls, pieces: Sequence[Self]) -> Self:
         """Put the pieces of a part together, in their order."""
         return cls(
             np.concatenate([piece.designs for piece in pieces]),
-            {name: np.concatenate([piece.metrics[name] for piece in pieces]) for name in METRICS},
+            _joined([piece.metrics for piece in pieces]),
+            _joined([piece.found for piece in pieces]),
         )
+
+
+def _joined(pieces: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 
 
 class SweepParts:
@@ -90,8 +99,12 @@ class SweepParts:
         self._study = study
         self._folder = folder / "sweep"
         self._digest = digest(study)
-        self._chunk = SLOW_CHUNK if evaluator(study.evaluator).one_by_one else CHUNK
+        self._chunk = 1 if evaluator(study.evaluator).one_by_one else CHUNK
         self._varying = [each for each in study.space.parameters if len(each.values) > 1]
+        self._choices = choices_in(study.row_configurations)
+        self._found = choices_of(study)
+        varying = (each.name for each in self._varying)
+        self._identity = list(dict.fromkeys(["design", *varying, *self._found]))
 
     def path(self, start: int) -> Path:
         """Return the part of the designs from number `start` on."""
@@ -134,6 +147,10 @@ class SweepParts:
         for name, labels in row_labels(self._study).items():
             columns[name] = _tiled(labels, n)
         columns |= self._parameters(swept.designs, len(rows))
+        columns |= {
+            each.name: pa.array(swept.found[each.name].ravel().tolist(), each.type)
+            for each in self._choices
+        }
         columns |= {name: swept.metrics[name].ravel() for name in METRICS}
         return pa.table(columns).replace_schema_metadata(told)
 
@@ -149,13 +166,17 @@ class SweepParts:
     def front_of(self, table: pa.Table) -> pa.Table:
         """Return the designs of a part that no other of it dominates, a row each.
 
-        Columns are their number, parameters and objectives; the order is that of their numbers.
+        Columns are their number, parameters, what is told of the bindings found where the study has
+        one workload, and objectives; the order is that of their numbers.
         """
         count = len(self._study.rows)
         values = objectives_of(self._study, table)
         best = np.flatnonzero(non_dominated(signs(self._study.objectives) * values))
-        front = table.select(["design", *(each.name for each in self._varying)])
-        front = front.take(best * count).replace_schema_metadata(None)
+        if self._choices and count > 1:
+            designs = table["design"].to_numpy()[best * count]
+            front = pa.table({"design": designs, **self._parameters(designs, 1)})
+        else:
+            front = table.select(self._identity).take(best * count).replace_schema_metadata(None)
         for name, column in zip(self._study.objectives, values[best].T, strict=True):
             front = front.append_column(UNITS[name], pa.array(column))
         return front
@@ -181,7 +202,21 @@ class SweepParts:
             for name, column in front.items()
         }
         table = pa.table(columns | self._described(front)).replace_schema_metadata(own)
-        write_atomically(self._folder / "front.parquet", parquet(table))
+        write_atomically(self._folder / _FRONT, parquet(table))
+
+    def designs(self) -> pa.Table:
+        """Return the front as it was written, labels as text.
+
+        Raises:
+            InputError: if its file is damaged.
+
+        """
+        table = _read(self._folder / _FRONT).replace_schema_metadata(None)
+        texts = [
+            pa.field(each.name, pa.string() if pa.types.is_dictionary(each.type) else each.type)
+            for each in table.schema
+        ]
+        return table.cast(pa.schema(texts))
 
     def front(self) -> pd.DataFrame | None:
         """Return the front, sorted by the objectives; None where the study was not swept.
@@ -192,19 +227,24 @@ class SweepParts:
             InputError: if its file is damaged.
 
         """
-        path = self._folder / "front.parquet"
-        if not path.exists() or _metadata(path).get("digest") != self._digest:
+        path = self._folder / _FRONT
+        own = {"schema_version": SCHEMA_VERSION, "digest": self._digest}
+        if not path.exists() or not own.items() <= _metadata(path).items():
             return None
-        names = ["design", *(each.name for each in self._varying)]
-        names += [UNITS[name] for name in self._study.objectives]
+        names = [*self._identity, *(UNITS[name] for name in self._study.objectives)]
         table = _read(path).select(names)
-        for each in self._varying:
+        for each in (one for one in self._varying if one.name not in self._found):
             column = pc.fill_null(
                 table[each.name], each.natural(each.at(np.zeros(1, dtype=np.int64))[0])
             )
             table = table.set_column(names.index(each.name), each.name, column)
-        frame: pd.DataFrame = table.to_pandas()
-        return frame
+        return self.frame(table)
+
+    def frame(self, front: pa.Table) -> pd.DataFrame:
+        """Return a front as pandas has it, with choices in whole numbers that some designs lack."""
+        numbers = [each.name for each in self._choices if pa.types.is_integer(each.type)]
+        frame: pd.DataFrame = front.to_pandas()
+        return frame.astype({name: "Int64" for name in numbers if name in self._found})
 
     def _configurations(self, front: pd.DataFrame) -> list[str]:
         if "configuration" in front:
@@ -213,7 +253,8 @@ class SweepParts:
 
     def _lacking(self, name: str, front: pd.DataFrame) -> NDArray[np.bool_] | None:
         """Tell of which designs a parameter says nothing; None where it says something of all."""
-        if name == "configuration" or name not in (each.name for each in self._varying):
+        shared = name == "configuration" or name not in (each.name for each in self._varying)
+        if shared or name in self._found:
             return None
         return np.array([name not in parameters_of(own) for own in self._configurations(front)])
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from analysis.results import declared_in
+from analysis.results import choices_in, declared_in
 from evaluators.protocol import METRICS
 from studies.objectives import broken_bound, objective_values, relative_excess
 from studies.scenes import scenes_of
@@ -30,6 +30,11 @@ def _sizes(study: Specification) -> list[str]:
     """Return the parameters that are numbers."""
     declared = declared_in(study.row_configurations)
     return [name for name, each in declared.items() if not each.labels]
+
+
+def choices_of(study: Specification) -> list[str]:
+    """Name what a study's fronts tell of the bindings found: of one workload, see `choices_in`."""
+    return list(choices_in(study.row_configurations).names) if len(study.rows) == 1 else []
 
 
 def row_labels(study: Specification) -> dict[str, list[str]]:

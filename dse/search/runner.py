@@ -132,7 +132,8 @@ class Runner:
         table = pa.Table.from_pylist(rows, schema=self._parts.schema)
         batch = Trials.of(self._study, table)
         self.progress.count(batch, self._study.objectives)
-        self._parts.write(first, Part(table, drawn.state, self._made_with, self.progress.counts()))
+        counts, front = self.progress.counts(), self.progress.front_trials.tolist()
+        self._parts.write(first, Part(table, drawn.state, self._made_with, counts, front))
         told = self._memory.finished(first, batch, drawn.state["params"])
         for identity, trial in zip(ids, self._natural.finished(told, batch), strict=True):
             self._database.finish(identity, trial)

@@ -262,6 +262,17 @@ def _told(conditions: dict[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in conditions.items())
 
 
+def _taken(accelerator: Accelerator, tensor: str, reader: str, array: str) -> bool:
+    """Tell whether an earlier reader on the same array takes a tensor from where it is held."""
+    names = list(accelerator.cascade.einsums)
+    return any(
+        row.array == array and _held(row, tensor)
+        for name in names[: names.index(reader)]
+        if any(each.name == tensor for each in accelerator.cascade.einsums[name].operands)
+        for _, row in accelerator.rows(name)
+    )
+
+
 def _handed_over(accelerator: Accelerator, at: Places) -> Problems:
     """Tensors that one array makes and another reads, and no store holds."""
     cascade = accelerator.cascade
@@ -271,6 +282,8 @@ def _handed_over(accelerator: Accelerator, at: Places) -> Problems:
             for _, made in accelerator.rows(maker):
                 for _, read in accelerator.rows(reader):
                     if made.array == read.array or _held(made, maker) or _held(read, operand.name):
+                        continue
+                    if _taken(accelerator, operand.name, reader, read.array):
                         continue
                     yield (
                         at.row(maker),

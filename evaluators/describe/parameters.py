@@ -16,7 +16,7 @@ from evaluators.design import AUTOMATIC
 from evaluators.engine.columns import divisors
 from evaluators.errors import InputError, TooLarge, shown
 from evaluators.foreign import integer
-from evaluators.protocol import BINDING_GAP, ENERGIES, METRICS
+from evaluators.protocol import BINDING, BINDING_GAP, ENERGIES, METRICS
 from evaluators.quantities import quantity, unit_of
 
 BEST = "best"
@@ -38,7 +38,8 @@ RESERVED = frozenset(
     (
         *("study", "configuration", "model", "shape", "accounting", "sram"),
         *("seq_len", "queries", "keys", "batch", "mask", "causal", "window", "fit"),
-        *("evaluator", *METRICS, *ENERGIES, BINDING_GAP, "energy_delay_pj_s", "next_larger_bytes"),
+        *("evaluator", *METRICS, *ENERGIES, BINDING, BINDING_GAP, "energy_delay_pj_s"),
+        "next_larger_bytes",
         *("power_w", "tokens_per_s", "energy_per_token_pj", "scene", "layers", "weight"),
         *("feasible", "failed", "reason", "violations", "breakdown"),
         *("trial", "pin", "design", "repeated", "on_front"),

@@ -6,6 +6,7 @@ the others leave of it, so that the file also takes other lengths, where they di
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -59,7 +60,7 @@ def accelerator_file(
     return "\n".join(
         [
             f'name    = "{name}"',
-            f'title   = "{title}"',
+            f"title   = {json.dumps(title, ensure_ascii=False)}",
             "",
             "[cascade]",
             'einsums = """',

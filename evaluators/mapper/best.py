@@ -7,14 +7,24 @@ from functools import cache, lru_cache
 
 from evaluators.describe.catalogue import described
 from evaluators.engine.nests import Nests
-from evaluators.mapper.binding import Binding, Costs, chunked, einsum_costs, evaluate
+from evaluators.mapper.binding import (
+    Binding,
+    Costs,
+    EinsumCosts,
+    Step,
+    chunked,
+    einsum_costs,
+    evaluate,
+)
 from evaluators.mapper.cascade_search import SAME, Limits
 from evaluators.mapper.cascades import NAMES, structure
 from evaluators.mapper.choices import Choices, Values
 from evaluators.mapper.machines import resources_of
 from evaluators.mapper.resources import PE, RANKS, WORD_BYTES, Resources
 from evaluators.mapper.search import least_latency_s, search
+from evaluators.mapper.sentence import sentence
 from evaluators.mapper.structure import Structure
+from evaluators.protocol import ENERGIES
 from evaluators.workloads.closed_forms import attention
 
 
@@ -57,6 +67,10 @@ class Best:
             return {}
         return self._choices.found(self._values, binding, self.resources, self.extents)
 
+    def sentence(self, binding: Binding) -> str:
+        """Tell a binding, see `evaluators.mapper.sentence`."""
+        return sentence(binding, self.cascades[binding.cascade], self.extents)
+
     def costs(self, binding: Binding) -> Costs:
         """Return what a binding costs."""
         return evaluate(binding, self.cascades[binding.cascade], self.resources, self.extents)
@@ -82,20 +96,31 @@ class Best:
             "useful_util_2d": self._least_s / costs.latency_s,
         }
 
+    def energies(self, binding: Binding) -> dict[str, float]:
+        """Return `ENERGIES`."""
+        found = dict.fromkeys(ENERGIES, 0.0)
+        for _, own in self._of_einsums(binding):
+            for name, energy_pj in own.component_pj.items():
+                found[name] += energy_pj
+        return found
+
     def einsums(
         self, binding: Binding, latency_s: float
     ) -> Iterator[tuple[str, str, tuple[float, ...]]]:
         """Yield each Einsum, its array and its `EINSUM_METRICS`."""
+        for step, own in self._of_einsums(binding):
+            busy_s = own.cycles / self.resources.clock_hz
+            array = "2d" if step.placement.array == PE else "1d"
+            active = busy_s / latency_s if array == "2d" else 0.0
+            values = (busy_s, active, WORD_BYTES * own.words, own.energy_pj)
+            yield step.einsum, array, values
+
+    def _of_einsums(self, binding: Binding) -> Iterator[tuple[Step, EinsumCosts]]:
         cascade, resources = self.cascades[binding.cascade], self.resources
         extents = chunked(binding, cascade, self.extents)
         for bound in binding.groups:
             for place, step in zip(bound.group, bound.steps, strict=True):
-                own = einsum_costs(place, step, bound, cascade, resources, extents)
-                busy_s = own.cycles / resources.clock_hz
-                array = "2d" if step.placement.array == PE else "1d"
-                active = busy_s / latency_s if array == "2d" else 0.0
-                values = (busy_s, active, WORD_BYTES * own.words, own.energy_pj)
-                yield step.einsum, array, values
+                yield step, einsum_costs(place, step, bound, cascade, resources, extents)
 
 
 class _Machine:

@@ -20,6 +20,9 @@ from evaluators.mapper.placement import Placement
 from evaluators.mapper.resources import LANES, PE, WORD_BYTES, Resources
 from evaluators.mapper.structure import Group, Structure
 from evaluators.mapper.uses import BUFFER, EDGE, LAST, OFF_CHIP
+from evaluators.protocol import ENERGIES
+
+DRAM_PJ, BUFFER_PJ, REGISTERS_PJ, ARITHMETIC_PJ = ENERGIES
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,14 @@ class BoundGroup:
     keys: int
     inner: int
     steps: tuple[Step, ...]
+
+    @property
+    def on_chip(self) -> tuple[str, ...]:
+        """The tensors that it produces and that never leave the chip."""
+        off_chip = {
+            name for step in self.steps for name, levels in step.keep.items() if OFF_CHIP in levels
+        }
+        return tuple(step.einsum for step in self.steps if step.einsum not in off_chip)
 
 
 @dataclass(frozen=True)
@@ -117,16 +128,27 @@ def chunked(binding: Binding, structure: Structure, extents: Mapping[str, int]) 
     return known
 
 
+def tile(group: BoundGroup, structure: Structure, extents: Mapping[str, int]) -> dict[str, int]:
+    """Return how much of the queries and of the keys a step of the shared loops has, by rank."""
+    keys = "M" if structure.cascade.along else structure.keys
+    return {
+        structure.queries: extents[structure.queries] // (group.outer * group.inner),
+        keys: extents[keys] // group.keys,
+    }
+
+
 @dataclass(frozen=True)
 class EinsumCosts:
     """Of one Einsum: cycles of its array, words off chip, energy; and its counts.
 
-    `cycles` are those that the array is busy, of every PE or lane.
+    `cycles` are those that the array is busy, of every PE or lane; `component_pj` has the energy by
+    the names of `ENERGIES`.
     """
 
     cycles: int
     words: int
     energy_pj: float
+    component_pj: Mapping[str, float]
     counts: LoopNest
 
 
@@ -146,11 +168,14 @@ def einsum_costs(
     assert work is not None
     units = sum(resources.prices.units[name] * n for name, n in work.units.items())
     words, energy = 0, counts.cycles * counts.instances * units
+    component_pj = dict.fromkeys(ENERGIES, 0.0) | {ARITHMETIC_PJ: energy}
     for tensor in einsum.tensors:
-        off_chip, spent = _use(counts, tensor.name, step, resources, extents, structure)
+        off_chip, terms = _use(counts, tensor.name, step, resources, extents, structure)
         words += off_chip
-        energy += spent
-    return EinsumCosts(counts.cycles * work.cycles, words, energy, counts)
+        energy += sum(spent for _, spent in terms)
+        for component, spent in terms:
+            component_pj[component] += spent
+    return EinsumCosts(counts.cycles * work.cycles, words, energy, component_pj, counts)
 
 
 def _group(
@@ -185,8 +210,8 @@ def _use(
     resources: Resources,
     extents: Mapping[str, int],
     structure: Structure,
-) -> tuple[int, float]:
-    """Return words off chip and energy of one tensor of an Einsum."""
+) -> tuple[int, list[tuple[str, float]]]:
+    """Return words off chip and energies of one tensor of an Einsum, each with its component."""
     prices, array = resources.prices, step.placement.array
     keep = step.keep[tensor]
     words = 0
@@ -196,16 +221,18 @@ def _use(
         words = prod(extents[rank] for rank in output.ranks if rank != along)
     elif OFF_CHIP in keep:
         words = counts.reads("DRAM", tensor) + counts.updates("DRAM", tensor)
-    energy = words * prices.dram
-    at = [(BUFFER, "L3", prices.buffer_read, prices.buffer_write)]
-    at += [(EDGE, "edge", prices.register_read[LANES], prices.register_write[LANES])]
-    for code, level, read, write in at:
+    terms = [(DRAM_PJ, words * prices.dram)]
+    edge = (prices.register_read[LANES], prices.register_write[LANES])
+    at = [(BUFFER, "L3", BUFFER_PJ, prices.buffer_read, prices.buffer_write)]
+    at += [(EDGE, "edge", REGISTERS_PJ, *edge)]
+    for code, level, component, read, write in at:
         if code in keep:
             written = counts.updates(level, tensor) + counts.fills(level, tensor)
-            energy += counts.reads(level, tensor) * read + written * write
+            terms.append((component, counts.reads(level, tensor) * read + written * write))
     written = counts.updates(REGISTERS, tensor) + counts.fills(REGISTERS, tensor)
     own = counts.reads(REGISTERS, tensor) * prices.register_read[array]
-    return words, energy + counts.instances * (own + written * prices.register_write[array])
+    own += written * prices.register_write[array]
+    return words, [*terms, (REGISTERS_PJ, counts.instances * own)]
 
 
 def loop_nest(

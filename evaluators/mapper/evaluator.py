@@ -1,8 +1,8 @@
 """The evaluator `mapper`: a machine under the best of all bindings, instead of the file's own.
 
 A design sets the machine of a configuration; the search finds what runs on it fastest, and of that
-what takes the least energy (docs/model/open-bindings.md). The breakdown tells the cascade found and
-the array of every Einsum; `dse map` with the same machine tells the rest.
+what takes the least energy (docs/model/open-bindings.md). A sentence tells the binding found, the
+breakdown the array of every Einsum; `dse map` with the same machine tells the rest.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from evaluators.mapper.resources import PE, WORD_BYTES
 from evaluators.protocol import (
     BINDING_GAP,
     EINSUM_METRICS,
+    ENERGIES,
     METRICS,
     EinsumEvaluation,
     Evaluations,
@@ -45,11 +46,19 @@ class MapperEvaluator:
     """The best of all bindings of the cascades that ship, proven, of one machine after the other.
 
     A chunk has as many keys as the array has rows, or the most below that divide them.
+
+    Args:
+        gap: whether designs that leave their binding open are told their `BINDING_GAP`, for which
+            all cascades are searched.
+
     """
 
     name = "mapper"
     one_by_one = True
     own_binding = False
+
+    def __init__(self, *, gap: bool = True) -> None:
+        self._gap = gap
 
     def check_installed(self) -> None:
         """Do nothing: it runs no program."""
@@ -85,8 +94,9 @@ class MapperEvaluator:
             name: columns.get(name, np.full(n, AUTOMATIC)) for name in accelerator.open_parameters
         }
         told = {name: column.copy() for name, column in chosen.items()}
-        gap = () if accelerator.open is None else (BINDING_GAP,)
-        metrics = {name: np.full(n, np.nan) for name in (*METRICS, *gap)}
+        bindings = [""] * n
+        gap = (BINDING_GAP,) if self._gap and accelerator.open is not None else ()
+        metrics = {name: np.full(n, np.nan) for name in (*METRICS, *ENERGIES, *gap)}
         einsums: dict[str, EinsumEvaluation] = {}
         row_rest = buffer_of(accelerator).constraint("row_remainder_bytes")
         violations = {
@@ -106,7 +116,8 @@ class MapperEvaluator:
             violations[NO_BINDING][row] = best.binding is None
             if best.binding is not None:
                 costs = best.costs(best.binding)
-                own = best.metrics(costs) | {
+                own = best.metrics(costs) | best.energies(best.binding)
+                own |= {
                     "array_area_um2": area[PE],
                     "area_um2": area["chip"],
                 }
@@ -114,12 +125,15 @@ class MapperEvaluator:
                     metrics[name][row] = value
                 if gap:
                     metrics[BINDING_GAP][row] = best.gap(costs)
+                bindings[row] = best.sentence(best.binding)
                 for name, choice in best.choices(best.binding).items():
                     told[name][row] = choice
                 parts = best.einsums(best.binding, costs.latency_s) if breakdown else ()
                 for name, array, values in parts:
                     _put(einsums, name, array, values, row, n)
-        return Evaluations(Designs(machine | told, n), metrics, violations, einsums)
+        return Evaluations(
+            Designs(machine | told, n), metrics, violations, einsums, bindings=tuple(bindings)
+        )
 
     def reason(
         self,

@@ -8,7 +8,7 @@ from math import prod
 
 from evaluators.describe.machine import Store
 from evaluators.engine.footprint import tile_bytes
-from evaluators.engine.waiting import held_words
+from evaluators.engine.waiting import Taken, held_words
 from evaluators.pipeline.modulo import Held, Schedule
 from evaluators.pipeline.steps import Steps, number
 
@@ -53,21 +53,44 @@ def _on(steps: Steps, array: str) -> list[str]:
 
 def _register_words(steps: Steps, name: str, schedule: Schedule, array: str) -> int:
     """Return the words of a register file while an Einsum runs."""
-    place = steps.places[name]
-    here = [each for each in steps.waiting if steps.name(each.source) in _on(steps, array)]
+    place, on = steps.places[name], _on(steps, array)
+    here = [each for each in steps.waiting if steps.name(each.source) in on]
     words = int(number(held_words(steps.runs[name], place, here)))
     for each in here:
-        source, target = (steps.blocks[steps.name(k)] for k in (each.source, each.target))
-        if source == target:
+        if steps.within(each):
             continue
-        passes = each.source <= place <= each.target
-        words -= passes * int(number(each.words))
-        if steps.inside(steps.name(each.target)):
-            held = Held(each.tensor, source, ((target, 0),))
-            words += steps.words(each) * schedule.copies_during(held, steps.blocks[name])
-        else:
-            words += 2 * steps.words(each)
-    return words
+        words -= (each.source <= place <= each.target) * int(number(each.words))
+        words += _between_tasks(steps, each, name, schedule)
+    return words + _resting_words(steps, name, schedule, on)
+
+
+def _between_tasks(steps: Steps, each: Taken, name: str, schedule: Schedule) -> int:
+    """Return the words of what waits from one task to another, while an Einsum runs."""
+    source, target = (steps.blocks[steps.name(k)] for k in (each.source, each.target))
+    if not steps.inside(steps.name(each.target)):
+        return 2 * steps.words(each)
+    held = Held(each.tensor, source, ((target, 0),))
+    return steps.words(each) * schedule.copies_during(held, steps.blocks[name])
+
+
+def _resting_words(steps: Steps, name: str, schedule: Schedule, on: list[str]) -> int:
+    """Return the words that other Einsums of the array still hold while one runs.
+
+    They are what those rest on from their turn before to the one after, a sum so far, say. What
+    they hand on to the one that runs, or past it, is counted as that.
+    """
+    resting: dict[str, int] = {}
+    for other in on:
+        for tensor, size in steps.register_sizes(other).items() if other != name else ():
+            counted = any(
+                _between_tasks(steps, each, name, schedule)
+                if not steps.within(each)
+                else each.source <= steps.places[name] <= each.target
+                for each in steps.chain(tensor, other)
+            )
+            if not counted and steps.rests(other, tensor, steps.depth(name, other)):
+                resting[tensor] = max(size, resting.get(tensor, 0))
+    return sum(resting.values())
 
 
 def _bytes(steps: Steps, schedule: Schedule, store: Store) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 from math import prod
 from typing import Any
 
@@ -169,9 +169,52 @@ class Steps:
         """The tensors that wait in registers of an array for a later Einsum there."""
         return list(taken(self.nests, [self.places[name] for name in self.names]))
 
+    def depth(self, one: str, other: str) -> int:
+        """Return how many of another's loops an Einsum's turns come between: the innermost is last.
+
+        That is the steps', or inside a task all that both have outermost.
+        """
+        if self.blocks[one] != self.blocks[other]:
+            return len(self.shared) + len(self.together)
+        pairs = zip(self._loops(one), self._loops(other), strict=False)
+        return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+
+    def rests(self, name: str, tensor: str, depth: int) -> bool:
+        """Tell whether an Einsum has one word of a tensor in turn after turn of its loop there.
+
+        One behind a shared loop runs in pieces between which it has none.
+        """
+        inner = self._loops(name)[depth - 1 :] if depth and self.inside(name) else []
+        return bool(inner) and not {rank for rank, _ in inner} & {*self.ranks(tensor)}
+
+    def register_sizes(self, name: str) -> dict[str, int]:
+        """Return the words of an Einsum's own tensors in a register file."""
+        run = self.runs[name]
+        return {
+            each.tensor: int(number(run.streamed.size(REGISTERS, each.tensor)))
+            for each in run.plan.levels[REGISTERS]
+        }
+
+    def _loops(self, name: str) -> list[tuple[str, int]]:
+        return [*self.shared[: len(self._outer(name))], *self._inner(name)]
+
     def name(self, place: int) -> str:
         """Return the Einsum at a place of the cascade."""
         return self.nests.einsums[place]
+
+    def within(self, each: Taken) -> bool:
+        """Tell whether what waits does so inside a task."""
+        return self.blocks[self.name(each.source)] == self.blocks[self.name(each.target)]
+
+    def chain(self, tensor: str, name: str) -> list[Taken]:
+        """Return how a tensor goes from user to user on an array, by one of these Einsums."""
+        places, found = {self.places[name]}, []
+        left = [each for each in self.waiting if each.tensor == tensor]
+        while more := [each for each in left if {each.source, each.target} & places]:
+            found += more
+            places |= {place for each in more for place in (each.source, each.target)}
+            left = [each for each in left if each not in more]
+        return found
 
     def words(self, each: Taken) -> int:
         """Return the words of what waits, of one step."""

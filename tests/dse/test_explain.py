@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from math import log10
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 import dse as interface
 from analysis.figure_data import paper_values
+from dse.results.parts import Parts
 
 Run = Callable[..., tuple[int, str, str]]
 OBJECTIVES = ["area_um2", "latency_s"]
@@ -104,6 +106,42 @@ def test_the_nearest_point_of_the_true_front_is_the_nearest(studies: Path) -> No
         )
 
 
+def test_of_a_study_only_what_is_asked_for_is_read(dse: Run, tmp_path: Path) -> None:
+    study = interface.study(
+        "binding-bert", trials=64, batch=4, sampler="random", pinned=False, out=tmp_path
+    ).run(progress=False)
+    trials = study.trials
+    values = trials.loc[trials["feasible"], OBJECTIVES].to_numpy()
+    beaten = [(other <= own).all() and (other < own).any() for own in values for other in values]
+    on_front = ~np.array(beaten).reshape(len(values), -1).any(axis=1)
+    front = trials.loc[trials["feasible"], "trial"][on_front]
+    assert sorted(study.front["trial"]) == sorted(front)
+    asked = int(trials.loc[trials["feasible"] & ~trials["trial"].isin(front), "trial"].iloc[0])
+    before = interface.explain(f"binding-bert/{asked}", out=tmp_path)
+    parts = sorted((study.folder / "evaluations").glob("part-*"))
+    unread = set(range(len(parts) - 1)) - {trial // 4 for trial in [asked, *front]}
+    assert unread
+    for place in unread:
+        parts[place].write_bytes(b"PAR1" + bytes(1000))
+    now = interface.explain(f"binding-bert/{asked}", out=tmp_path)
+    assert str(now) == str(before)
+    code, _, errors = dse("front", "binding-bert", "--out", tmp_path)
+    assert (code, errors.count("\n")) == (2, 1)
+    assert f"{parts[min(unread)].name} is damaged" in errors
+    parts[int(front.iloc[0]) // 4].unlink()
+    code, _, errors = dse("explain", f"binding-bert/{asked}", "--out", tmp_path)
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "lacks the part that has trial " in errors
+
+
+def test_a_study_whose_parts_do_not_tell_its_front_has_one(tmp_path: Path) -> None:
+    study = interface.study("binding-bert", trials=24, batch=8, out=tmp_path).run(progress=False)
+    told = study.front
+    parts = Parts(study.specification, study.folder)
+    parts.write(16, replace(parts.read(16), front=None))
+    pd.testing.assert_frame_equal(study.front, told)
+
+
 def test_any_design_stands_against_a_study(studies: Path) -> None:
     design = "binding,array_rows=64,accounting=published,fit=strict"
     own = interface.explain(design, against="one", out=studies).nearest
@@ -166,7 +204,7 @@ def test_what_a_study_refuses_is_explained_all_the_same(tmp_path: Path) -> None:
     assert found.nearest is None
     excess = found.metrics["area_um2"] - 2e7
     assert found.design.endswith(
-        "corrected accounting, the first of 2 workloads; "
+        "geometric means over 2 workloads, padded, corrected accounting; "
         f"infeasible in the study: area_um2_over {excess:.6g}"
     )
     misses = study.misses.set_index("constraint").loc["area_um2_over"]

@@ -249,3 +249,30 @@ def test_a_name_longer_than_a_file_may_have_is_refused_in_one_line(
     assert (code, out, errors.count("\n")) == (2, "", 1)
     assert "there is no study in" in errors or "File name too long" in errors
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        # What is found only later is wrong, too: nothing fits, nothing is there.
+        "map --seq-len 1K --buffer-bytes 256 --out PLACE/best.toml",
+        "evaluate --designs no.csv --out PLACE/results.csv",
+        "sweep no-study --table PLACE/front.csv",
+        "front no-study --table PLACE/front.csv",
+        "front no-study --figure PLACE/front.svg",
+        "report no-study --file PLACE/report.html",
+        "study export no-study PLACE/trials.csv",
+        "schedule --seq-len 1K --buffer-bytes 256 --figure PLACE/waterfall.svg",
+        "reproduce --reference no-folder --out PLACE",
+        "sweep binding-bert --out PLACE",
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(
+    dse: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    code, out, errors = dse(*words.replace("PLACE", "file/below").split())
+    assert (code, out, errors.count("\n")) == (2, "", 1)
+    assert re.search(r"cannot write file/below.*: Not a directory; name a place", errors)
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]

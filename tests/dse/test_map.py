@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -241,3 +243,24 @@ def test_the_evaluator_binds_attention_alone(dse: Run) -> None:
         "dse evaluate: the mapper binds attention alone, and linear_fusemax is none; take the "
         "evaluator analytical\n"
     )
+
+
+def test_the_command_that_follows_a_written_optimum_is_of_its_workload(
+    dse: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sides = [
+        each for side in ("array-rows", "array-cols", "vector-lanes") for each in (f"--{side}", 8)
+    ]
+    code, out, _ = dse(
+        "map", "--shape", "1,8,4,4,1,8", "--seq-len", 40, *sides, "--out", "best.toml"
+    )
+    assert code == 0
+    hint = re.search(r"^best\.toml; (.*) checks and describes it$", out, re.M)
+    assert hint is not None
+    program, *words = shlex.split(hint[1])
+    assert program == "dse"
+    code, out, _ = dse(*words)
+    assert code == 0
+    assert "on 8 x 8, for custom at 40 tokens, on " in out.split("\n")[0]
+    assert "\non custom at 40 tokens, array_rows 8," in out

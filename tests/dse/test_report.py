@@ -34,6 +34,29 @@ sampler = "random"
 """
 
 
+FOUND = """
+name = "found"
+configuration = ["two_pass", "three_pass"]
+models = ["tiny"]
+seq_lens = [16]
+trials = 8
+sampler = "grid"
+[space]
+array_rows = [8, 16]
+array_cols = 8
+vector_lanes = 8
+buffer_bytes = 65536
+gm_on = ["1d", "2d"]
+[transformers.tiny]
+batch = 1
+model_width = 8
+query_width = 4
+value_width = 4
+heads = 1
+ffn_width = 8
+"""
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study with its true front, and one of several configurations and workloads."""
@@ -43,7 +66,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert main(["sweep", "binding-bert", "--out", str(out)]) == 0
     (out / "suite.toml").write_text(SUITE)
     assert main(["study", "run", str(out / "suite.toml"), *common]) == 0
-    for name in ("binding-bert", "suite"):
+    (out / "found.toml").write_text(FOUND)
+    assert main(["study", "run", str(out / "found.toml"), *common]) == 0
+    for name in ("binding-bert", "suite", "found"):
         assert main(["report", name, "--out", str(out)]) == 0
     return out
 
@@ -230,6 +255,26 @@ def test_designs_are_put_side_by_side_and_taken_away(browser: Browser, runs: Pat
     assert browser.problems == []
 
 
+def test_a_page_can_be_read_and_used_before_its_charts_are_drawn(
+    browser: Browser, runs: Path, tmp_path: Path
+) -> None:
+    page = _page(runs, "binding-bert").read_text(encoding="utf-8")
+    assert "function(root, factory)" not in page  # what is in a function is read twice
+    *before, plotly, drawing = page.split("<script>")
+    assert "window.Plotly = Plotly" in plotly
+    assert drawing.startswith("\nrender();\n</script>")
+    unread = tmp_path / "unread.html"
+    unread.write_text("<script>".join(before), encoding="utf-8")
+    browser.open(unread)
+    assert "100 trials" in browser.run('document.getElementById("summary").innerText')
+    row = browser.run("""(() => { const button = document.querySelector("#table td button");
+    button.click(); return button.innerText; })()""")
+    assert f"design {row}," in browser.run('document.getElementById("picked").innerText')
+    browser.run("""(() => { const select = document.getElementById("x"); select.value = 1;
+    select.dispatchEvent(new Event("change")); })()""")
+    assert browser.problems == []
+
+
 def test_colours_differ_in_grey(browser: Browser, runs: Path) -> None:
     browser.open(_page(runs, "binding-bert"))
     lightness = []
@@ -303,6 +348,33 @@ def test_parts_of_a_design_add_up(runs: Path, study: str) -> None:
                 for lane, boxes in stage["lanes"].items():
                     if lane != "off-chip":
                         assert sum(time for _, time in boxes) <= stage["lasts_s"] * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_bindings_that_were_found_are_told(browser: Browser, runs: Path, width: int) -> None:
+    browser.resize(width, 900)
+    browser.open(_page(runs, "found"))
+    chosen = browser.run("state.chosen.map((point) => POINTS.design[point])")
+    rows = pd.read_parquet(runs / "found" / "evaluations").drop_duplicates("design")
+    rows = rows.set_index("design")
+    told = browser.run('document.getElementById("schedule").innerText')
+    for design in chosen:
+        assert rows.loc[design, "binding"] in told
+    assert browser.run('document.querySelectorAll(".waterfall").length') == 0
+    table = browser.run('document.getElementById("compared-body").innerText')
+    for name in ("2D array", "1D array", "off-chip", "DRAM", "registers", "arithmetic"):
+        assert re.search(rf"^{name}\s+\S", table, re.M)
+    for name, own in _data(runs, "found")["details"].items():
+        (each,) = own
+        energy_pj = rows.loc[int(name), "energy_pj"]
+        assert sum(each["components"].values()) == pytest.approx(energy_pj, rel=1e-12)
+        busiest_s = max(each["busy_s"].values())
+        assert busiest_s <= rows.loc[int(name), "latency_s"] * (1 + 1e-12)
+    browser.run(f'{SHOW}("parameters-chart")')
+    axes = browser.run('CHARTS["parameters-chart"].data.length && parallelAxes().length')
+    assert 3 <= axes <= 12 + len(_data(runs, "found")["objectives"])
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    assert browser.problems == []
 
 
 def test_a_report_needs_a_study_a_front_and_a_name_of_a_page(

@@ -279,7 +279,7 @@ def test_an_unknown_study_is_refused(dse: Run, tmp_path: Path, action: str) -> N
         (("nowhere.toml",), "cannot read nowhere.toml: No such file or directory"),
         ((NAME, "--sampler", "best"), "sampler: 'best' is unknown; known are tpe, nsga2"),
         ((NAME, "--evaluator", "guess"), "unknown evaluator 'guess'"),
-        ((NAME, "--accounting", "Q99"), "accounting 'Q99'"),
+        ((NAME, "--accounting", "Q99"), "accounting: 'Q99' is unknown"),
         ((NAME, "--executor", "abacus"), "unknown executor 'abacus'"),
         ((NAME, "--name", "../other"), "'../other' is no name"),
         ((NAME, "--name", ""), "'' is no name"),

@@ -353,10 +353,7 @@ ffn_width = 8
 """
 
 
-def test_machines_that_were_mapped_are_not_mapped_again(
-    dse: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sweep_parts, "SLOW_CHUNK", 1)
+def test_machines_that_were_mapped_are_not_mapped_again(dse: Run, tmp_path: Path) -> None:
     study = _study(tmp_path, MAPPED)
     assert dse("sweep", study, "--out", tmp_path)[0] == 0
     folder = tmp_path / "mapped" / "sweep"

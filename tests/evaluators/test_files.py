@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from evaluators.errors import InputError
-from evaluators.files import unfinished_name, write_atomically
+from evaluators.files import check_writable, unfinished_name, write_atomically
 
 
 def test_a_file_is_written_where_no_folder_was(tmp_path: Path) -> None:
@@ -34,6 +34,33 @@ def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
 def test_any_name_that_a_file_can_have_is_written(tmp_path: Path, name: str) -> None:
     write_atomically(tmp_path / name, b"content")
     assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("x" * 256, "File name too long"),
+        ("new/" + "é" * 128, "File name too long"),
+        ("file/below", "Not a directory"),
+        ("file/deep/below", "Not a directory"),
+        ("folder", "Is a directory"),
+        ("a\0b", "embedded null"),
+    ],
+)
+def test_what_cannot_be_written_is_told_before_and_makes_nothing(
+    tmp_path: Path, name: str, reason: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for refused in (check_writable, lambda path: write_atomically(path, b"content")):
+        with pytest.raises(InputError, match=f"cannot write .*: {reason}.*; name a place that can"):
+            refused(tmp_path / name)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_place_that_can_be_written_is_not_made_yet(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a" / "b" / "file.csv")
+    assert list(tmp_path.iterdir()) == []
 
 
 PLANT = """

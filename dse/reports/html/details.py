@@ -5,7 +5,7 @@ Rows are those of a study's parts: a design on a workload each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from evaluators.design import Designs
 from evaluators.engine.costs import Costs
 from evaluators.engine.evaluator import nests_of
 from evaluators.engine.schedule import Times
-from evaluators.protocol import ENERGIES, METRICS, evaluator
+from evaluators.protocol import BINDING, ENERGIES, METRICS, evaluator
 from studies.specification import Specification
 
 Row = Mapping[str, Any]
@@ -34,12 +34,27 @@ def called(array: str) -> str:
     return " or ".join(_CALLED.get(each, each) for each in array.split("|"))
 
 
+RESOURCES = {
+    "compute_2d_s": called("2d"),
+    "compute_1d_s": called("1d"),
+    "memory_latency_s": OFF_CHIP,
+}
+"""The columns of busy times of the paper's resources, and what people call them."""
+
+
+def resources(columns: Iterable[str]) -> dict[str, str]:
+    """Return the columns of busy times among some of results, and what each is the time of."""
+    own = {name: name[7:-1] for name in columns if name.startswith("busy_s[")}
+    return {name: label for name, label in RESOURCES.items() if name in columns} | own
+
+
 def details(study: Specification, rows: Sequence[Row]) -> dict[str, list[dict[str, Any]]]:
     """Return of each design, by its number as text, one entry a row of the study.
 
     An entry has the metrics, the `einsums` with their part of each, the `components` with their
-    energy in pJ, the `waterfall`, see `waterfalls`, and whether off-chip traffic overlaps the whole
-    of that, else each stage by itself.
+    energy in pJ, how long each array and the off-chip bandwidth is in use (`busy_s`), the
+    `binding` that was found, '' for none, the `waterfall`, see `waterfalls`, and whether off-chip
+    traffic overlaps the whole of that, else each stage by itself.
     """
     found: dict[str, list[dict[str, Any]]] = {}
     spans = waterfalls(study, rows)
@@ -53,6 +68,8 @@ def details(study: Specification, rows: Sequence[Row]) -> dict[str, list[dict[st
                     for name, column in COMPONENTS.items()
                     if row[column] is not None
                 },
+                "busy_s": _busy(row),
+                "binding": row.get(BINDING) or "",
                 "waterfall": span,
                 "overlapped": described(row["configuration"]).overlapped_memory,
             }
@@ -91,6 +108,10 @@ def waterfalls(study: Specification, rows: Sequence[Row]) -> list[list[dict[str,
                 }
                 found[place].append({"lasts_s": lasts_s[i], "lanes": parts})
     return found
+
+
+def _busy(row: Row) -> dict[str, float]:
+    return {name: row[column] for column, name in resources(row).items() if row[column]}
 
 
 def _column(value: Any, n: int) -> list[float]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,13 @@ _ASSETS = files("dse.reports.html") / "assets"
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 )
+
+_WRAPPED = re.compile(
+    r"(/\*\*.*?\*/)\s*"
+    r"\(\s*function\(root, factory\) \{.*?\(\) => \{\n(.*)\nreturn Plotly;\n\}\)\);\s*",
+    re.DOTALL,
+)
+"""plotly.js: its licence, and its script in a function for those who load modules."""
 
 
 def write_page(data: dict[str, Any], file: Path) -> None:
@@ -35,11 +43,11 @@ def write_page(data: dict[str, Any], file: Path) -> None:
 
 
 def page(data: dict[str, Any]) -> str:
-    """Return the page of a report."""
+    """Return the page of a report: what is text is there before plotly.js is read."""
     kind = data["kind"]
     scripts = "\n".join(
         f"<script>\n{script}</script>"
-        for script in (get_plotlyjs(), _asset("common.js"), _asset(f"{kind}.js"))
+        for script in (_asset("common.js"), _asset(f"{kind}.js"), _plotly(), "render();\n")
     )
     return (
         "<!DOCTYPE html>\n"
@@ -51,6 +59,13 @@ def page(data: dict[str, Any]) -> str:
         f'<script type="application/json" id="data">{_embedded(data)}</script>\n'
         f"{scripts}\n</body>\n</html>\n"
     )
+
+
+def _plotly() -> str:
+    """Return plotly.js without its wrapper: a browser reads what is in a function twice."""
+    source: str = get_plotlyjs()
+    bare = _WRAPPED.fullmatch(source)
+    return f"{bare[1]}\n{bare[2]}\n" if bare else source
 
 
 def _asset(name: str) -> str:

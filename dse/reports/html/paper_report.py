@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from analysis.figure_data import COLUMNS, figure_data, paper_values
 from analysis.figure_labels import BARS, SEGMENTS, STACKS
 from analysis.headlines import PAPER, headlines
-from analysis.results import Results
+from analysis.results import PART, Results
 from dse.search.place import command
 from dse.search.release import release
 from evaluators.errors import InputError, shown
@@ -88,7 +88,7 @@ def paper_report(folder: Path, others: Sequence[Path]) -> dict[str, Any]:
 
 
 def _evaluations(folder: Path) -> Path:
-    return folder / "evaluations" / "part-0.parquet"
+    return folder / "evaluations" / PART
 
 
 def _table(folder: Path) -> Results:

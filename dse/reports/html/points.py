@@ -5,7 +5,6 @@ Text is told once, columns refer to it by its place, so that 20,000 designs stay
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from dse.reports.bounds import SATURATED
 from dse.reports.evaluate_command import commands
-from dse.reports.html.details import OFF_CHIP, called
+from dse.reports.html.details import resources
 from dse.results.trials import row_labels
 from evaluators.describe.catalogue import described
 from evaluators.workloads.workload import Workload
@@ -22,19 +21,6 @@ from studies.specification import Specification
 
 DIGITS = 8
 """Significant digits of what is plotted and printed; commands give all of them again."""
-
-RESOURCES = {
-    "compute_2d_s": called("2d"),
-    "compute_1d_s": called("1d"),
-    "memory_latency_s": OFF_CHIP,
-}
-"""The columns of busy times of the paper's resources, and what people call them."""
-
-
-def resources(columns: Iterable[str]) -> dict[str, str]:
-    """Return the columns of busy times among some of results, and what each is the time of."""
-    own = {name: name[7:-1] for name in columns if name.startswith("busy_s[")}
-    return {name: label for name, label in RESOURCES.items() if name in columns} | own
 
 
 def bounds(metrics: pd.DataFrame, count: int) -> dict[str, Any]:

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from analysis.fronts import hypervolume, non_dominated
 from dse.execution.batch import Row, evaluate
 from dse.execution.executors import Serial
-from dse.reports.html.details import details
+from dse.reports.html.details import details, resources
 from dse.reports.html.points import (
     bounds,
     commands_of,
     parameters,
-    resources,
     rounded,
     rows_of,
     workload_label,

@@ -152,7 +152,6 @@ function render() {
 
 put("name", DATA.name);
 sections();
-render();
 put("headlines-body", tableOf(["", ...Object.keys(DATA.headlines["the paper"])],
   Object.entries(DATA.headlines).map(([name, values]) => [name, ...Object.values(values).map((each) => digits(each))])));
 provenance();

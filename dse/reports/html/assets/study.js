@@ -9,6 +9,8 @@ const MAXIMISED = DATA.objectives.map((column) => DATA.maximised.includes(column
 const SEVERAL = DATA.rows.length > 1; // parts that objectives are of, by workloads or by layers
 const MOST = 3; // designs side by side
 const MOST_LINES = 1000; // of parallel coordinates, beside the front's
+const MOST_AXES = 12; // of parallel coordinates: more cannot be read, the chip's alone are shown then
+const VARYING = DATA.parameters.filter(({ values }) => values.length > 1);
 
 const state = { x: 0, y: Math.min(1, DATA.objectives.length - 1), others: true, chosen: [], row: 0, kept: {} };
 const TOUCH = matchMedia("(pointer: coarse)").matches; // a finger that drags scrolls the page
@@ -87,6 +89,7 @@ function scaled(i) {
 }
 
 function frontChart() {
+  if (!window.Plotly) return; // render draws it once that is read
   const [x, y] = [state.x, state.y];
   const [xs, ys] = [scaled(x), scaled(y)];
   const trace = (name, points, marker, more = {}) => ({
@@ -139,6 +142,7 @@ function dots({ x, y }) {
 // A ring and a letter at each design that is chosen, over the chart: to draw it anew takes long.
 function marks() {
   const chart = CHARTS["front-chart"];
+  if (!chart) return;
   const { xaxis, yaxis } = chart._fullLayout;
   const [xs, ys] = [scaled(state.x), scaled(state.y)];
   for (const each of chart.querySelectorAll(".mark")) each.remove();
@@ -225,7 +229,7 @@ function compared() {
   );
   if (!SEVERAL) row("bound", shownDesigns.map(({ point }) => bound(point, state.row)));
   group("design");
-  DATA.parameters.forEach((each) =>
+  DATA.parameters.filter(({ at }) => shownDesigns.some(({ point }) => at[point] >= 0)).forEach((each) =>
     row(each.name, shownDesigns.map(({ point }) => (each.at[point] < 0 ? "-" : each.values[each.at[point]])))
   );
   if (SEVERAL) {
@@ -237,8 +241,7 @@ function compared() {
   if (shownDesigns.some(({ detail }) => detail)) {
     group("time in use, of the latency");
     const ofLatency = (value) => percent(value);
-    const arrays = known((detail) => detail.waterfall.flatMap(({ lanes }) => Object.keys(lanes)));
-    bars(arrays, (detail, name) => laneTotal(detail, name) / detail.metrics.latency_s, ofLatency);
+    bars(known((detail) => Object.keys(detail.busy_s)), (detail, name) => detail.busy_s[name] / detail.metrics.latency_s, ofLatency);
     group("energy by component, J");
     bars(known((detail) => Object.keys(detail.components)), (detail, name) => detail.components[name],
       (value, detail) => `${digits(value / 1e12)} (${percent(value / detail.metrics.energy_pj)})`);
@@ -271,19 +274,18 @@ function arraysOf(detail, name) {
   return [...new Set(detail.einsums.filter(({ einsum }) => einsum === name).map(({ array }) => array))].join(" and ");
 }
 
-function laneTotal(detail, lane) {
-  return detail.waterfall.reduce((total, { lanes }) => total + (lanes[lane] || []).reduce((a, [, time]) => a + time, 0), 0);
-}
-
 // The schedule: stages one after the other, what each array does in them.
 
 function schedule(designs) {
-  const drawn = designs.filter(({ detail }) => detail);
+  const found = designs.filter(({ detail }) => detail?.binding);
+  put("schedule-note", found.length ? "The bindings that were found:"
+    : "What each array does, stage after stage; Einsums of a stage share its time. Off-chip traffic goes on beside.");
+  const drawn = designs.filter(({ detail }) => detail?.waterfall.length);
   const longest = Math.max(...drawn.map(({ detail }) => detail.metrics.latency_s), 0);
   const einsums = [...new Set(drawn.flatMap(({ detail }) => detail.einsums.map(({ einsum }) => einsum)))];
   const colours = ["#bcd4ea", "#f3cdc2", "#cfe9dd", "#fbe8b6", "#d5d0e3", "#ffffff", "#e2e2e2"];
   const colour = (einsum) => colours[einsums.indexOf(einsum) % colours.length];
-  put("schedule", ...drawn.map(({ detail, name, point }) => {
+  put("schedule", ...found.map(({ name, detail }) => make("p", {}, make("b", {}, `${name}: `), detail.binding)), ...drawn.map(({ detail, name, point }) => {
     const lanes = [...new Set(detail.waterfall.flatMap(({ lanes }) => Object.keys(lanes)))];
     const whole = `${100 * (detail.metrics.latency_s / longest)}%`;
     return make("div", {}, make("b", {}, `${name}: ${digits(detail.metrics.latency_s, 5)} s`), make("div", { class: "waterfall" },
@@ -325,7 +327,7 @@ function boxes(detail, lane, colour) {
 // none, and what is written where.
 function parallelAxes() {
   const label = (name) => name.replaceAll(/[_ ]/g, "<br>");
-  const varying = DATA.parameters.filter(({ values }) => values.length > 1);
+  const varying = VARYING.length > MOST_AXES ? VARYING.filter(({ chip }) => chip) : VARYING;
   return [
     ...varying.map(({ name, values, at }) => ({
       label: label(name), places: at.map((each) => (each < 0 ? null : each / (values.length - 1))),
@@ -363,14 +365,14 @@ function parametersChart() {
   const element = document.getElementById("parameters-chart");
   element.style.height = across ? "" : `${4 + 4.2 * axes.length}rem`;
   const side = across ? { xanchor: "right", xshift: -3 } : { yanchor: "top", yshift: -2 };
-  const length = across ? element.clientHeight - 68 : element.clientWidth - 128;
+  const length = across ? element.clientHeight - 68 : element.clientWidth - 140;
   const size = (text) => (across ? 20 : 8 * text.length + 8);
   const written = axes.flatMap(({ ticks }, which) => spread(ticks, size, length).map(([place, text]) => ({
     ...at(which, place), text, showarrow: false, borderpad: 0, bgcolor: "rgba(255, 255, 255, 0.8)", ...side,
   })));
   const named = {
     ...AXIS, showline: false, ticks: "", tickmode: "array", tickvals: [...axes.keys()], tickangle: 0,
-    ticktext: axes.map(({ label }) => label), tickfont: NAME,
+    ticktext: axes.map(({ label }) => label), tickfont: NAME, ticklabelstandoff: across ? 0 : 14,
   };
   const bare = { ...AXIS, showline: false, ticks: "", showticklabels: false, range: [-0.03, 1.03] };
   draw("parameters-chart", [
@@ -379,7 +381,7 @@ function parametersChart() {
     lines("the paper's points", Object.keys(POINTS.paper).map(Number), { color: COLOURS[2], width: 3, dash: "dash" }),
   ], {
     showlegend: false, hovermode: false, dragmode: TOUCH ? false : "select", selections: [],
-    margin: across ? { l: 8, r: 8, t: 60, b: 8 } : { l: 100, r: 28, t: 8, b: 8 },
+    margin: across ? { l: 8, r: 8, t: 60, b: 8 } : { l: 112, r: 28, t: 8, b: 8 },
     xaxis: across ? { ...named, side: "top", range: [-0.5, axes.length - 0.6] } : bare,
     yaxis: across ? bare : { ...named, range: [axes.length - 0.4, -0.4] },
     shapes: [
@@ -392,9 +394,10 @@ function parametersChart() {
     on: { plotly_selected: (told) => told?.range && setTimeout(keep, 0, told.range), plotly_deselect: () => setTimeout(keepAll) },
   });
   put("parameters-key",
-    key(`2px solid ${COLOURS[1]}`, "front of the study"), key(`3px dashed ${COLOURS[2]}`, "the paper's points"),
+    key(`2px solid ${COLOURS[1]}`, "front of the study"), Object.keys(POINTS.paper).length ? key(`3px dashed ${COLOURS[2]}`, "the paper's points") : "",
     key("2px solid #b8b8c2", every > 1 ? `one in ${every} of the other designs` : "other designs"));
-  put("parameters-note", "A line is a design." + (TOUCH ? "" : " Drag across an axis to keep the lines that pass there, double-click to keep all."));
+  const alone = VARYING.length > MOST_AXES ? " The axes are those of the chip; the table below has the choices of the binding, too." : "";
+  put("parameters-note", `A line is a design.${alone}` + (TOUCH ? "" : " Drag across an axis to keep the lines that pass there, double-click to keep all."));
 }
 
 // Of an axis' ticks in their order those whose texts do not overlap: of such sizes on such a length.
@@ -432,7 +435,7 @@ function convergenceChart() {
   const told = DATA.convergence;
   if (!told || !told.trials.length) {
     document.getElementById("convergence-chart").style.display = "none";
-    put("convergence-note", "No corner of the space is feasible, so that there is no reference for a hypervolume.");
+    put("convergence-note", "Our engine finds no corner of the space feasible, so that there is no reference for a hypervolume.");
     return;
   }
   const what = told.of_true ? "of the true front's" : "hypervolume";
@@ -514,7 +517,6 @@ function controls() {
     document.getElementById("compared-controls").append(make("label", {}, "parts of ", make("select", { id: "workload" })));
     options("workload", DATA.rows.map(({ label }) => label), 0, (i) => { state.row = i; compared(); frontTable(); });
   }
-  put("schedule-note", "What each array does, stage after stage; Einsums of a stage share its time. Off-chip traffic goes on beside.");
 }
 
 // At first: of the paper's points and of the front those of the least product of objectives.
@@ -532,14 +534,14 @@ function first() {
 const CHARTED = { "front-chart": frontChart, "parameters-chart": parametersChart, "convergence-chart": convergenceChart };
 
 function render() {
-  for (const id of Object.keys(CHARTS)) CHARTED[id]();
+  for (const id of new Set(["front-chart", ...Object.keys(CHARTS)])) CHARTED[id]();
 }
+
+addEventListener("DOMContentLoaded", () => drawWhenSeen(CHARTED));
 
 heading();
 controls();
 first();
-frontChart();
-drawWhenSeen(CHARTED);
 picked();
 compared();
 importances();
