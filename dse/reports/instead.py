@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dse.reports import text
+from evaluators.mapper.smallest import Smallest
 
 QUANTITIES = {
     "latency_s": ("latency s", 1.0),
@@ -31,6 +32,7 @@ class Answer:
         optimum, fusemax: latency_s, energy_pj and area_um2 of both.
         without: freedom that is taken away -> latency and energy of the optimum then, each over
             those with it; None where nothing fits, or where freedoms were not asked for.
+        searched: how the machine was found; None where it is given.
 
     """
 
@@ -42,6 +44,7 @@ class Answer:
     optimum: Mapping[str, float]
     fusemax: Mapping[str, float]
     without: Mapping[str, tuple[float, float] | None]
+    searched: Smallest | None
 
     def told(self) -> str:
         """Tell how the optimum runs, what gives it, and how to find it again."""
@@ -49,6 +52,7 @@ class Answer:
         lines = [
             f"{self.question}: {self.command}",
             f"  {self.cascade}; {where}; on chip stay {' '.join(self.on_chip) or 'none'}",
+            *(["  " + _proof(self.searched)] if self.searched else []),
             *(f"  without {freedom}: {_lost(loss)}" for freedom, loss in self._losses()),
         ]
         return "\n".join(text.wrapped(line) if line.startswith("  ") else line for line in lines)
@@ -87,3 +91,11 @@ def _lost(loss: tuple[float, float] | None) -> str:
     if loss is None:
         return "nothing fits"
     return f"{loss[0]:.4g} x the latency, {loss[1]:.4g} x the energy"
+
+
+def _proof(searched: Smallest) -> str:
+    return (
+        f"proven: of {searched.machines:,} machines {searched.bounded:,} are too weak for the "
+        f"products alone or have no known price, {searched.mapped} were mapped, and no other is "
+        "smaller, but such as have no more of anything than one that was too slow"
+    )

@@ -1,0 +1,60 @@
+"""Whether a machine reaches a latency: the search for the optimum, ended by the first that does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluators.mapper.cascade_search import SAME, CascadeSearch, Limits
+from evaluators.mapper.pareto import Fastest
+from evaluators.mapper.resources import Resources
+from evaluators.mapper.structure import Structure
+
+
+class _Reached(Exception):
+    """Something is fast enough."""
+
+
+class _Enough(Fastest):
+    """What is slower is of no use, and the first that is not ends the search."""
+
+    def add(self, latency_s: NDArray[np.float64], energy_pj: NDArray[np.float64]) -> None:
+        """Add pairs."""
+        if (latency_s <= self.slowest_s).any():
+            raise _Reached
+
+
+def reaches(
+    cascades: Mapping[str, Structure],
+    resources: Resources,
+    extents: Mapping[str, int],
+    latency_s: float,
+) -> bool:
+    """Tell whether a binding of the cascades, in any chunks, takes no longer than that.
+
+    Args:
+        cascades: by name.
+        resources: the machine.
+        extents: B, H, P, M, E, F and what else the cascades' ranks need.
+        latency_s: that is to be reached; rounding is forgiven.
+
+    """
+    front = _Enough(latency_s * (1 + SAME))
+    limits = Limits(within=0.0)
+    searches = [
+        CascadeSearch(name, each, resources, extents, limits, lambda: None)
+        for name, each in cascades.items()
+    ]
+    promising = [each for each in searches if each.least()[0] <= front.slowest_s]
+    try:
+        for each in promising:
+            each.start(front)
+        for each in promising:
+            each.greedy(each.structure.whole)
+        for each in promising:
+            each.prove()
+    except _Reached:
+        return True
+    return False
