@@ -295,7 +295,7 @@ def instead(commands: argparse._SubParsersAction[Parser]) -> None:
         commands,
         "instead",
         "say what one would build instead of FuseMax: for least latency, less energy, few lanes, "
-        "half the area, short sequences, decoding",
+        "least area, short sequences, decoding",
         "dse instead --freedoms",
     )
     parser.add_argument(
