@@ -1,14 +1,15 @@
-"""Whether a machine reaches a latency: the search for the optimum, ended by the first that does."""
+"""Searches with a latency that nothing may pass: whether a machine reaches it, and how at best."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluators.mapper.binding import Binding
 from evaluators.mapper.cascade_search import SAME, CascadeSearch, Limits
-from evaluators.mapper.pareto import Fastest
+from evaluators.mapper.pareto import Fastest, Leanest
 from evaluators.mapper.resources import Resources
 from evaluators.mapper.structure import Structure
 
@@ -58,3 +59,27 @@ def reaches(
     except _Reached:
         return True
     return False
+
+
+def best_within(
+    name: str,
+    structure: Structure,
+    resources: Resources,
+    extents: Mapping[str, int],
+    limits: Limits,
+    latency_s: float,
+    alive: Callable[[], None],
+) -> Binding | None:
+    """Return the fastest binding of a cascade, of those the one of least energy.
+
+    None where all take longer than `latency_s`. `alive` may raise to end it.
+    """
+    searched = CascadeSearch(name, structure, resources, extents, limits, alive)
+    searched.start(Fastest(latency_s))
+    searched.prove()
+    fastest = searched.points()
+    if not fastest:
+        return None
+    searched.start(Leanest(fastest[0].latency_s * (1 + SAME)))
+    searched.prove()
+    return searched.binding(min(searched.points(), key=lambda each: each.energy_pj))

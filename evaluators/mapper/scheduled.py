@@ -1,0 +1,172 @@
+"""The binding whose schedule is shortest: what is fastest as it runs, not as it ideally overlaps.
+
+The optimum fills registers and buffer with one step, which leaves no room for steps in flight. So
+the tiles of the shared loops are tried one by one, each with the best binding of few registers and
+of more; of all the schedules (docs/model/pipelines.md) the shortest is taken. No schedule is
+shorter than the binding's ideal latency, which leaves most tiles out. The choice is not proven, but
+its distance from the least ideal latency is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from evaluators.accounting import CORRECTED
+from evaluators.describe.accelerator import Accelerator
+from evaluators.describe.machine import WORD_BITS
+from evaluators.describe.reading import written
+from evaluators.engine.costs import Costs
+from evaluators.engine.nests import Nests
+from evaluators.mapper.accelerator_file import accelerator_file
+from evaluators.mapper.binding import Binding
+from evaluators.mapper.cascade_search import CascadeSearch, Limits
+from evaluators.mapper.pareto import Fastest
+from evaluators.mapper.reaching import best_within
+from evaluators.mapper.resources import PARAMETERS, WORD_BYTES, Resources
+from evaluators.mapper.states import Freedom
+from evaluators.mapper.structure import Structure
+from evaluators.pipeline.pipelines import pipelines
+from evaluators.workloads.workload import Workload
+
+_GAIN = 1e-4
+"""What a schedule must gain at least to be worth the search for it: so much a first and last step
+take anyway."""
+
+_SHARES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, np.inf)
+"""By what a schedule may be above the least ideal latency, as long as none is found below."""
+
+_WORDS = (3, 4, 6, 8, 12, 16, 24, 32)
+"""Words of a register file that one step may fill."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """A binding, and the latency of its schedule: infinite where that does not fit the machine."""
+
+    binding: Binding
+    latency_s: float
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """Shared loops of a whole cascade: the chunk, 0 without, and the sizes of a tile."""
+
+    cascade: str
+    chunk: int
+    sizes: tuple[tuple[str, int], ...]
+    least_s: float
+
+
+class ShortestSchedule:
+    """The search for it.
+
+    Args:
+        cascades: by name.
+        resources: the machine.
+        workload: that is run.
+        extents: rank -> its extent.
+        limits: what is searched.
+        alive: raises to end the search.
+
+    """
+
+    def __init__(
+        self,
+        cascades: Mapping[str, Structure],
+        resources: Resources,
+        workload: Workload,
+        extents: Mapping[str, int],
+        limits: Limits,
+        alive: Callable[[], None],
+    ) -> None:
+        self._cascades, self._resources, self._workload = cascades, resources, workload
+        self._extents, self._limits, self._alive = extents, limits, alive
+        self._known: dict[str, Runs] = {}
+        self._bound: set[tuple[_Tile, int]] = set()
+
+    @property
+    def best(self) -> Runs:
+        """The shortest found; of infinite latency where none fits the machine."""
+        return min(self._known.values(), key=lambda each: each.latency_s)
+
+    @property
+    def tried(self) -> int:
+        """How many bindings were scheduled."""
+        return len(self._known)
+
+    def search(self, optimum: Binding, least_s: float) -> None:
+        """Search, from the optimum of the ideal latency; what `alive` raises ends it early."""
+        self._try(optimum)
+        for share in _SHARES:
+            ceiling_s = least_s * (1 + share)
+            for tile in self._tiles(ceiling_s):
+                for words in _WORDS:
+                    if self.best.latency_s <= least_s * (1 + _GAIN):
+                        return
+                    self._bind(tile, words, ceiling_s)
+            if self.best.latency_s <= ceiling_s:
+                return
+
+    def _tiles(self, ceiling_s: float) -> list[_Tile]:
+        """Return the tiles that may be fast enough, small ones first."""
+        return sorted(
+            (tile for name in self._cascades for tile in self._tiles_of(name, ceiling_s)),
+            key=lambda each: (each.chunk, each.sizes),
+        )
+
+    def _tiles_of(self, name: str, ceiling_s: float) -> Iterator[_Tile]:
+        structure = self._cascades[name]
+        searched = CascadeSearch(
+            name, structure, self._resources, self._extents, self._limits, self._alive
+        )
+        searched.start(Fastest(ceiling_s))
+        least_s, _, rows = searched.promises.open(structure.whole)
+        shared = searched.shared
+        ranks = [structure.queries, *([] if structure.cascade.along else [structure.keys])]
+        left = {rank: shared.left(rank) for rank in ranks}
+        for row in rows.tolist():
+            sizes = tuple((rank, int(each[row])) for rank, each in left.items())
+            yield _Tile(name, int(shared.chunk[row]), sizes, float(least_s[row]))
+
+    def _bind(self, tile: _Tile, words: int, ceiling_s: float) -> None:
+        """Try the best binding of a tile that fills so many words, if it may be the best of all."""
+        most_s = min(ceiling_s, self.best.latency_s / (1 + _GAIN))
+        machine = self._resources
+        if (tile, words) in self._bound or tile.least_s > most_s:
+            return
+        if words >= 2 * machine.pe_registers:
+            return
+        structure = self._cascades[tile.cascade]
+        first = structure.einsums[0].name
+        limits = replace(
+            self._limits,
+            chunks=(tile.chunk,) if tile.chunk else self._limits.chunks,
+            cuts=False,
+            freedom=Freedom(tiles={(first, rank): size for rank, size in tile.sizes}),
+        )
+        own = replace(machine, pe_registers=min(words, machine.pe_registers))
+        for lane_words in dict.fromkeys((min(words, machine.lane_registers), machine.lane_registers)):
+            binding = best_within(
+                tile.cascade, structure, replace(own, lane_registers=lane_words), self._extents,
+                limits, most_s, self._alive,
+            )
+            if binding is not None:
+                self._bound.add((tile, words))
+                self._try(binding)
+                return
+
+    def _try(self, binding: Binding) -> None:
+        machine, structure = self._resources, self._cascades[binding.cascade]
+        text = accelerator_file("found", "", binding, structure, machine, self._extents)
+        if text not in self._known:
+            self._known[text] = Runs(binding, self._latency_s(written(text)))
+
+    def _latency_s(self, accelerator: Accelerator) -> float:
+        values = {name: getattr(self._resources, own) for name, own in PARAMETERS.items()}
+        values[WORD_BITS] = 8 * WORD_BYTES
+        nests = Nests(accelerator, self._workload, values, CORRECTED)
+        found = pipelines(nests, Costs(nests))
+        return sum(each.latency_s for each in found) if all(each.fits for each in found) else np.inf
