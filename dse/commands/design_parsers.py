@@ -269,6 +269,12 @@ def map_(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str])
         "(default: 0.0)",
     )
     parser.add_argument(
+        "--scheduled",
+        action="store_true",
+        help="take what is fastest by a schedule that fits the machine, not if all overlaps "
+        "wholly (default: no)",
+    )
+    parser.add_argument(
         "--time-limit",
         type=seconds,
         metavar="SECONDS",

@@ -10,7 +10,9 @@ its distance from the least ideal latency is known.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from time import process_time
 
 import numpy as np
 
@@ -39,15 +41,26 @@ _SHARES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, np.inf)
 """By what a schedule may be above the least ideal latency, as long as none is found below."""
 
 _WORDS = (3, 4, 6, 8, 12, 16, 24, 32)
-"""Words of a register file that one step may fill."""
+"""Words of a register file that one step may fill, where there are more."""
+
+_EACH = 2
+"""How many bindings of a tile are scheduled: those of the fewest words."""
 
 
 @dataclass(frozen=True)
 class Runs:
-    """A binding, and the latency of its schedule: infinite where that does not fit the machine."""
+    """A binding as it runs.
+
+    Attributes:
+        binding: of the cascades.
+        latency_s: of its schedule; infinite where that does not fit the machine.
+        tried: schedules of bindings that were made to find it.
+
+    """
 
     binding: Binding
     latency_s: float
+    tried: int = 1
 
 
 @dataclass(frozen=True)
@@ -60,18 +73,45 @@ class _Tile:
     least_s: float
 
 
-class ShortestSchedule:
-    """The search for it.
+class _OutOfTime(Exception):
+    """The seconds of a search are over."""
+
+
+def shortest_schedule(
+    cascades: Mapping[str, Structure],
+    resources: Resources,
+    workload: Workload,
+    extents: Mapping[str, int],
+    limits: Limits,
+    optimum: Binding,
+    least_s: float,
+) -> Runs:
+    """Search for the binding whose schedule is shortest.
 
     Args:
         cascades: by name.
         resources: the machine.
         workload: that is run.
         extents: rank -> its extent.
-        limits: what is searched.
-        alive: raises to end the search.
+        limits: what is searched, and for how long.
+        optimum: of the ideal latency, which is scheduled first.
+        least_s: what no binding is faster than.
 
     """
+    ends_s = np.inf if limits.seconds is None else process_time() + limits.seconds
+
+    def alive() -> None:
+        if process_time() > ends_s:
+            raise _OutOfTime
+
+    search = _Search(cascades, resources, workload, extents, limits, alive)
+    with suppress(_OutOfTime):
+        search.run(optimum, least_s)
+    return replace(search.best, tried=len(search.known))
+
+
+class _Search:
+    """The search for the shortest schedule; `alive` raises to end it."""
 
     def __init__(
         self,
@@ -84,29 +124,23 @@ class ShortestSchedule:
     ) -> None:
         self._cascades, self._resources, self._workload = cascades, resources, workload
         self._extents, self._limits, self._alive = extents, limits, alive
-        self._known: dict[str, Runs] = {}
-        self._bound: set[tuple[_Tile, int]] = set()
+        self.known: dict[str, Runs] = {}
+        self._bound: set[_Tile] = set()
 
     @property
     def best(self) -> Runs:
         """The shortest found; of infinite latency where none fits the machine."""
-        return min(self._known.values(), key=lambda each: each.latency_s)
+        return min(self.known.values(), key=lambda each: each.latency_s)
 
-    @property
-    def tried(self) -> int:
-        """How many bindings were scheduled."""
-        return len(self._known)
-
-    def search(self, optimum: Binding, least_s: float) -> None:
-        """Search, from the optimum of the ideal latency; what `alive` raises ends it early."""
+    def run(self, optimum: Binding, least_s: float) -> None:
+        """Search below ceilings above the least latency until something is found."""
         self._try(optimum)
         for share in _SHARES:
             ceiling_s = least_s * (1 + share)
             for tile in self._tiles(ceiling_s):
-                for words in _WORDS:
-                    if self.best.latency_s <= least_s * (1 + _GAIN):
-                        return
-                    self._bind(tile, words, ceiling_s)
+                if self.best.latency_s <= least_s * (1 + _GAIN):
+                    return
+                self._bind(tile, ceiling_s)
             if self.best.latency_s <= ceiling_s:
                 return
 
@@ -131,15 +165,28 @@ class ShortestSchedule:
             sizes = tuple((rank, int(each[row])) for rank, each in left.items())
             yield _Tile(name, int(shared.chunk[row]), sizes, float(least_s[row]))
 
-    def _bind(self, tile: _Tile, words: int, ceiling_s: float) -> None:
-        """Try the best binding of a tile that fills so many words, if it may be the best of all."""
-        most_s = min(ceiling_s, self.best.latency_s / (1 + _GAIN))
+    def _bind(self, tile: _Tile, ceiling_s: float) -> None:
+        """Try the best bindings of a tile of the fewest words, if one may be the best of all."""
         machine = self._resources
-        if (tile, words) in self._bound or tile.least_s > most_s:
+        if tile in self._bound:
             return
-        if words >= 2 * machine.pe_registers:
-            return
-        structure = self._cascades[tile.cascade]
+        found = 0
+        for words in (
+            *(each for each in _WORDS if each < machine.pe_registers),
+            machine.pe_registers,
+        ):
+            most_s = min(ceiling_s, self.best.latency_s / (1 + _GAIN))
+            if tile.least_s > most_s or found == _EACH:
+                return
+            binding = self._of_few(tile, words, most_s)
+            if binding is not None:
+                self._bound.add(tile)
+                self._try(binding)
+                found += 1
+
+    def _of_few(self, tile: _Tile, words: int, most_s: float) -> Binding | None:
+        """Return the best binding of a tile with so few words, in lanes too if that will do."""
+        machine, structure = self._resources, self._cascades[tile.cascade]
         first = structure.einsums[0].name
         limits = replace(
             self._limits,
@@ -147,22 +194,23 @@ class ShortestSchedule:
             cuts=False,
             freedom=Freedom(tiles={(first, rank): size for rank, size in tile.sizes}),
         )
-        own = replace(machine, pe_registers=min(words, machine.pe_registers))
-        for lane_words in dict.fromkeys((min(words, machine.lane_registers), machine.lane_registers)):
-            binding = best_within(
-                tile.cascade, structure, replace(own, lane_registers=lane_words), self._extents,
-                limits, most_s, self._alive,
+        lane_words = min(words, machine.lane_registers)
+        for own in dict.fromkeys((lane_words, machine.lane_registers)):
+            few = replace(
+                machine, pe_registers=min(words, machine.pe_registers), lane_registers=own
             )
-            if binding is not None:
-                self._bound.add((tile, words))
-                self._try(binding)
-                return
+            found = best_within(
+                tile.cascade, structure, few, self._extents, limits, most_s, self._alive
+            )
+            if found is not None:
+                return found
+        return None
 
     def _try(self, binding: Binding) -> None:
         machine, structure = self._resources, self._cascades[binding.cascade]
         text = accelerator_file("found", "", binding, structure, machine, self._extents)
-        if text not in self._known:
-            self._known[text] = Runs(binding, self._latency_s(written(text)))
+        if text not in self.known:
+            self.known[text] = Runs(binding, self._latency_s(written(text)))
 
     def _latency_s(self, accelerator: Accelerator) -> float:
         values = {name: getattr(self._resources, own) for name, own in PARAMETERS.items()}
