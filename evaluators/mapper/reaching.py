@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,25 +61,20 @@ def reaches(
     return False
 
 
-def best_within(
-    name: str,
-    structure: Structure,
-    resources: Resources,
-    extents: Mapping[str, int],
-    limits: Limits,
-    latency_s: float,
-    alive: Callable[[], None],
-) -> Binding | None:
-    """Return the fastest binding of a cascade, of those the one of least energy.
+def least_within(searched: CascadeSearch, latency_s: float, energy_pj: float) -> Binding | None:
+    """Return the binding of least energy that takes no more than that; None where there is none."""
+    searched.start(Leanest(latency_s * (1 + SAME), energy_pj))
+    searched.prove()
+    points = searched.points()
+    return searched.binding(min(points, key=lambda each: each.energy_pj)) if points else None
 
-    None where all take longer than `latency_s`. `alive` may raise to end it.
+
+def fastest_within(searched: CascadeSearch, latency_s: float) -> Binding | None:
+    """Return the fastest binding, of those the one of least energy.
+
+    None where all take longer than that.
     """
-    searched = CascadeSearch(name, structure, resources, extents, limits, alive)
-    searched.start(Fastest(latency_s))
+    searched.start(Fastest(latency_s * (1 + SAME)))
     searched.prove()
-    fastest = searched.points()
-    if not fastest:
-        return None
-    searched.start(Leanest(fastest[0].latency_s * (1 + SAME)))
-    searched.prove()
-    return searched.binding(min(searched.points(), key=lambda each: each.energy_pj))
+    points = searched.points()
+    return least_within(searched, points[0].latency_s, np.inf) if points else None

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import product
 from time import process_time
 
 import numpy as np
@@ -23,10 +24,10 @@ from evaluators.describe.reading import written
 from evaluators.engine.costs import Costs
 from evaluators.engine.nests import Nests
 from evaluators.mapper.accelerator_file import accelerator_file
-from evaluators.mapper.binding import Binding
+from evaluators.mapper.binding import Binding, evaluate
 from evaluators.mapper.cascade_search import CascadeSearch, Limits
 from evaluators.mapper.pareto import Fastest
-from evaluators.mapper.reaching import best_within
+from evaluators.mapper.reaching import fastest_within, least_within
 from evaluators.mapper.resources import PARAMETERS, WORD_BYTES, Resources
 from evaluators.mapper.states import Freedom
 from evaluators.mapper.structure import Structure
@@ -37,6 +38,9 @@ _GAIN = 1e-4
 """What a schedule must gain at least to be worth the search for it: so much a first and last step
 take anyway."""
 
+_SAVING = 1e-3
+"""What of the energy a binding must save at least."""
+
 _SHARES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, np.inf)
 """By what a schedule may be above the least ideal latency, as long as none is found below."""
 
@@ -44,7 +48,7 @@ _WORDS = (3, 4, 6, 8, 12, 16, 24, 32)
 """Words of a register file that one step may fill, where there are more."""
 
 _EACH = 2
-"""How many bindings of a tile are scheduled: those of the fewest words."""
+"""How many bindings of a tile are scheduled for the latency: those of the fewest words."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,14 @@ class Runs:
     Attributes:
         binding: of the cascades.
         latency_s: of its schedule; infinite where that does not fit the machine.
+        energy_pj: of it.
         tried: schedules of bindings that were made to find it.
 
     """
 
     binding: Binding
     latency_s: float
+    energy_pj: float
     tried: int = 1
 
 
@@ -71,6 +77,7 @@ class _Tile:
     chunk: int
     sizes: tuple[tuple[str, int], ...]
     least_s: float
+    least_pj: float
 
 
 class _OutOfTime(Exception):
@@ -129,8 +136,14 @@ class _Search:
 
     @property
     def best(self) -> Runs:
-        """The shortest found; of infinite latency where none fits the machine."""
-        return min(self.known.values(), key=lambda each: each.latency_s)
+        """The shortest found; of those that are as short, the one of least energy."""
+        most_s = self._shortest_s * (1 + _GAIN)
+        short = [each for each in self.known.values() if each.latency_s <= most_s]
+        return min(short, key=lambda each: each.energy_pj)
+
+    @property
+    def _shortest_s(self) -> float:
+        return min(each.latency_s for each in self.known.values())
 
     def run(self, optimum: Binding, least_s: float) -> None:
         """Search below ceilings above the least latency until something is found."""
@@ -138,11 +151,26 @@ class _Search:
         for share in _SHARES:
             ceiling_s = least_s * (1 + share)
             for tile in self._tiles(ceiling_s):
-                if self.best.latency_s <= least_s * (1 + _GAIN):
+                if self._shortest_s > least_s * (1 + _GAIN):
+                    self._shorten(tile, ceiling_s)
+            if self._shortest_s <= ceiling_s:
+                break
+        if self._shortest_s < np.inf:
+            self._lean()
+
+    def _lean(self) -> None:
+        """Look for less energy among what is as short."""
+        most_s = self._shortest_s * (1 + _GAIN)
+        for tile in sorted(self._tiles(most_s), key=lambda each: each.least_pj):
+            for words, streams in product(self._words[::-1], (True, False)):
+                most_pj = self.best.energy_pj / (1 + _SAVING)
+                if tile.least_pj > most_pj:
                     return
-                self._bind(tile, ceiling_s)
-            if self.best.latency_s <= ceiling_s:
-                return
+                for searched in self._searches(tile, words, streams=streams):
+                    binding = least_within(searched, most_s, most_pj)
+                    if binding is not None:
+                        self._try(binding)
+                        break
 
     def _tiles(self, ceiling_s: float) -> list[_Tile]:
         """Return the tiles that may be fast enough, small ones first."""
@@ -157,60 +185,61 @@ class _Search:
             name, structure, self._resources, self._extents, self._limits, self._alive
         )
         searched.start(Fastest(ceiling_s))
-        least_s, _, rows = searched.promises.open(structure.whole)
+        least_s, least_pj, rows = searched.promises.open(structure.whole)
         shared = searched.shared
         ranks = [structure.queries, *([] if structure.cascade.along else [structure.keys])]
         left = {rank: shared.left(rank) for rank in ranks}
         for row in rows.tolist():
             sizes = tuple((rank, int(each[row])) for rank, each in left.items())
-            yield _Tile(name, int(shared.chunk[row]), sizes, float(least_s[row]))
+            yield _Tile(
+                name, int(shared.chunk[row]), sizes, float(least_s[row]), float(least_pj[row])
+            )
 
-    def _bind(self, tile: _Tile, ceiling_s: float) -> None:
-        """Try the best bindings of a tile of the fewest words, if one may be the best of all."""
-        machine = self._resources
+    @property
+    def _words(self) -> list[int]:
+        """The words of a PE that one step may fill."""
+        most = self._resources.pe_registers
+        return [*(each for each in _WORDS if each < most), most]
+
+    def _shorten(self, tile: _Tile, ceiling_s: float) -> None:
+        """Try the fastest bindings of a tile of the fewest words, if one may be the shortest."""
         if tile in self._bound:
             return
         found = 0
-        for words in (
-            *(each for each in _WORDS if each < machine.pe_registers),
-            machine.pe_registers,
-        ):
-            most_s = min(ceiling_s, self.best.latency_s / (1 + _GAIN))
+        for words, streams in product(self._words, (False, True)):
+            most_s = min(ceiling_s, self._shortest_s / (1 + _GAIN))
             if tile.least_s > most_s or found == _EACH:
                 return
-            binding = self._of_few(tile, words, most_s)
-            if binding is not None:
-                self._bound.add(tile)
-                self._try(binding)
-                found += 1
+            for searched in self._searches(tile, words, streams=streams):
+                binding = fastest_within(searched, most_s)
+                if binding is not None:
+                    self._bound.add(tile)
+                    self._try(binding)
+                    found += 1
+                    break
 
-    def _of_few(self, tile: _Tile, words: int, most_s: float) -> Binding | None:
-        """Return the best binding of a tile with so few words, in lanes too if that will do."""
+    def _searches(self, tile: _Tile, words: int, *, streams: bool) -> Iterator[CascadeSearch]:
+        """Yield the search of a tile with so few words, in lanes too, then in PEs alone."""
         machine, structure = self._resources, self._cascades[tile.cascade]
         first = structure.einsums[0].name
+        tiles = {(first, rank): size for rank, size in tile.sizes}
         limits = replace(
             self._limits,
             chunks=(tile.chunk,) if tile.chunk else self._limits.chunks,
             cuts=False,
-            freedom=Freedom(tiles={(first, rank): size for rank, size in tile.sizes}),
+            freedom=Freedom(tiles=tiles, streams=streams),
         )
         lane_words = min(words, machine.lane_registers)
         for own in dict.fromkeys((lane_words, machine.lane_registers)):
-            few = replace(
-                machine, pe_registers=min(words, machine.pe_registers), lane_registers=own
-            )
-            found = best_within(
-                tile.cascade, structure, few, self._extents, limits, most_s, self._alive
-            )
-            if found is not None:
-                return found
-        return None
+            few = replace(machine, pe_registers=words, lane_registers=own)
+            yield CascadeSearch(tile.cascade, structure, few, self._extents, limits, self._alive)
 
     def _try(self, binding: Binding) -> None:
         machine, structure = self._resources, self._cascades[binding.cascade]
         text = accelerator_file("found", "", binding, structure, machine, self._extents)
         if text not in self.known:
-            self.known[text] = Runs(binding, self._latency_s(written(text)))
+            energy_pj = evaluate(binding, structure, machine, self._extents).energy_pj
+            self.known[text] = Runs(binding, self._latency_s(written(text)), energy_pj)
 
     def _latency_s(self, accelerator: Accelerator) -> float:
         values = {name: getattr(self._resources, own) for name, own in PARAMETERS.items()}
