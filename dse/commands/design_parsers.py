@@ -300,8 +300,8 @@ def instead(commands: argparse._SubParsersAction[Parser]) -> None:
     parser = command(
         commands,
         "instead",
-        "say what one would build instead of FuseMax: for least latency, less energy, few lanes, "
-        "least area, short sequences, decoding",
+        "say what one would build instead of FuseMax: for least latency, least area, short "
+        "sequences, decoding",
         "dse instead --freedoms",
     )
     parser.add_argument(

@@ -85,10 +85,9 @@ def best_binding(
     """
     if not 0 <= tolerance <= 1:
         raise InputError(f"tolerance {tolerance}: give a share of the least latency, 0 to 1")
-    if scheduled and (front or freedoms or tolerance):
+    if scheduled and (front or freedoms):
         raise InputError(
-            "scheduled takes the shortest schedule alone; front, freedoms and tolerance are of "
-            "ideal latencies: ask for them without it"
+            "front and freedoms are of ideal latencies; ask for them without scheduled"
         )
     given = {name: str(value) for name, value in values.items()}
     setting = _setting({name: text for name, text in given.items() if name not in PARAMETERS})

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from dse.reports import text
 from evaluators.mapper.smallest import Smallest
 
-QUANTITIES = {
-    "latency_s": ("latency s", 1.0),
-    "energy_pj": ("energy J", 1e-12),
-    "area_um2": ("area cm^2", 1e-8),
+_QUANTITIES = {
+    "latency_s": ("ideal s", 1.0, ""),
+    "scheduled_s": ("runs in s", 1.0, "latency_s"),
+    "energy_pj": ("energy J", 1e-12, "energy_pj"),
+    "area_um2": ("area cm^2", 1e-8, "area_um2"),
 }
-"""Metric -> what it is called, and one of its units in those that are printed."""
+"""Of an optimum -> what it is called, one of its units in those that are printed, and what of
+FuseMax stands beside it."""
 
 _LOSS = 1.001
 """What an optimum must lose by a freedom less, at least, for that to be told."""
@@ -29,7 +31,8 @@ class Answer:
         cascade: of the optimum, with its chunk.
         arrays: array -> the Einsums on it.
         on_chip: the tensors that never leave the chip.
-        optimum, fusemax: latency_s, energy_pj and area_um2 of both.
+        optimum, fusemax: latency_s, energy_pj and area_um2 of both. The optimum's latency is the
+            ideal one; scheduled_s is that of its schedule, None where that does not fit.
         without: freedom that is taken away -> latency and energy of the optimum then, each over
             those with it; None where nothing fits, or where freedoms were not asked for.
         searched: how the machine was found; None where it is given.
@@ -41,7 +44,7 @@ class Answer:
     cascade: str
     arrays: Mapping[str, tuple[str, ...]]
     on_chip: tuple[str, ...]
-    optimum: Mapping[str, float]
+    optimum: Mapping[str, float | None]
     fusemax: Mapping[str, float]
     without: Mapping[str, tuple[float, float] | None]
     searched: Smallest | None
@@ -75,13 +78,16 @@ class Instead:
 
     def __str__(self) -> str:
         header = ["instead of FuseMax"]
-        for label, _ in QUANTITIES.values():
-            header += [label, "FuseMax's"]
+        for label, _, beside in _QUANTITIES.values():
+            header += [label, "FuseMax's"] if beside else [label]
         rows = []
         for each in self.answers:
             cells = [each.question]
-            for name, (_, unit) in QUANTITIES.items():
-                cells += [f"{each.optimum[name] * unit:.6g}", f"{each.fusemax[name] * unit:.6g}"]
+            for name, (_, unit, beside) in _QUANTITIES.items():
+                own = each.optimum[name]
+                cells.append("no fit" if own is None else f"{own * unit:.6g}")
+                if beside:
+                    cells.append(f"{each.fusemax[beside] * unit:.6g}")
             rows.append(cells)
         table = text.table(header, rows)
         return "\n\n".join([table, *(each.told() for each in self.answers)])

@@ -18,7 +18,6 @@ from time import process_time
 import numpy as np
 
 from evaluators.accounting import CORRECTED
-from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.machine import WORD_BITS
 from evaluators.describe.reading import written
 from evaluators.engine.costs import Costs
@@ -38,7 +37,7 @@ _GAIN = 1e-4
 """What a schedule must gain at least to be worth the search for it: so much a first and last step
 take anyway."""
 
-_SAVING = 1e-3
+_SAVING = 5e-3
 """What of the energy a binding must save at least."""
 
 _SHARES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, np.inf)
@@ -78,6 +77,23 @@ class _Tile:
     sizes: tuple[tuple[str, int], ...]
     least_s: float
     least_pj: float
+
+
+def as_it_runs(
+    binding: Binding,
+    structure: Structure,
+    resources: Resources,
+    workload: Workload,
+    extents: Mapping[str, int],
+) -> Runs:
+    """Schedule a binding on a machine."""
+    accelerator = written(accelerator_file("found", "", binding, structure, resources, extents))
+    values = {name: getattr(resources, own) for name, own in PARAMETERS.items()}
+    values[WORD_BITS] = 8 * WORD_BYTES
+    nests = Nests(accelerator, workload, values, CORRECTED)
+    found = pipelines(nests, Costs(nests))
+    latency_s = sum(each.latency_s for each in found) if all(x.fits for x in found) else np.inf
+    return Runs(binding, latency_s, evaluate(binding, structure, resources, extents).energy_pj)
 
 
 class _OutOfTime(Exception):
@@ -132,12 +148,13 @@ class _Search:
         self._cascades, self._resources, self._workload = cascades, resources, workload
         self._extents, self._limits, self._alive = extents, limits, alive
         self.known: dict[str, Runs] = {}
+        self._within = max(_GAIN, limits.within or 0.0)
         self._bound: set[_Tile] = set()
 
     @property
     def best(self) -> Runs:
-        """The shortest found; of those that are as short, the one of least energy."""
-        most_s = self._shortest_s * (1 + _GAIN)
+        """The one of least energy of those found that are as short as any, within the limit."""
+        most_s = self._shortest_s * (1 + self._within)
         short = [each for each in self.known.values() if each.latency_s <= most_s]
         return min(short, key=lambda each: each.energy_pj)
 
@@ -160,7 +177,7 @@ class _Search:
 
     def _lean(self) -> None:
         """Look for less energy among what is as short."""
-        most_s = self._shortest_s * (1 + _GAIN)
+        most_s = self._shortest_s * (1 + self._within)
         for tile in sorted(self._tiles(most_s), key=lambda each: each.least_pj):
             for words, streams in product(self._words[::-1], (True, False)):
                 most_pj = self.best.energy_pj / (1 + _SAVING)
@@ -235,15 +252,9 @@ class _Search:
             yield CascadeSearch(tile.cascade, structure, few, self._extents, limits, self._alive)
 
     def _try(self, binding: Binding) -> None:
-        machine, structure = self._resources, self._cascades[binding.cascade]
-        text = accelerator_file("found", "", binding, structure, machine, self._extents)
+        structure = self._cascades[binding.cascade]
+        text = accelerator_file("found", "", binding, structure, self._resources, self._extents)
         if text not in self.known:
-            energy_pj = evaluate(binding, structure, machine, self._extents).energy_pj
-            self.known[text] = Runs(binding, self._latency_s(written(text)), energy_pj)
-
-    def _latency_s(self, accelerator: Accelerator) -> float:
-        values = {name: getattr(self._resources, own) for name, own in PARAMETERS.items()}
-        values[WORD_BITS] = 8 * WORD_BYTES
-        nests = Nests(accelerator, self._workload, values, CORRECTED)
-        found = pipelines(nests, Costs(nests))
-        return sum(each.latency_s for each in found) if all(each.fits for each in found) else np.inf
+            self.known[text] = as_it_runs(
+                binding, structure, self._resources, self._workload, self._extents
+            )

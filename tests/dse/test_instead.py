@@ -24,9 +24,12 @@ def test_answers_are_what_their_commands_find_beside_fusemax(dse: Run) -> None:
     answers = {each["question"]: each for each in json.loads(out)["answers"]}
     for question in ("least area", "decoding"):
         command = shlex.split(answers[question]["command"])
-        found = json.loads(dse(*command[1:], "--json")[1])["optimum"]
+        found = json.loads(dse(*command[1:], "--json")[1])
         for name in ("latency_s", "energy_pj"):
-            assert answers[question]["optimum"][name] == found[name]
+            assert answers[question]["optimum"][name] == found["optimum"][name]
+        if "scheduled" in found:
+            scheduled_s = found["scheduled"]["latency_s"]
+            assert answers[question]["optimum"]["scheduled_s"] == scheduled_s
     corrected = ("--accounting", "corrected", "--json")
     own = json.loads(dse("evaluate", "--seq-len", "1K", *corrected)[1])
     for name, value in answers["short sequences"]["fusemax"].items():
@@ -34,6 +37,10 @@ def test_answers_are_what_their_commands_find_beside_fusemax(dse: Run) -> None:
     for each in answers.values():
         assert each["optimum"]["latency_s"] <= each["fusemax"]["latency_s"] * (1 + 1e-12)
         assert each["optimum"]["energy_pj"] <= each["fusemax"]["energy_pj"]
+    for question in ("least latency", "short sequences"):
+        each = answers[question]
+        assert each["optimum"]["scheduled_s"] < each["fusemax"]["latency_s"]
+    assert answers["least area"]["optimum"]["scheduled_s"] is None
     same, small = answers["least latency"], answers["least area"]
     assert same["optimum"]["area_um2"] == same["fusemax"]["area_um2"]
     chip = shlex.split(small["command"])[4:]
