@@ -31,7 +31,7 @@ def file_of(mapped, path: Path) -> str:
 
 @pytest.mark.parametrize(
     ("cascade", "lanes", "registers", "lane_registers", "seq_len"),
-    [("2-pass", 8, 8, 32, 32), ("3-pass", 8, 12, 16, 16)],
+    [("2-pass", 8, 8, 32, 16), ("3-pass", 4, 6, 8, 8)],
 )
 def test_a_schedule_is_between_the_ideal_and_that_of_the_optimum(
     tmp_path: Path, cascade: str, lanes: int, registers: int, lane_registers: int, seq_len: int
