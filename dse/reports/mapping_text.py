@@ -165,8 +165,6 @@ def _proof(mapped: Mapped) -> str:
     )
     chunks = f" (chunks of {sizes})" if chunked else ""
     named = f"{', '.join(mapped.cascades)}{chunks}"
-    if mapped.scheduled is not None:
-        named += f"; of these {mapped.scheduled.tried} were scheduled"
     slow, dear = mapped.gaps
     proof = f"proven: every binding of {named} is counted or bounded from below"
     if slow or dear:
@@ -174,6 +172,8 @@ def _proof(mapped: Mapped) -> str:
             f"not proven, time was up: of {named} none is faster by more than {slow:.2%}, "
             f"none as fast takes less energy by more than {dear:.2%}"
         )
+    if mapped.scheduled is not None:
+        proof += f"\nnot proven: of {mapped.scheduled.tried} schedules this is the shortest"
     return (
         f"{proof}\n{mapped.ways:.3g} ways to cut, tile, place and order the Einsums, each with its "
         f"choices of stores\n{mapped.configurations} configurations of shared loops and "

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from time import process_time
 
@@ -70,13 +70,21 @@ class Runs:
 
 @dataclass(frozen=True)
 class _Tile:
-    """Shared loops of a whole cascade: the chunk, 0 without, and the sizes of a tile."""
+    """Shared loops of a whole cascade.
+
+    Attributes:
+        cascade: its name.
+        chunk: keys in a chunk, 0 without chunks.
+        sizes: of each rank that is tiled.
+        least_s, least_pj: what the cascade takes at least so; they are no part of what it is.
+
+    """
 
     cascade: str
     chunk: int
     sizes: tuple[tuple[str, int], ...]
-    least_s: float
-    least_pj: float
+    least_s: float = field(compare=False)
+    least_pj: float = field(compare=False)
 
 
 def as_it_runs(
@@ -196,7 +204,7 @@ class _Search:
             key=lambda each: (each.chunk, each.sizes),
         )
 
-    def _tiles_of(self, name: str, ceiling_s: float) -> Iterator[_Tile]:
+    def _tiles_of(self, name: str, ceiling_s: float) -> set[_Tile]:
         structure = self._cascades[name]
         searched = CascadeSearch(
             name, structure, self._resources, self._extents, self._limits, self._alive
@@ -206,11 +214,13 @@ class _Search:
         shared = searched.shared
         ranks = [structure.queries, *([] if structure.cascade.along else [structure.keys])]
         left = {rank: shared.left(rank) for rank in ranks}
+        least: dict[tuple[int, tuple[tuple[str, int], ...]], tuple[float, float]] = {}
         for row in rows.tolist():
             sizes = tuple((rank, int(each[row])) for rank, each in left.items())
-            yield _Tile(
-                name, int(shared.chunk[row]), sizes, float(least_s[row]), float(least_pj[row])
-            )
+            loops = int(shared.chunk[row]), sizes
+            known_s, known_pj = least.get(loops, (np.inf, np.inf))
+            least[loops] = min(known_s, float(least_s[row])), min(known_pj, float(least_pj[row]))
+        return {_Tile(name, *loops, *bounds) for loops, bounds in least.items()}
 
     @property
     def _words(self) -> list[int]:
