@@ -18,7 +18,6 @@ from evaluators.engine.areas import areas_um2
 from evaluators.engine.costs import prices
 from evaluators.engine.evaluator import nests_of
 from evaluators.mapper.best import shipped_cascades
-from evaluators.mapper.freedoms import Without
 from evaluators.mapper.reaching import reaches
 from evaluators.mapper.resources import PARAMETERS, RANKS, Resources
 from evaluators.mapper.scheduled import as_it_runs
@@ -98,12 +97,7 @@ def _answers(freedoms: bool) -> Iterator[Answer]:
                 "area_um2": _area_um2(mapped),
             },
             _fusemax(mapped.setting),
-            {
-                each.fixed: None
-                if each.latency_s is None or each.energy_pj is None
-                else (each.latency_s / costs.latency_s, each.energy_pj / costs.energy_pj)
-                for each in (_freedoms(asked) if freedoms else ())
-            },
+            _without(asked) if freedoms else {},
             searched,
         )
 
@@ -117,10 +111,17 @@ def _command(asked: Mapping[str, Any]) -> str:
     return " ".join(["dse map", *options])
 
 
-def _freedoms(asked: Mapping[str, Any]) -> tuple[Without, ...]:
-    """Return the ideal optimum with each freedom taken away in turn."""
+def _without(asked: Mapping[str, Any]) -> dict[str, tuple[float, float] | None]:
+    """Return what the ideal optimum loses by each freedom taken away in turn."""
     ideal = {name: value for name, value in asked.items() if name not in _OF_SCHEDULES}
-    return best_binding(freedoms=True, **ideal).freedoms or ()
+    mapped = best_binding(freedoms=True, **ideal)
+    costs = mapped.costs
+    return {
+        each.fixed: None
+        if each.latency_s is None or each.energy_pj is None
+        else (each.latency_s / costs.latency_s, each.energy_pj / costs.energy_pj)
+        for each in mapped.freedoms or ()
+    }
 
 
 def _scheduled_s(mapped: Mapped) -> float | None:

@@ -119,9 +119,9 @@ def best_binding(
         left_s = None if time_limit_s is None else max(0.0, time_limit_s - spent_s)
         limits = replace(limits, seconds=left_s)
         runs = shortest_schedule(
-            cascades, resources, setting.workload, extents, limits, binding, point.latency_s
+            cascades, resources, setting.workload, extents, limits, binding, found.fastest_s
         )
-        binding, paced = runs.binding, _paced(runs, min(found.left_s, point.latency_s))
+        binding, paced = runs.binding, _paced(runs, min(found.left_s, found.fastest_s))
     cpu_s = time.process_time() - started_s
     attention = all(each.cascade.computes == "attention" for each in cascades.values())
     taken_away = None

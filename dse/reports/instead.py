@@ -33,8 +33,8 @@ class Answer:
         on_chip: the tensors that never leave the chip.
         optimum, fusemax: latency_s, energy_pj and area_um2 of both. The optimum's latency is the
             ideal one; scheduled_s is that of its schedule, None where that does not fit.
-        without: freedom that is taken away -> latency and energy of the optimum then, each over
-            those with it; None where nothing fits, or where freedoms were not asked for.
+        without: freedom that is taken away -> latency and energy of the ideal optimum then, each
+            over those with it; None where nothing fits, or where freedoms were not asked for.
         searched: how the machine was found; None where it is given.
 
     """
