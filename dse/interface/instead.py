@@ -75,8 +75,11 @@ def instead(*, freedoms: bool = False) -> Instead:
 
 def _answers(freedoms: bool) -> Iterator[Answer]:
     for question, given in QUESTIONS.items():
-        searched = _least_area() if question == LEAST_AREA else None
-        asked = {**given, **(searched.sizes if searched and searched.sizes else {})}
+        searched, asked = None, dict(given)
+        if question == LEAST_AREA:
+            searched = _least_area()
+            assert searched.sizes is not None, "the paper's machine is one of the grid"
+            asked |= searched.sizes
         mapped = best_binding(**asked)
         costs = mapped.costs
         chunk = f" in chunks of {mapped.binding.chunk} keys" if mapped.binding.chunk else ""
