@@ -270,6 +270,12 @@ def map_(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str])
         "(default: 0.0)",
     )
     parser.add_argument(
+        "--scheduled",
+        action="store_true",
+        help="take what is fastest by a schedule that fits the machine, not if all overlaps "
+        "wholly (default: no)",
+    )
+    parser.add_argument(
         "--time-limit",
         type=seconds,
         metavar="SECONDS",
@@ -295,8 +301,8 @@ def instead(commands: argparse._SubParsersAction[Parser]) -> None:
     parser = command(
         commands,
         "instead",
-        "say what one would build instead of FuseMax: for least latency, less energy, few lanes, "
-        "half the area, short sequences, decoding",
+        "say what one would build instead of FuseMax: for least latency, least area, short "
+        "sequences, decoding",
         "dse instead --freedoms",
     )
     parser.add_argument(

@@ -4,76 +4,89 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from math import isinf
 from typing import Any
 
 from dse.interface.designs import evaluated
 from dse.interface.mapping import PAPERS, best_binding
 from dse.interface.typed import typed
-from dse.reports.instead import QUANTITIES, Answer, Instead
+from dse.reports.instead import Answer, Instead
 from dse.results.designs import Setting
 from dse.results.mapped import Mapped, groups
 from evaluators.design import Designs
 from evaluators.engine.areas import areas_um2
 from evaluators.engine.costs import prices
 from evaluators.engine.evaluator import nests_of
-from evaluators.mapper.resources import PARAMETERS
+from evaluators.mapper.best import shipped_cascades
+from evaluators.mapper.reaching import reaches
+from evaluators.mapper.resources import PARAMETERS, RANKS, Resources
+from evaluators.mapper.scheduled import as_it_runs
+from evaluators.mapper.smallest import Smallest, grid, smallest
 from evaluators.protocol import evaluator
 
-_FEW_LANES = {"vector_lanes": 64, "lane_registers": 32, "chunks": "all"}
+LEAST_AREA = "least area"
+"""The question whose machine is searched for: as fast on BERT at 256K as +Binding."""
 
 QUESTIONS: Mapping[str, Mapping[str, Any]] = {
-    "least latency": {"chunks": "all"},
-    "less energy for 1 %": {"chunks": "all", "tolerance": 0.01},
-    "a quarter of the lanes": {**_FEW_LANES, "buffer_bytes": "1MiB", "pe_registers": 10},
-    "half the area": {
-        **_FEW_LANES,
-        "buffer_bytes": "256KiB",
-        "pe_registers": 4,
-        "lane_registers": 16,
+    "least latency": {"chunks": "1024", "scheduled": True},
+    LEAST_AREA: {"chunks": "all"},
+    "short sequences": {"seq_len": "1K", "scheduled": True},
+    "decoding": {
+        "model": "llama-3-8b",
+        "queries": 1,
+        "keys": "8K",
+        "batch": 64,
+        "scheduled": True,
+        "tolerance": 0.05,
     },
-    "short sequences": {"seq_len": "1K"},
-    "decoding": {"model": "llama-3-8b", "queries": 1, "keys": "8K", "batch": 64},
 }
 """Question -> what `dse map` is asked; what is left out is the paper's machine and BERT at 256K."""
+
+_OF_SCHEDULES = ("scheduled", "tolerance")
+
+_LONG = Setting.parse({"accounting": "corrected", "seq_len": "256K"})
 
 
 @typed
 def instead(*, freedoms: bool = False) -> Instead:
     """Say what one would build instead of FuseMax, proven, beside +Binding on the paper's machine.
 
-    Both are charged 'corrected', with register needs enforced; latencies are those of arrays and
-    memory that overlap wholly (docs/how-to/instead.md says which schedules reach them).
+    Both are charged 'corrected', with register needs enforced. The ideal latency is that of arrays
+    and memory that overlap wholly, the other that of a schedule that fits the machine.
 
     Args:
-        freedoms: each optimum with each of its freedoms taken away, too: two minutes more.
+        freedoms: the ideal optimum with each of its freedoms taken away, too: two minutes more.
 
     Returns:
-        For least latency, less energy, few lanes, least area, short sequences and decoding the
-        machine, the best of its bindings, latency, energy and area; printed, what the command says.
+        For least latency, least area, short sequences and decoding the machine, the best of its
+        bindings, latency, energy and area; printed, what the command says.
 
     Examples:
         >>> import dse
-        >>> small = dse.instead().answers[3]
+        >>> small = dse.instead().answers[1]
         >>> small.question, small.command.split()[-2:]
-        ('half the area', ['--pe-registers', '4'])
+        ('least area', ['--lane-registers', '3'])
         >>> print(f"{small.optimum['area_um2'] / small.fusemax['area_um2']:.2f}")
-        0.48
+        0.45
 
     """
     return Instead(tuple(_answers(freedoms)))
 
 
 def _answers(freedoms: bool) -> Iterator[Answer]:
-    for question, asked in QUESTIONS.items():
-        mapped = best_binding(freedoms=freedoms, **asked)
+    for question, given in QUESTIONS.items():
+        searched, asked = None, dict(given)
+        if question == LEAST_AREA:
+            searched = _least_area()
+            assert searched.sizes is not None, "the paper's machine is one of the grid"
+            asked |= searched.sizes
+        mapped = best_binding(**asked)
         costs = mapped.costs
         chunk = f" in chunks of {mapped.binding.chunk} keys" if mapped.binding.chunk else ""
         runs = [run for group in groups(mapped) for run in group.einsums]
         yield Answer(
             question,
-            " ".join(
-                ["dse map", *(f"--{name.replace('_', '-')} {x}" for name, x in asked.items())]
-            ),
+            _command(asked),
             f"{mapped.binding.cascade}{chunk}",
             {
                 array: tuple(each.einsum for each in runs if each.array == array.lower())
@@ -82,17 +95,58 @@ def _answers(freedoms: bool) -> Iterator[Answer]:
             tuple(name for group in groups(mapped) for name in group.on_chip),
             {
                 "latency_s": costs.latency_s,
+                "scheduled_s": _scheduled_s(mapped),
                 "energy_pj": costs.energy_pj,
                 "area_um2": _area_um2(mapped),
             },
             _fusemax(mapped.setting),
-            {
-                each.fixed: None
-                if each.latency_s is None or each.energy_pj is None
-                else (each.latency_s / costs.latency_s, each.energy_pj / costs.energy_pj)
-                for each in mapped.freedoms or ()
-            },
+            _without(asked) if freedoms else {},
+            searched,
         )
+
+
+def _command(asked: Mapping[str, Any]) -> str:
+    """Return the command that is asked so."""
+    options = (
+        f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}")
+        for name, value in asked.items()
+    )
+    return " ".join(["dse map", *options])
+
+
+def _without(asked: Mapping[str, Any]) -> dict[str, tuple[float, float] | None]:
+    """Return what the ideal optimum loses by each freedom taken away in turn."""
+    ideal = {name: value for name, value in asked.items() if name not in _OF_SCHEDULES}
+    mapped = best_binding(freedoms=True, **ideal)
+    costs = mapped.costs
+    return {
+        each.fixed: None
+        if each.latency_s is None or each.energy_pj is None
+        else (each.latency_s / costs.latency_s, each.energy_pj / costs.energy_pj)
+        for each in mapped.freedoms or ()
+    }
+
+
+def _scheduled_s(mapped: Mapped) -> float | None:
+    """Return the latency of the binding's schedule; None where that does not fit the machine."""
+    if mapped.scheduled is not None:
+        return mapped.scheduled.latency_s
+    binding, workload = mapped.binding, mapped.setting.workload
+    structure = mapped.cascades[binding.cascade]
+    runs = as_it_runs(binding, structure, mapped.resources, workload, mapped.extents)
+    return None if isinf(runs.latency_s) else runs.latency_s
+
+
+def _least_area() -> Smallest:
+    """Search for the smallest machine that takes no longer than +Binding on the paper's."""
+    latency_s, workload = _fusemax(_LONG)["latency_s"], _LONG.workload
+    extents = {rank: workload.extents[rank] for rank in RANKS}
+
+    def fast(sizes: Mapping[str, int]) -> bool:
+        own: dict[str, Any] = {PARAMETERS[name]: size for name, size in sizes.items()}
+        return reaches(shipped_cascades(), Resources(**own), extents, latency_s)
+
+    return smallest(workload, grid(), latency_s, fast)
 
 
 def _area_um2(mapped: Mapped) -> float:
@@ -107,4 +161,4 @@ def _fusemax(setting: Setting) -> dict[str, float]:
     """Return what +Binding takes on the paper's machine, padded where the workload needs it."""
     padded = replace(setting, workload=replace(setting.workload, padded=True))
     metrics = evaluated(padded, Designs.of(), evaluator("analytical")).metrics
-    return {name: float(metrics[name][0]) for name in QUANTITIES}
+    return {name: float(metrics[name][0]) for name in ("latency_s", "energy_pj", "area_um2")}

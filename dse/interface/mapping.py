@@ -11,7 +11,7 @@ import numpy as np
 
 from dse.interface.typed import typed
 from dse.results.designs import LABEL_DEFAULTS, Setting, evaluate_pinned, reasons
-from dse.results.mapped import COMPARED_METRICS, Compared, Mapped
+from dse.results.mapped import COMPARED_METRICS, Compared, Mapped, Paced
 from evaluators.describe.catalogue import described
 from evaluators.design import Designs
 from evaluators.engine.rules import one_chip
@@ -22,6 +22,7 @@ from evaluators.mapper.cascade_search import Limits
 from evaluators.mapper.cascades import NAMES, structure
 from evaluators.mapper.freedoms import without
 from evaluators.mapper.resources import LANES, PARAMETERS, RANKS, Resources
+from evaluators.mapper.scheduled import Runs, shortest_schedule
 from evaluators.mapper.search import search
 from evaluators.mapper.structure import Structure
 from evaluators.protocol import evaluator
@@ -45,6 +46,7 @@ def best_binding(
     front: bool = False,
     freedoms: bool = False,
     tolerance: float = 0.0,
+    scheduled: bool = False,
     time_limit_s: float | None = None,
     **values: str | int | float,
 ) -> Mapped:
@@ -60,6 +62,8 @@ def best_binding(
         freedoms: the optimum with each freedom taken away in turn, too.
         tolerance: take the least energy of what is slower than the fastest by no more than this
             share.
+        scheduled: take what is fastest by a schedule that registers and buffer hold, instead of
+            what is fastest if arrays and memory overlap wholly.
         time_limit_s: end the search after so much CPU time, with the gap that is left.
         values: of the workload (model or shape, seq_len, ...) and of the machine (array_rows,
             array_cols, vector_lanes, buffer_bytes, pe_registers, lane_registers, dram_bytes_per_s,
@@ -81,6 +85,10 @@ def best_binding(
     """
     if not 0 <= tolerance <= 1:
         raise InputError(f"tolerance {tolerance}: give a share of the least latency, 0 to 1")
+    if scheduled and (front or freedoms):
+        raise InputError(
+            "front and freedoms are of ideal latencies; ask for them without scheduled"
+        )
     given = {name: str(value) for name, value in values.items()}
     setting = _setting({name: text for name, text in given.items() if name not in PARAMETERS})
     sizes = _sizes({name: text for name, text in given.items() if name in PARAMETERS}, setting)
@@ -105,6 +113,15 @@ def best_binding(
         )
     point = found.optimum(tolerance)
     binding = found.binding(point)
+    paced = None
+    if scheduled:
+        spent_s = time.process_time() - started_s
+        left_s = None if time_limit_s is None else max(0.0, time_limit_s - spent_s)
+        limits = replace(limits, seconds=left_s)
+        runs = shortest_schedule(
+            cascades, resources, setting.workload, extents, limits, binding, found.fastest_s
+        )
+        binding, paced = runs.binding, _paced(runs, min(found.left_s, found.fastest_s))
     cpu_s = time.process_time() - started_s
     attention = all(each.cascade.computes == "attention" for each in cascades.values())
     taken_away = None
@@ -121,6 +138,7 @@ def best_binding(
         found.front,
         binding,
         evaluate(binding, cascades[binding.cascade], resources, extents),
+        paced,
         found.gaps(point),
         tuple(_compared(name, setting, sizes, resources) for name in PAPERS if attention),
         taken_away,
@@ -129,6 +147,16 @@ def best_binding(
         sum(each.searched for each in found.searches.values()),
         cpu_s,
     )
+
+
+def _paced(runs: Runs, least_s: float) -> Paced:
+    """Tell how a binding runs, beside what none is faster than."""
+    if np.isinf(runs.latency_s):
+        raise InputError(
+            f"no schedule fits this machine, of {runs.tried} bindings that were tried: give it "
+            "more pe_registers, lane_registers or buffer_bytes"
+        )
+    return Paced(runs.latency_s, runs.latency_s / least_s - 1, runs.tried)
 
 
 def _setting(given: Mapping[str, str]) -> Setting:

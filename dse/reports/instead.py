@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dse.reports import text
+from evaluators.mapper.smallest import Smallest
 
-QUANTITIES = {
-    "latency_s": ("latency s", 1.0),
-    "energy_pj": ("energy J", 1e-12),
-    "area_um2": ("area cm^2", 1e-8),
+_QUANTITIES = {
+    "latency_s": ("ideal s", 1.0, ""),
+    "scheduled_s": ("runs in s", 1.0, "latency_s"),
+    "energy_pj": ("energy J", 1e-12, "energy_pj"),
+    "area_um2": ("area cm^2", 1e-8, "area_um2"),
 }
-"""Metric -> what it is called, and one of its units in those that are printed."""
+"""Of an optimum -> what it is called, one of its units in those that are printed, and what of
+FuseMax stands beside it."""
 
 _LOSS = 1.001
 """What an optimum must lose by a freedom less, at least, for that to be told."""
@@ -28,9 +31,11 @@ class Answer:
         cascade: of the optimum, with its chunk.
         arrays: array -> the Einsums on it.
         on_chip: the tensors that never leave the chip.
-        optimum, fusemax: latency_s, energy_pj and area_um2 of both.
-        without: freedom that is taken away -> latency and energy of the optimum then, each over
-            those with it; None where nothing fits, or where freedoms were not asked for.
+        optimum, fusemax: latency_s, energy_pj and area_um2 of both. The optimum's latency is the
+            ideal one; scheduled_s is that of its schedule, None where that does not fit.
+        without: freedom that is taken away -> latency and energy of the ideal optimum then, each
+            over those with it; None where nothing fits, or where freedoms were not asked for.
+        searched: how the machine was found; None where it is given.
 
     """
 
@@ -39,9 +44,10 @@ class Answer:
     cascade: str
     arrays: Mapping[str, tuple[str, ...]]
     on_chip: tuple[str, ...]
-    optimum: Mapping[str, float]
+    optimum: Mapping[str, float | None]
     fusemax: Mapping[str, float]
     without: Mapping[str, tuple[float, float] | None]
+    searched: Smallest | None
 
     def told(self) -> str:
         """Tell how the optimum runs, what gives it, and how to find it again."""
@@ -49,6 +55,7 @@ class Answer:
         lines = [
             f"{self.question}: {self.command}",
             f"  {self.cascade}; {where}; on chip stay {' '.join(self.on_chip) or 'none'}",
+            *(["  " + _proof(self.searched)] if self.searched else []),
             *(f"  without {freedom}: {_lost(loss)}" for freedom, loss in self._losses()),
         ]
         return "\n".join(text.wrapped(line) if line.startswith("  ") else line for line in lines)
@@ -71,13 +78,16 @@ class Instead:
 
     def __str__(self) -> str:
         header = ["instead of FuseMax"]
-        for label, _ in QUANTITIES.values():
-            header += [label, "FuseMax's"]
+        for label, _, beside in _QUANTITIES.values():
+            header += [label, "FuseMax's"] if beside else [label]
         rows = []
         for each in self.answers:
             cells = [each.question]
-            for name, (_, unit) in QUANTITIES.items():
-                cells += [f"{each.optimum[name] * unit:.6g}", f"{each.fusemax[name] * unit:.6g}"]
+            for name, (_, unit, beside) in _QUANTITIES.items():
+                own = each.optimum[name]
+                cells.append("no fit" if own is None else f"{own * unit:.6g}")
+                if beside:
+                    cells.append(f"{each.fusemax[beside] * unit:.6g}")
             rows.append(cells)
         table = text.table(header, rows)
         return "\n\n".join([table, *(each.told() for each in self.answers)])
@@ -87,3 +97,11 @@ def _lost(loss: tuple[float, float] | None) -> str:
     if loss is None:
         return "nothing fits"
     return f"{loss[0]:.4g} x the latency, {loss[1]:.4g} x the energy"
+
+
+def _proof(searched: Smallest) -> str:
+    return (
+        f"proven: of {searched.machines:,} machines {searched.bounded:,} are too weak for the "
+        f"products alone or have no known price, {searched.mapped} were mapped, and no other is "
+        "smaller, but such as have no more of anything than one that was too slow"
+    )

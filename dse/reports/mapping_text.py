@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from dse.reports import text
-from dse.results.mapped import LEVELS, EinsumRun, GroupRun, Mapped, groups
+from dse.results.mapped import LEVELS, EinsumRun, GroupRun, Mapped, Paced, groups
 from evaluators.mapper.freedoms import Without
 from evaluators.mapper.resources import WORD_BYTES
 
 _GIB, _KIB = 2**30, 2**10
 _SATURATED = 0.999
+_SEEN = 1e-4
 
 
 def report(mapped: Mapped, *, front: bool) -> str:
@@ -46,8 +49,10 @@ def _optimum(mapped: Mapped, found: list[GroupRun]) -> list[str]:
     chunk = f" in chunks of {mapped.binding.chunk} keys" if mapped.binding.chunk else ""
     count = "one group" if len(found) == 1 else f"{len(found)} groups"
     words = machine.buffer_bytes // WORD_BYTES
+    called = "optimum" if mapped.scheduled is None else "shortest schedule found"
     return [
-        f"optimum: {mapped.binding.cascade}{chunk}, {count}",
+        f"{called}: {mapped.binding.cascade}{chunk}, {count}",
+        *_pace(mapped.scheduled),
         f"  latency   {costs.latency_s:.6g} s",
         f"  2D array  busy {costs.pe_busy_s:.6g} s{_bound(costs.pe_busy_s, costs.latency_s)}",
         f"  1D array  busy {costs.lanes_busy_s:.6g} s{_bound(costs.lanes_busy_s, costs.latency_s)}",
@@ -58,6 +63,12 @@ def _optimum(mapped: Mapped, found: list[GroupRun]) -> list[str]:
         f"  registers {_reserved(found, '2d')} of {machine.pe_registers} words of a PE reserved, "
         f"{_reserved(found, '1d')} of {machine.lane_registers} of a lane",
     ]
+
+
+def _pace(paced: Paced | None) -> Iterator[str]:
+    if paced is not None:
+        gap = f"{paced.gap:.2%}" if paced.gap >= _SEEN else "less than 0.01%"
+        yield f"  scheduled {paced.latency_s:.6g} s, {gap} above the least of all ideal latencies"
 
 
 def _bound(busy_s: float, latency_s: float) -> str:
@@ -161,6 +172,8 @@ def _proof(mapped: Mapped) -> str:
             f"not proven, time was up: of {named} none is faster by more than {slow:.2%}, "
             f"none as fast takes less energy by more than {dear:.2%}"
         )
+    if mapped.scheduled is not None:
+        proof += f"\nnot proven: of {mapped.scheduled.tried} schedules this is the shortest"
     return (
         f"{proof}\n{mapped.ways:.3g} ways to cut, tile, place and order the Einsums, each with its "
         f"choices of stores\n{mapped.configurations} configurations of shared loops and "

@@ -47,6 +47,22 @@ class Compared:
 
 
 @dataclass(frozen=True)
+class Paced:
+    """How a binding runs by its schedule, which registers and buffer hold.
+
+    Attributes:
+        latency_s: of the schedule.
+        gap: the share by which that may be above what another binding takes.
+        tried: schedules of bindings that were made.
+
+    """
+
+    latency_s: float
+    gap: float
+    tried: int
+
+
+@dataclass(frozen=True)
 class Mapped:
     """What was asked and what was found.
 
@@ -59,6 +75,8 @@ class Mapped:
         front: the points found, by latency.
         tolerance: share of the least latency that the optimum may be slower for less energy.
         binding, costs: of the optimum: least latency, then least energy.
+        scheduled: of the binding whose schedule is shortest, which then is that of `binding` and
+            `costs`; None where it was not asked for.
         gaps: shares by which its latency and energy may be above the least; 0 where proven.
         compared: the paper's configurations on this machine.
         freedoms: the optimum with each freedom taken away in turn; None where it was not asked for.
@@ -77,6 +95,7 @@ class Mapped:
     front: tuple[Point, ...]
     binding: Binding
     costs: Costs
+    scheduled: Paced | None
     gaps: tuple[float, float]
     compared: tuple[Compared, ...]
     freedoms: tuple[Without, ...] | None

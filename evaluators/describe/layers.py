@@ -96,16 +96,21 @@ class File:
         return self.top.lines.error_within(path, error.line, str(error))
 
 
+def file_of(path: Path, text: str) -> File:
+    """Read the text of a file; `InputError` where it is no TOML."""
+    try:
+        values = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{shown(path, 200)}: no TOML: {error}") from None
+    return File(path, text, Section(values, (), Lines(text, str(path))))
+
+
 def files_of(path: Path, folder: Path, what: str) -> tuple[File, ...]:
     """Read a file and those that it builds on, the nearest first."""
     files: list[File] = []
     while True:
         text = text_of(path, f"an {what}" if what[0] in "aeiou" else f"a {what}")
-        try:
-            values = tomllib.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{shown(path, 200)}: no TOML: {error}") from None
-        file = File(path, text, Section(values, (), Lines(text, str(path))))
+        file = file_of(path, text)
         files.append(file)
         base = file.top.get("base", str, f"the name or the file of an {what}")
         if base is None:

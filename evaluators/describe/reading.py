@@ -30,6 +30,7 @@ from evaluators.describe.layers import (
     entries_of,
     expression_at,
     expressions_at,
+    file_of,
     files_of,
     located,
     own_name,
@@ -58,6 +59,11 @@ def accelerator(name: str) -> Accelerator:
     """
     files = files_of(located(name, ACCELERATORS, "accelerator"), ACCELERATORS, "accelerator")
     return _read(files)
+
+
+def written(text: str) -> Accelerator:
+    """Read an accelerator from the text of a file that has no base."""
+    return _read((file_of(Path("text.toml"), text),))
 
 
 _TOP = (

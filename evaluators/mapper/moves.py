@@ -230,5 +230,5 @@ def forget() -> None:
 
 _KNOWN: dict[Any, Moves] = {}
 
-_MOST = 2**19
-"""Moves that are kept from search to search; they take some 500 MB."""
+_MOST = 2**18
+"""Moves that are kept from search to search; they take some 250 MB."""

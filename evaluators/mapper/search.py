@@ -5,9 +5,7 @@ docs/model/open-bindings.md, section 7.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import process_time
 
@@ -16,10 +14,10 @@ import numpy as np
 from evaluators.engine.loopnest import check_mappable
 from evaluators.mapper.binding import Binding
 from evaluators.mapper.cascade_search import SAME, CascadeSearch, Limits, Point, best_points
-from evaluators.mapper.moves import forget
 from evaluators.mapper.optimum import Optimum
 from evaluators.mapper.pareto import Front
 from evaluators.mapper.resources import Resources
+from evaluators.mapper.searching import searching
 from evaluators.mapper.structure import Structure
 
 
@@ -89,7 +87,7 @@ def search(
         TooLarge: counts that pass 2^63.
 
     """
-    with _uncollected():
+    with searching():
         searches = _searches(cascades, resources, extents, limits)
         return _front(searches) if limits.within is None else _optimum(searches, limits.within)
 
@@ -127,25 +125,10 @@ def least_latency_s(
         known_s: the latency of some binding.
 
     """
-    with _uncollected():
+    with searching():
         searches = _searches(cascades, resources, extents, limits)
         found = Optimum(list(searches.values()), 0.0).fastest(known_s)
     return min((each.latency_s for each in found), default=known_s)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Look for no cycles among the objects of a search, millions that are in none.
-
-    Looking for them takes a third of its time.
-    """
-    collected = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collected:
-            gc.enable()
 
 
 def _searches(
@@ -155,7 +138,6 @@ def _searches(
     limits: Limits,
 ) -> dict[str, CascadeSearch]:
     check_mappable(dict(extents), "the workload")
-    forget()
     ends_s = np.inf if limits.seconds is None else process_time() + limits.seconds
 
     def alive() -> None:

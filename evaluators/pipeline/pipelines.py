@@ -51,8 +51,12 @@ class Pipeline:
 
     @property
     def latency_s(self) -> float:
-        """The latency, seconds: an interval a step, and what the last one takes to its end."""
-        cycles = (self.steps - 1) * self.schedule.interval + self.schedule.span + self.tail
+        """The latency, seconds: an interval a step, and what the last one takes to its end.
+
+        That is no less than memory takes, which begins with the first step's data before it.
+        """
+        last = max(self.schedule.span, self.ideal)
+        cycles = (self.steps - 1) * self.schedule.interval + last + self.tail
         return cycles / self.clock_hz
 
 

@@ -8,18 +8,28 @@ from collections.abc import Callable
 
 import pytest
 
+from evaluators.mapper.best import shipped_cascades
+from evaluators.mapper.reaching import reaches
+from evaluators.mapper.resources import PARAMETERS, Resources
+
 Run = Callable[..., tuple[int, str, str]]
+
+EXTENTS = {"B": 64, "H": 12, "E": 64, "F": 64, "P": 2**18, "M": 2**18}
+"""Of BERT at 256K tokens."""
 
 
 def test_answers_are_what_their_commands_find_beside_fusemax(dse: Run) -> None:
     code, out, _ = dse("instead", "--json")
     assert code == 0
     answers = {each["question"]: each for each in json.loads(out)["answers"]}
-    for question in ("half the area", "decoding"):
+    for question in ("least area", "decoding"):
         command = shlex.split(answers[question]["command"])
-        found = json.loads(dse(*command[1:], "--json")[1])["optimum"]
+        found = json.loads(dse(*command[1:], "--json")[1])
         for name in ("latency_s", "energy_pj"):
-            assert answers[question]["optimum"][name] == found[name]
+            assert answers[question]["optimum"][name] == found["optimum"][name]
+        if "scheduled" in found:
+            scheduled_s = found["scheduled"]["latency_s"]
+            assert answers[question]["optimum"]["scheduled_s"] == scheduled_s
     corrected = ("--accounting", "corrected", "--json")
     own = json.loads(dse("evaluate", "--seq-len", "1K", *corrected)[1])
     for name, value in answers["short sequences"]["fusemax"].items():
@@ -27,11 +37,23 @@ def test_answers_are_what_their_commands_find_beside_fusemax(dse: Run) -> None:
     for each in answers.values():
         assert each["optimum"]["latency_s"] <= each["fusemax"]["latency_s"] * (1 + 1e-12)
         assert each["optimum"]["energy_pj"] <= each["fusemax"]["energy_pj"]
-    same, small = answers["least latency"], answers["half the area"]
+    for question in ("least latency", "short sequences"):
+        each = answers[question]
+        assert each["optimum"]["scheduled_s"] < each["fusemax"]["latency_s"]
+    assert answers["least area"]["optimum"]["scheduled_s"] is None
+    same, small = answers["least latency"], answers["least area"]
     assert same["optimum"]["area_um2"] == same["fusemax"]["area_um2"]
-    chip = ("--vector-lanes", 64, "--buffer-bytes", "256KiB")
-    sizes = ("--pe-registers", 4, "--lane-registers", 16)
-    area = json.loads(
-        dse("evaluate", *chip, *sizes, "--evaluator", "mapper", "--fit", "strict", "--json")[1]
-    )["area_um2"]
+    chip = shlex.split(small["command"])[4:]
+    alone = ("--evaluator", "mapper", "--fit", "strict", "--json")
+    area = json.loads(dse("evaluate", *chip, *alone)[1])["area_um2"]
     assert small["optimum"]["area_um2"] == pytest.approx(area, rel=1e-12)
+    sizes = {
+        name[2:].replace("-", "_"): int(n) for name, n in zip(chip[::2], chip[1::2], strict=True)
+    }
+    assert sizes == small["searched"]["sizes"]
+    for name, less in (("buffer_bytes", 512 * 1024), ("pe_registers", 2), ("lane_registers", 2)):
+        assert less < sizes[name]
+        own = {PARAMETERS[each]: size for each, size in (sizes | {name: less}).items()}
+        assert not reaches(
+            shipped_cascades(), Resources(**own), EXTENTS, small["fusemax"]["latency_s"]
+        )
