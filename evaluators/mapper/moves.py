@@ -123,6 +123,10 @@ class Moves:
             elif len(found := self._full(key, k, each)):
                 yield found
 
+    def none(self, place: int) -> Integers:
+        """Return no moves of an Einsum."""
+        return self._rows(place, ())
+
     def decided(self, place: int, state: int) -> Mapping[int, Decided]:
         """Return what a state has decided of the next reader of every tensor, by its place."""
         known = self._decided.get((place, state))

@@ -116,55 +116,8 @@ class Programme:
         return found[::-1]
 
     def _step(self, place: int, labels: Labels, least: Least, front: Beaten, beam: int) -> Labels:
-        blocks: list[Integers] = []
-        placed: list[Integers] = []
-        spans = np.zeros((len(self._states), 2), np.int64)
         useful = self._useful(place, labels, least, front, beam)
-        first = 0
-        for number in np.unique(labels.state).tolist():
-            own = np.flatnonzero(labels.state == number)
-            count = 0
-            for which in np.flatnonzero(useful[own].any(axis=0)).tolist():
-                some = np.unique(labels.row[own[useful[own, which]]])
-                for each in self._moves(place, number, which, some):
-                    blocks.append(each)
-                    placed.append(np.full(len(each), which))
-                    count += len(each)
-            spans[number] = first, count
-            first += count
-        if not blocks:
-            return labels.take(slice(0, 0))
-        rows = np.concatenate(blocks)
-        self.kinds.append(rows)
-        cost = self.costs.of(self.moves, rows)
-        after = self._numbers(rows[:, AFTER])
-
-        counts = spans[labels.state, 1]
-        parent = np.repeat(np.arange(len(labels)), counts)
-        ends = np.cumsum(counts)
-        move = np.arange(ends[-1]) - np.repeat(ends - counts, counts)
-        move += spans[labels.state[parent], 0]
-        fits = useful[parent, np.concatenate(placed)[move]]
-        parent, move = parent[fits], move[fits]
-        row = labels.row[parent]
-        tiles = labels.tiles[parent] + cost.tiles[cost.tile[move], row]
-        fits = cost.fits[cost.load[move], row]
-        fits &= tiles * WORD_BYTES <= self._resources.buffer_bytes
-        parent, move, row, tiles = parent[fits], move[fits], row[fits], tiles[fits]
-        use, work, on_pe = cost.use[move], cost.work[move], cost.on_pe[move]
-        cycles = cost.cycles[work, row]
-        labelled = Labels(
-            row,
-            after[move],
-            labels.pe[parent] + cycles * on_pe,
-            labels.lanes[parent] + cycles * ~on_pe,
-            labels.words[parent] + cost.words[use, row[:, None]].sum(axis=1),
-            labels.energy_pj[parent]
-            + (cost.use_pj[use, row[:, None]].sum(axis=1) + cost.work_pj[work, row]),
-            tiles,
-            parent,
-            move,
-        )
+        labelled = self._moved(place, labels, useful)
         if not len(labelled):
             return labelled
         left = self._left(place + 1, labelled)
@@ -182,6 +135,62 @@ class Programme:
         if not front.timed_only:
             small.insert(0, rounded(labelled.energy_pj))
         return labelled.take(best(keys, small))
+
+    def _moved(self, place: int, labels: Labels, useful: Flags) -> Labels:
+        """Return the labels behind an Einsum, of every move that a label's registers can hold."""
+        rows, placed, spans = self._found(place, labels, useful)
+        self.kinds.append(rows)
+        if not len(rows):
+            return labels.take(slice(0, 0))
+        cost = self.costs.of(self.moves, rows)
+        after = self._numbers(rows[:, AFTER])
+        counts = spans[labels.state, 1]
+        parent = np.repeat(np.arange(len(labels)), counts)
+        ends = np.cumsum(counts)
+        move = np.arange(ends[-1]) - np.repeat(ends - counts, counts)
+        move += spans[labels.state[parent], 0]
+        fits = useful[parent, placed[move]]
+        parent, move = parent[fits], move[fits]
+        row = labels.row[parent]
+        tiles = labels.tiles[parent] + cost.tiles[cost.tile[move], row]
+        fits = cost.fits[cost.load[move], row]
+        fits &= tiles * WORD_BYTES <= self._resources.buffer_bytes
+        parent, move, row, tiles = parent[fits], move[fits], row[fits], tiles[fits]
+        use, work, on_pe = cost.use[move], cost.work[move], cost.on_pe[move]
+        cycles = cost.cycles[work, row]
+        energy_pj = cost.use_pj[use, row[:, None]].sum(axis=1) + cost.work_pj[work, row]
+        return Labels(
+            row,
+            after[move],
+            labels.pe[parent] + cycles * on_pe,
+            labels.lanes[parent] + cycles * ~on_pe,
+            labels.words[parent] + cost.words[use, row[:, None]].sum(axis=1),
+            labels.energy_pj[parent] + energy_pj,
+            tiles,
+            parent,
+            move,
+        )
+
+    def _found(
+        self, place: int, labels: Labels, useful: Flags
+    ) -> tuple[Integers, Integers, Integers]:
+        """Return the moves of an Einsum, their placements, and each state's first and count."""
+        blocks: list[Integers] = [self.moves.none(place)]
+        placed: list[Integers] = [np.zeros(0, np.int64)]
+        spans = np.zeros((len(self._states), 2), np.int64)
+        first = 0
+        for number in np.unique(labels.state).tolist():
+            own = np.flatnonzero(labels.state == number)
+            count = 0
+            for which in np.flatnonzero(useful[own].any(axis=0)).tolist():
+                some = np.unique(labels.row[own[useful[own, which]]])
+                for each in self._moves(place, number, which, some):
+                    blocks.append(each)
+                    placed.append(np.full(len(each), which))
+                    count += len(each)
+            spans[number] = first, count
+            first += count
+        return np.concatenate(blocks), np.concatenate(placed), spans
 
     def _left(self, place: int, labels: Labels) -> Bound:
         """Return what is left for each label at least."""
