@@ -40,23 +40,34 @@ class Optimum:
         """The points found so far, the optimum among them when `search` returns."""
         return best_points([*self._fastest, *self._found()])
 
-    def search(self) -> None:
-        """Find the optimum; what ends the search early is raised."""
-        self._fastest = self.fastest()
-        if self._fastest:
-            self._lean(min(each.latency_s for each in self._fastest))
+    def search(self, floor_s: float = 0.0, known_s: float = np.inf) -> float:
+        """Find the optimum; what ends the search early is raised.
 
-    def fastest(self, known_s: float = np.inf) -> list[Point]:
-        """Return points of the least latency; none where none is less than what is known."""
+        Args:
+            floor_s: what no binding is faster than.
+            known_s: what some binding is no slower than.
+
+        Returns:
+            The least latency, infinite where nothing fits.
+
+        """
+        least_s = self.fastest(floor_s, known_s)
+        if np.isfinite(least_s):
+            self._lean(least_s)
+            self._fastest = []
+        return least_s
+
+    def fastest(self, floor_s: float = 0.0, known_s: float = np.inf) -> float:
+        """Return the least latency alone, see `search`."""
         self._floors_s = [each.least()[0] for each in self._searches]
         least_s, self._least_pj = self._least(self._searches)
-        most_s = known_s * (1 - SAME)
-        for ceiling_s in _above(least_s, most_s):
+        for ceiling_s in _above(max(least_s, floor_s), known_s * (1 - SAME)):
             self._against(Fastest(ceiling_s))
             self._prove(lambda each: each.least()[0])
-            if found := self._found():
-                return found
-        return []
+            self._fastest = self._found()
+            if self._fastest:
+                return min(each.latency_s for each in self._fastest)
+        return known_s
 
     def left(self) -> tuple[float, float]:
         """Return the least latency and energy of what is neither searched nor beaten."""

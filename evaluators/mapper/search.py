@@ -14,6 +14,7 @@ import numpy as np
 from evaluators.engine.loopnest import check_mappable
 from evaluators.mapper.binding import Binding
 from evaluators.mapper.cascade_search import SAME, CascadeSearch, Limits, Point, best_points
+from evaluators.mapper.neighbours import neighbours
 from evaluators.mapper.optimum import Optimum
 from evaluators.mapper.pareto import Front
 from evaluators.mapper.resources import Resources
@@ -89,7 +90,14 @@ def search(
     """
     with searching():
         searches = _searches(cascades, resources, extents, limits)
-        return _front(searches) if limits.within is None else _optimum(searches, limits.within)
+        if limits.within is None:
+            return _front(searches)
+        if limits.seconds is not None:
+            return _optimum(searches, limits.within, 0.0, np.inf)
+        near = neighbours(cascades, resources, extents, limits)
+        found = _optimum(searches, limits.within, *near.between(resources))
+        near.add(resources, found.fastest_s)
+        return found
 
 
 def _front(searches: Mapping[str, CascadeSearch]) -> Found:
@@ -127,8 +135,11 @@ def least_latency_s(
     """
     with searching():
         searches = _searches(cascades, resources, extents, limits)
-        found = Optimum(list(searches.values()), 0.0).fastest(known_s)
-    return min((each.latency_s for each in found), default=known_s)
+        near = neighbours(cascades, resources, extents, limits)
+        floor_s, most_s = near.between(resources)
+        least_s = Optimum(list(searches.values()), 0.0).fastest(floor_s, min(most_s, known_s))
+        near.add(resources, least_s)
+    return least_s
 
 
 def _searches(
@@ -150,15 +161,20 @@ def _searches(
     }
 
 
-def _optimum(searches: Mapping[str, CascadeSearch], within: float) -> Found:
+def _optimum(
+    searches: Mapping[str, CascadeSearch], within: float, floor_s: float, known_s: float
+) -> Found:
     found = Optimum(list(searches.values()), within)
     left = np.inf, np.inf
+    fastest_s = None
     try:
-        found.search()
+        fastest_s = found.search(floor_s, known_s)
     except _OutOfTime:
         left = found.left()
     points = best_points(found.points)
-    return Found(tuple(points), searches, points[0].latency_s if points else np.inf, *left)
+    if fastest_s is None:
+        fastest_s = points[0].latency_s if points else np.inf
+    return Found(tuple(points), searches, fastest_s, *left)
 
 
 def _prove_all(searches: list[CascadeSearch]) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluators.mapper import moves
+from evaluators.mapper import moves, neighbours
 from evaluators.mapper.cascade_search import Limits
 from evaluators.mapper.cascades import NAMES, structure
 from evaluators.mapper.resources import Resources
@@ -43,21 +43,55 @@ def bound(resources):
     return point.latency_s, point.energy_pj, found.binding(point)
 
 
-@settings(max_examples=2)
-@given(machines=st.lists(MACHINES, min_size=2, max_size=2, unique=True))
-def test_a_machine_is_mapped_alike_whatever_was_mapped_before(machines):
-    alone = {}
-    for each in machines:
-        moves._KNOWN.clear()
-        alone[each] = bound(each)
+def forget():
     moves._KNOWN.clear()
-    for each in (*machines, *machines[::-1]):
-        assert bound(each) == alone[each]
+    neighbours._around.cache_clear()
+
+
+@settings(max_examples=2)
+@given(
+    rows=st.sampled_from([4, 8]),
+    lanes=st.sampled_from([4, 8]),
+    stores=st.lists(
+        st.builds(
+            dict,
+            buffer_bytes=st.sampled_from([4096, 65536]),
+            dram_bytes_per_s=st.sampled_from([4e9, 2e10]),
+            pe_registers=st.sampled_from([3, 5]),
+            lane_registers=st.sampled_from([4, 6]),
+        ),
+        min_size=3,
+        max_size=3,
+    ),
+)
+def test_a_machine_is_mapped_alike_whatever_was_mapped_before(rows, lanes, stores):
+    machines = [machine(rows, lanes, **each) for each in stores]
+    alone = []
+    for each in machines:
+        forget()
+        alone.append(bound(each))
+    forget()
+    assert [bound(each) for each in machines] == alone
+    forget()
+    assert [bound(each) for each in machines[::-1]] == alone[::-1]
+
+
+def test_neighbours_bound_a_machine_by_what_they_have_more_or_less_of():
+    around = neighbours.Neighbours()
+    small, large = machine(8, 8, 4096, 4e9, 3, 4), machine(8, 8, 65536, 2e10, 8, 8)
+    assert around.between(small) == (0.0, float("inf"))
+    around.add(large, 1.0)
+    around.add(small, 3.0)
+    around.add(machine(8, 8, 4096, 1e9, 3, 4), float("inf"))
+    assert around.between(replace(small, pe_registers=5)) == (1.0, 3.0)
+    assert around.between(replace(large, pe_registers=9)) == (0.0, 1.0)
+    assert around.between(machine(8, 8, 4096, 1e9, 2, 4)) == (float("inf"), float("inf"))
+    assert around.between(machine(8, 8, 2048, 8e9, 9, 4)) == (0.0, float("inf"))
 
 
 def test_moves_that_are_many_are_forgotten_between_searches(monkeypatch):
     small = machine(8, 8, 4096, 2e10)
-    moves._KNOWN.clear()
+    forget()
     first = bound(small)
     known = sum(each.count for each in moves._KNOWN.values())
     assert known > 0
