@@ -192,7 +192,7 @@ def test_a_study_asks_for_it_and_is_another_study_then(
     assert live.enforce_registers
     assert plain.digest() != live.digest()
     assert toml.parse(to_toml(live, {}), "x") == live
-    with pytest.raises(InputError, match="sram: sram 'guess' is unknown; write 'exact', "):
+    with pytest.raises(InputError, match="sram: 'guess' is unknown; write 'exact', "):
         toml.parse(text.format(sram='sram = "guess"'), "x")
     file = tmp_path / "study.toml"
     file.write_text(text.format(sram='sram = "cacti"'))
