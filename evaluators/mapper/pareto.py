@@ -49,15 +49,18 @@ def _pairwise(values: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[
     starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
     for size in np.unique(sizes[sizes > 1]).tolist():
         of_size = starts[sizes == size]
-        before = np.triu(np.ones((size, size), bool), 1)
         step = max(1, _PAIRS // (size * size))
+        width = min(size, max(1, _PAIRS // size))
         for begin in range(0, len(of_size), step):
             rows = of_size[begin : begin + step, None] + np.arange(size)
             block = values[:, rows]
-            beats = np.broadcast_to(before, (len(rows), size, size)).copy()
-            for column in block:
-                beats &= column[:, :, None] <= column[:, None, :]
-            keep[rows] = ~beats.any(axis=1)
+            for first in range(0, size, width):
+                some = np.arange(first, min(first + width, size))
+                before = np.arange(size)[:, None] < some
+                beats = np.broadcast_to(before, (len(rows), size, len(some))).copy()
+                for column in block:
+                    beats &= column[:, :, None] <= column[:, None, some]
+                keep[rows[:, some]] = ~beats.any(axis=1)
     return keep
 
 

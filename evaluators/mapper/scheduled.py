@@ -47,6 +47,10 @@ _SHARES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, np.inf)
 _WORDS = (3, 4, 6, 8, 12, 16, 24, 32)
 """Words of a register file that one step may fill, where there are more."""
 
+_NEAR = 0.05
+"""By what the shortest schedule may be above the least ideal latency for energy to be looked for:
+what is slower leaves too many bindings that are as fast."""
+
 _EACH = 2
 """How many bindings of a tile are scheduled for the latency: those of the fewest words."""
 
@@ -181,7 +185,7 @@ class _Search:
                     self._shorten(tile, ceiling_s)
             if self._shortest_s <= ceiling_s:
                 break
-        if self._shortest_s < np.inf:
+        if self._shortest_s <= least_s * (1 + _NEAR):
             self._lean()
 
     def _lean(self) -> None:
