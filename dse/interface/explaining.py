@@ -21,7 +21,6 @@ from dse.search.place import RUNS
 from evaluators.describe.catalogue import described
 from evaluators.design import AUTOMATIC, Designs
 from evaluators.errors import InputError
-from evaluators.mapper.evaluator import MapperEvaluator
 from evaluators.protocol import EINSUM_METRICS, ENERGIES, Evaluator
 from search_spaces.domains import parameters, tokens_of
 from search_spaces.parameter import Parameter
@@ -197,7 +196,11 @@ def _steps(
     What was left open and came out otherwise on another workload has no step.
     """
     setting = found.setting
-    engine = found.engine if found.engine.own_binding else MapperEvaluator(gap=False)
+    engine = found.engine
+    if not engine.own_binding:
+        from evaluators.mapper.evaluator import MapperEvaluator  # noqa: PLC0415  # loads slowly
+
+        engine = MapperEvaluator(gap=False)
     machine = described(setting.configuration).machine.parameters
     columns = [each.evaluations.designs.columns for each in parts]
     tokens = [tokens_of(each.setting.workload) for each in parts]
