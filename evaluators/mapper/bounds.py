@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from evaluators.mapper.keeping import ways
 from evaluators.mapper.loops import Flags, Integers
-from evaluators.mapper.placement import ARRAYS, Placement
+from evaluators.mapper.placement import ARRAYS
 from evaluators.mapper.places import Places
 from evaluators.mapper.resources import LANES, PE, WORD_BYTES, Resources
 from evaluators.mapper.speeds import Speeds
@@ -251,11 +251,6 @@ class Bounds:
             energy.min(axis=0, initial=np.inf),
             busy,
         )
-
-    def share(self, placement: Placement) -> Reals:
-        """Return the weights of an Einsum's cycles: those of its array, a column."""
-        weights = self.weights[:, None]
-        return weights if placement.array == PE else 1 - weights
 
 
 def _weights(resources: Resources) -> Reals:

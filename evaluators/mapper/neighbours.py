@@ -40,7 +40,12 @@ class Neighbours:
         )
 
     def add(self, resources: Resources, latency_s: float) -> None:
-        """Add what a machine takes at least, infinite where nothing fits it."""
+        """Add what a machine takes at least, infinite where nothing fits it.
+
+        What others said already tells nothing new.
+        """
+        if self.between(resources) == (latency_s, latency_s):
+            return
         self._sizes = np.vstack((self._sizes, _sizes(resources)))
         self._latency_s = np.append(self._latency_s, latency_s)
 
