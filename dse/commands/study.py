@@ -78,12 +78,12 @@ def _drive(study: Specification, folder: Path, options: argparse.Namespace) -> i
             progress=not options.quiet,
             warn=lambda warning: print(f"dse study: {warning}", file=sys.stderr),
         )
+        print(summary(study, progress, folder))
     except KeyboardInterrupt:
         print(f"dse study: {folder.name} stopped; {_resuming(folder, options)}", file=sys.stderr)
         return INTERRUPTED
     except EvaluationError as error:
         raise EvaluationError(f"{error}; {_resuming(folder, options)}") from error
-    print(summary(study, progress, folder))
     return 0 if progress.feasible and not progress.failures else 1
 
 

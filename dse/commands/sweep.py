@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
+
 from dse.commands.options import INTERRUPTED
 from dse.interface.sweeping import swept, to_sweep
 from dse.reports.swept_text import bindings
@@ -35,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _sweep(study: Specification, folder: Path, options: argparse.Namespace) -> int:
+    """Sweep a study, print what came of it, and return the exit code."""
     began = time.monotonic()
     try:
         front, feasible = swept(
@@ -45,11 +48,21 @@ def _sweep(study: Specification, folder: Path, options: argparse.Namespace) -> i
             ray_address=options.ray_address,
             quiet=None,
         )
+        _tell(study, front, feasible, time.monotonic() - began)
+        if feasible and options.table:
+            table = content(SweepParts(study, folder).designs(), options.table)
+            write_atomically(options.table, table)
+            print(f"the front is in {options.table}")
     except KeyboardInterrupt:
         print(f"dse sweep: {study.name} stopped; the same command continues it", file=sys.stderr)
         return INTERRUPTED
     except EvaluationError as error:
         raise EvaluationError(f"{error}; the same command continues the sweep") from error
+    return 0 if feasible else 1
+
+
+def _tell(study: Specification, front: pd.DataFrame, feasible: int, took_s: float) -> None:
+    """Print what came of a sweep."""
     size = study.space.size
     print(
         f"{study.name} ({study.told}): {size} designs, {feasible} of them feasible "
@@ -57,15 +70,11 @@ def _sweep(study: Specification, folder: Path, options: argparse.Namespace) -> i
     )
     if not feasible:
         print("no design is feasible; widen the space or the constraints")
-        return 1
+        return
     points = len(front.drop_duplicates(objective_columns(study)))
     print(
         f"true front of {len(front)} designs, {points} different in {', '.join(study.objectives)}, "
-        f"after {time.monotonic() - began:.1f} s"
+        f"after {took_s:.1f} s"
     )
     for line in bindings(study, front):
         print(line)
-    if options.table:
-        write_atomically(options.table, content(SweepParts(study, folder).designs(), options.table))
-        print(f"the front is in {options.table}")
-    return 0

@@ -79,6 +79,24 @@ def test_an_interrupt_says_how_to_resume_and_changes_nothing(
     assert_pins_evaluated_once(place)
 
 
+def test_an_interrupt_amid_what_is_told_of_a_finished_study_says_so_too(tmp_path: Path) -> None:
+    place = journal(tmp_path / "runs")
+    run("run", NAME, "--trials", 2000, "--sampler", "random", *place.options(), "--quiet")
+    advice = f"dse study resume {NAME} --storage {place.url} --out {place.out}"
+    codes = set()
+    for tenth in range(8):
+        (place.folder / ".lock").unlink(missing_ok=True)
+        process = start("resume", NAME, *place.options(), "--quiet")
+        wait_for(place.folder / ".lock", process)
+        time.sleep(tenth / 10)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=120)
+        codes.add(process.returncode)
+        told = {0: "", 130: f"dse study: {NAME} stopped; continue with: {advice}\n"}
+        assert errors == told[process.returncode]
+    assert 130 in codes
+
+
 @pytest.mark.parametrize("where", [(), ("--executor", "processes", "--workers", "2")])
 def test_the_advice_of_an_interrupt_is_a_command_that_works(
     tmp_path: Path, where: tuple[str, ...]
