@@ -10,7 +10,8 @@ import signal
 
 YOUNG_OBJECTS = 50_000
 """New objects after which Python looks for cycles among them. Its own 2,000 or less cost `dse
-reproduce` an eighth of its time: what imports and figures make, lives."""
+reproduce` an eighth of its time: what imports and figures make, lives. And it lives to the end, so
+that nothing is left to Python's collections at exit: they cost `dse explain` a tenth."""
 
 
 def main() -> int:
@@ -20,4 +21,6 @@ def main() -> int:
     gc.set_threshold(YOUNG_OBJECTS)
     from dse.commands.cli import main as command  # noqa: PLC0415
 
-    return command()
+    code = command()
+    gc.freeze()
+    return code
