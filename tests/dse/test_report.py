@@ -327,6 +327,23 @@ def test_the_hypervolume_grows_to_what_dse_front_tells(dse: Run, runs: Path) -> 
     assert shares[1] == pytest.approx((a.prod() + b.prod() - np.minimum(a, b).prod()) / area)
 
 
+def test_where_the_mapper_completes_designs_the_hypervolume_ends_at_the_front(runs: Path) -> None:
+    rows = pd.read_parquet(runs / "found" / "evaluations")
+    points = set(rows.loc[rows["feasible"], ["area_um2", "latency_s"]].itertuples(index=False))
+    front = np.log10(
+        sorted(
+            (area, time)
+            for area, time in points
+            if not any(a <= area and t <= time and (a, t) != (area, time) for a, t in points)
+        )
+    )
+    told = _data(runs, "found")["convergence"]
+    corner = np.log10(1.1) + front.max(axis=0)
+    assert list(told["reference"].values()) == pytest.approx(10**corner)
+    heights = [corner[1], *front[:-1, 1]] - front[:, 1]
+    assert told["volumes"][-1] == pytest.approx(((corner[0] - front[:, 0]) * heights).sum())
+
+
 @pytest.mark.parametrize("study", ["binding-bert", "suite"])
 def test_parts_of_a_design_add_up(runs: Path, study: str) -> None:
     details = _data(runs, study)["details"]

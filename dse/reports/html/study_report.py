@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from analysis.fronts import hypervolume, non_dominated
+from analysis.fronts import hypervolume, non_dominated, reference_point
 from dse.execution.batch import Row, evaluate
 from dse.execution.executors import Serial
 from dse.reports.html.details import details, resources
@@ -176,15 +176,21 @@ def convergence(
     """Return how the hypervolume of the front grew: after which `trials`, to what `volumes`.
 
     It is that of log10 of the objectives up to the study's `reference`, see `studies.reference`; a
-    share of the true front's where that is known. None where the study has no reference.
+    share of the true front's where that is known. A study without a reference takes that of its
+    own front. None where no trial is feasible.
     """
     columns = [UNITS[name] for name in study.objectives]
+    ways = signs(study.objectives)
+    objectives = trials[columns].to_numpy(dtype=float)
     true = told["true_front"]
     end = np.array(list(true["reference"].values())) if true else reference(study)
+    own = end is None
     if end is None:
-        return None
-    ways = signs(study.objectives)
-    values = ways * np.log10(trials[columns].to_numpy(dtype=float))
+        feasible = objectives[trials["feasible"].to_numpy()]
+        if not len(feasible):
+            return None
+        end = reference_point(feasible, ways)
+    values = ways * np.log10(objectives)
     front = values[:0]
     after: list[int] = []
     volumes: list[float] = []
@@ -200,6 +206,7 @@ def convergence(
     return {
         "reference": dict(zip(columns, end.tolist(), strict=True)),
         "of_true": true is not None,
+        "own_reference": own,
         "trials": after,
         "volumes": [volume / whole for volume in volumes],
         "pinned": int(trials["pin"].notna().sum()),

@@ -435,11 +435,12 @@ function convergenceChart() {
   const told = DATA.convergence;
   if (!told || !told.trials.length) {
     document.getElementById("convergence-chart").style.display = "none";
-    put("convergence-note", "Our engine finds no corner of the space feasible, so that there is no reference for a hypervolume.");
+    put("convergence-note", "No trial is feasible, so that there is no hypervolume.");
     return;
   }
   const what = told.of_true ? "of the true front's" : "hypervolume";
-  const end = Object.entries(told.reference).map(([column, value]) => `${quantity(column).name} ${shown(column, value)}`).join(", ");
+  const end = Object.entries(told.reference).map(([column, value]) => `${quantity(column).name} ${shown(column, value)}`).join(", ") +
+    (told.own_reference ? ", the worst of the front times 1.1" : "");
   put("convergence-note", `Volumes of log10 of the objectives up to ${end}. The last: ${digits(told.volumes.at(-1))}` +
     (told.pinned ? `; the first ${told.pinned} trials are the paper's points.` : "."));
   const last = told.volumes.at(-1);
