@@ -223,6 +223,9 @@ def machine(commands: argparse._SubParsersAction[Parser]) -> None:
     show.add_argument("name", metavar="NAME")
 
 
+_MASKS = {"--mask", "--fit", "--causal"}
+
+
 def map_(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str]) -> None:
     """Add the parser of `dse map`."""
     parser = command(
@@ -240,7 +243,8 @@ def map_(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str])
         "(default: all)",
     )
     add_workload(parser, masks=False)
-    parser.has = "what is masked or padded is not mapped"
+    if _MASKS & {each.partition("=")[0] for each in arguments}:
+        parser.has = "what is masked or padded is not mapped"
     parser.add_argument(
         "--chunks",
         metavar="KEYS,...",

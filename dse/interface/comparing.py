@@ -21,7 +21,7 @@ from dse.reports.comparison import ComparedDesigns, ComparedStudies
 from dse.reports.searched import Searched, searched_in
 from dse.search.home import begun
 from dse.search.place import RUNS
-from evaluators.errors import InputError
+from evaluators.errors import InputError, shown
 from evaluators.protocol import BINDING, ENERGIES, Evaluations
 from studies import defaults
 from studies.objectives import UNITS
@@ -72,9 +72,10 @@ def compare(
         apart = dict.fromkeys(names)
         return compared_studies([_called(searched_in(folder / name), name) for name in apart])
     if names:
+        other = next(each for each in what if each not in names)
         raise InputError(
-            f"{names[0]} is a study, and others are designs; give studies alone, or write a trial "
-            f"of it as {names[0]}/0"
+            f"{names[0]} is a study, and '{shown(other)}' is none; give studies alone, or write a "
+            f"trial of it as {names[0]}/0"
         )
     designs = [named(each, folder) for each in what]
     if len({(each.setting.accounting, each.setting.workload.padded) for each in designs}) > 1:
@@ -95,12 +96,9 @@ def _called(found: Searched, name: str) -> Searched:
 
 
 def _designs(given: Sequence[NamedDesign]) -> ComparedDesigns:
-    found = {
-        each.called: (each, parts_of(each.setting, each.design, each.engine, each.mix))
-        for each in given
-    }
-    if len(found) < len(given):
+    if len({each.called for each in given}) < len(given):
         raise InputError("a design is given twice; give each once")
+    found = {each.called: (each, _evaluated(each)) for each in given}
     rows = {called: _row(each, parts) for called, (each, parts) in found.items()}
     table = pd.DataFrame(list(rows.values()), index=list(rows), dtype=object)
     table = table.astype(dict.fromkeys(_METRICS, float))
@@ -113,6 +111,13 @@ def _designs(given: Sequence[NamedDesign]) -> ComparedDesigns:
             {"metric": metric, "design": best, "factor": factor, "next": following, "why": why}
         )
     return ComparedDesigns(table, pd.DataFrame(wins))
+
+
+def _evaluated(given: NamedDesign) -> list[Part]:
+    try:
+        return parts_of(given.setting, given.design, given.engine, given.mix)
+    except InputError as error:
+        raise InputError(f"design '{shown(given.called)}': {error}") from None
 
 
 def _row(found: NamedDesign, parts: Sequence[Part]) -> dict[str, Any]:

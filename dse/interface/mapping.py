@@ -22,7 +22,7 @@ from evaluators.mapper.cascade_search import Limits
 from evaluators.mapper.cascades import NAMES, structure
 from evaluators.mapper.freedoms import without
 from evaluators.mapper.resources import LANES, PARAMETERS, RANKS, Resources
-from evaluators.mapper.scheduled import Runs, shortest_schedule
+from evaluators.mapper.scheduled import shortest_schedule
 from evaluators.mapper.search import search
 from evaluators.mapper.structure import Structure
 from evaluators.protocol import evaluator
@@ -121,7 +121,12 @@ def best_binding(
         runs = shortest_schedule(
             cascades, resources, setting.workload, extents, limits, binding, found.fastest_s
         )
-        binding, paced = runs.binding, _paced(runs, min(found.left_s, found.fastest_s))
+        if np.isinf(runs.latency_s):
+            over = time_limit_s is not None and time.process_time() - started_s >= time_limit_s
+            raise _no_schedule(runs.tried, time_limit_s if over else None)
+        least_s = min(found.left_s, found.fastest_s)
+        binding = runs.binding
+        paced = Paced(runs.latency_s, runs.latency_s / least_s - 1, runs.tried)
     cpu_s = time.process_time() - started_s
     attention = all(each.cascade.computes == "attention" for each in cascades.values())
     taken_away = None
@@ -149,14 +154,17 @@ def best_binding(
     )
 
 
-def _paced(runs: Runs, least_s: float) -> Paced:
-    """Tell how a binding runs, beside what none is faster than."""
-    if np.isinf(runs.latency_s):
-        raise InputError(
-            f"no schedule fits this machine, of {runs.tried} bindings that were tried: give it "
-            "more pe_registers, lane_registers or buffer_bytes"
+def _no_schedule(tried: int, over_s: float | None) -> InputError:
+    """Say that none of the bindings tried has a schedule that fits; `over_s`: what time it had."""
+    if over_s is not None:
+        return InputError(
+            f"no schedule was found in {over_s:g} s, of {tried} bindings that were tried; give "
+            "--time-limit more"
         )
-    return Paced(runs.latency_s, runs.latency_s / least_s - 1, runs.tried)
+    return InputError(
+        f"no schedule fits this machine, of {tried} bindings that were tried: give it more "
+        "pe_registers, lane_registers or buffer_bytes"
+    )
 
 
 def _setting(given: Mapping[str, str]) -> Setting:

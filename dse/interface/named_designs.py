@@ -15,6 +15,7 @@ from typing import Any
 
 from dse.reports.searched import Searched, searched_in
 from dse.results.designs import LABEL_DEFAULTS, Setting, settings
+from dse.search.home import begun
 from evaluators import protocol
 from evaluators.describe.catalogue import canonical, described
 from evaluators.design import Designs
@@ -90,7 +91,17 @@ def named(
     match = _TRIAL.fullmatch(design)
     if match and not is_there(Path(design)):
         return _of_trial(design, searched_in(out / match[1]), int(match[2]))
-    return _of_options(design, _options(design), defaults or {}, evaluator)
+    try:
+        return _of_options(design, _options(design), defaults or {}, evaluator)
+    except InputError:
+        study, slash, _ = design.partition("/")
+        if not study or not begun(out / study):
+            raise
+        meant = "has no such trial" if slash else "is a study"
+        raise InputError(
+            f"design '{shown(design)}': {shown(study)} {meant}; write one of its trials as "
+            f"{shown(study)}/0"
+        ) from None
 
 
 def _options(text: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from dse.search.database import REBUILD
 from evaluators.errors import InputError, shown
 
 
@@ -37,12 +38,16 @@ def check(file: Path, busy_s: float) -> None:
                     f"{shown(strange[0])}; name another one"
                 )
             (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-    except (sqlite3.Error, ValueError, OSError) as error:
+    except sqlite3.OperationalError as error:
         raise unusable(file, error) from None
+    except (sqlite3.Error, ValueError, OSError) as error:
+        raise unusable(file, error, f"; restore it, or {REBUILD}") from None
     if found != "ok":
-        raise unusable(file, f"it is damaged: {found}")
+        raise unusable(file, f"it is damaged: {found}", f"; restore it, or {REBUILD}")
 
 
-def unusable(file: Path, reason: object) -> InputError:
+def unusable(file: Path, reason: object, remedy: str = "") -> InputError:
     """Return the error of a file that cannot be read."""
-    return InputError(f"the database {shown(file, 200)} cannot be used: {shown(reason, 200)}")
+    return InputError(
+        f"the database {shown(file, 200)} cannot be used: {shown(reason, 200)}{remedy}"
+    )

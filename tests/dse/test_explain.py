@@ -163,6 +163,9 @@ def test_any_design_stands_against_a_study(studies: Path) -> None:
         ("bindin", "unknown configuration 'bindin'; did you mean binding?"),
         ("oen/3", "there is no study in OUT/oen; did you mean one?"),
         ("one/40", "one/40: one has 40 trials, from 0"),
+        ("one/x", "design 'one/x': one has no such trial; write one of its trials as one/0"),
+        ("one/0,array_rows=8", "one has no such trial; write one of its trials as one/0"),
+        ("one", "design 'one': one is a study; write one of its trials as one/0"),
     ],
 )
 def test_what_is_no_design_is_one_line(dse: Run, studies: Path, design: str, sentence: str) -> None:
@@ -300,7 +303,12 @@ def test_what_cannot_be_compared_is_one_line(dse: Run, studies: Path) -> None:
     for words, sentence in (
         (["one"], "give two designs or more, or two studies or more"),
         (["one", "one"], "give two studies or more, each once"),
-        (["one", "flat"], "one is a study, and others are designs"),
+        (["one", "flat"], "one is a study, and 'flat' is none"),
+        (["one", "nobody"], "one is a study, and 'nobody' is none"),
+        (
+            ["binding", "flat,lane_registers=1"],
+            "'flat,lane_registers=1': lane_registers 1 is 2 short",
+        ),
         (["flat", "flat"], "a design is given twice"),
     ):
         code, out, errors = dse("compare", *words, "--out", studies)

@@ -226,6 +226,8 @@ def test_a_cascade_of_ones_own(dse: Run, tmp_path: Path) -> None:
         (("--seq-len", "1M", "--shape", "1048576,1,1048576,1048576,1048576,1"), "exceed 2^63 - 1"),
         (("--word-bits", 8), "unknown argument '--word-bits'"),
         (("--pe-registers", 2, "--lane-registers", 1), "no binding fits this machine"),
+        (("--scheduled", "--time-limit", 1e-9), "give --time-limit more"),
+        (("two",), "unknown argument 'two'; see dse map --help"),
     ],
 )
 def test_bad_input_is_one_line(dse: Run, wrong: tuple[object, ...], message: str) -> None:

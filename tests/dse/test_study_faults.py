@@ -190,7 +190,7 @@ def overwritten(path: Path, start: int, content: bytes) -> None:
 
 def test_a_database_that_is_none_is_refused(dse: Run, place: Place) -> None:
     database(place).write_bytes(b"remember the milk" * 100)
-    refused(dse, place, str(database(place)), "file is not a database")
+    refused(dse, place, str(database(place)), "file is not a database; restore it, or move")
 
 
 @pytest.mark.parametrize("page", range(1, 12))
@@ -212,7 +212,12 @@ def test_a_damaged_page_of_the_database_is_refused_or_makes_no_difference(
 def test_a_database_cut_short_is_refused(dse: Run, place: Place) -> None:
     content = database(place).read_bytes()
     database(place).write_bytes(content[: len(content) // 2])
-    refused(dse, place, f"the database {database(place)} cannot be used", "malformed")
+    refused(
+        dse,
+        place,
+        f"the database {database(place)} cannot be used",
+        "malformed; restore it, or move",
+    )
 
 
 @pytest.mark.parametrize(
