@@ -21,6 +21,9 @@ from evaluators.workloads.sizes import KI
 from evaluators.workloads.workload import Workload
 from search_spaces.domains import ATTENTION, PAPERS
 
+PAPER = "paper"
+"""What the paper's own points are called, and the folder of what `dse reproduce` writes."""
+
 LINEAR_LAYERS = {
     "unfused": "linear_flat",
     "flat": "linear_flat",

@@ -24,6 +24,7 @@ from studies.bounds_toml import read_bounds
 from studies.defaults import OWN, evaluator_of, own
 from studies.end_to_end import paired
 from studies.objectives import OBJECTIVES
+from studies.paper import PAPER
 from studies.specification import JOINT, SAMPLERS, Specification
 from studies.toml_text import to_toml
 from studies.workload_toml import read_mix, read_workloads
@@ -118,6 +119,8 @@ def checked_name(name: str) -> str:
         raise InputError(
             f"'{shown(name)}' is no name; use up to {_LONGEST_NAME} letters, digits, '.', '_', '-'"
         )
+    if name == PAPER:
+        raise InputError(f"'{PAPER}' is what the paper's own points are called; take another name")
     return name
 
 

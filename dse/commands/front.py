@@ -24,7 +24,8 @@ def run(options: argparse.Namespace) -> int:
     barren = [each for each in searched if each.front.empty]
     for each in barren:
         print(f"dse front: no trial of {each.study.name} is feasible", file=sys.stderr)
-        print(text_of(misses(each.study, each.trials)), file=sys.stderr)
+        if each.counts["trials"]:
+            print(text_of(misses(each.study, each.trials)), file=sys.stderr)
     if barren:
         return 1
     reports = [report(each) for each in searched]

@@ -34,9 +34,8 @@ from evaluators.engine.evaluator import AnalyticalEvaluator, Batch, nests_of
 from evaluators.errors import InputError, shown
 from evaluators.protocol import EINSUM_METRICS, ENERGIES, METRICS, Evaluations, Runs
 from evaluators.timeloop import audit, versions
-from studies.paper import points
+from studies.paper import PAPER, points
 
-PAPER = "paper"
 ESTIMATE = "energy by Accelergy"
 """The energy that Accelergy itself estimates from the action counts of all components."""
 

@@ -18,13 +18,16 @@ from analysis.verify import TOLERANCE, Check, verify_figures, verify_tables
 from dse.execution.executors import Executor, Processes, Serial, in_order, usable_cpus
 from dse.interface.typed import typed
 from dse.reports.reproduction import Reproduction
+from dse.search.home import begun
+from dse.search.place import RUNS
 from evaluators import protocol
 from evaluators.accounting import PUBLISHED, Accounting, Correction
+from evaluators.errors import InputError, shown
 from evaluators.files import check_writable
 from evaluators.protocol import Evaluator
-from studies.paper import points
+from studies.paper import PAPER, points
 
-PLACE = Path("runs/paper")
+PLACE = RUNS / PAPER
 """Where results and figures go, unless told."""
 
 
@@ -63,6 +66,8 @@ def reproduce(
     charged = Accounting.parse(accounting)
     engine = protocol.evaluator(evaluator)
     folder = Path(out)
+    if begun(folder):
+        raise InputError(f"{shown(folder, 200)} has a study; name another folder for the paper's")
     check_writable(folder / "evaluations" / PART)
     results = evaluate_points(points(charged), charged, engine)
     data = _figure_data(results)

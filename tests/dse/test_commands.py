@@ -117,6 +117,15 @@ def test_reproduce_into_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+def test_reproduce_does_not_write_into_a_study(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "study.toml").touch()
+    assert main(["reproduce", "--out", str(tmp_path)]) == 2
+    assert "has a study; name another folder" in capsys.readouterr().err
+    assert [each.name for each in tmp_path.iterdir()] == ["study.toml"]
+
+
 def test_verify_matches_the_spot_rows(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "--reference", str(SPOT_ROWS)]) == 0
     assert "32 of 32 rows matched" in capsys.readouterr().out

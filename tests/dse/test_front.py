@@ -251,6 +251,14 @@ def test_a_study_without_a_feasible_trial_has_no_front(dse: Run, tmp_path: Path)
         assert "no trial of tight is feasible" in errors
 
 
+def test_a_study_that_stopped_before_its_first_trial_has_no_table_of_misses(
+    dse: Run, tmp_path: Path
+) -> None:
+    dse("study", "run", "binding-bert", "--time-limit-s", 1e-9, "--out", tmp_path, "--quiet")
+    said = "dse front: no trial of binding-bert is feasible\n"
+    assert dse("front", "binding-bert", "--out", tmp_path) == (1, "", said)
+
+
 def test_a_study_that_was_not_run_is_named(dse: Run, tmp_path: Path) -> None:
     code, _, errors = dse("front", "binding-bert", "--out", tmp_path)
     assert code == 2

@@ -204,6 +204,7 @@ def test_any_study_comes_back_as_it_was_written(study: Specification) -> None:
     [
         ('name = "mine"', "name = 3", 1, "name: 3 is not a name"),
         ('name = "mine"', 'name = ""', 1, "name: '' is no name; use up to 100 letters"),
+        ('name = "mine"', 'name = "paper"', 1, "name: 'paper' is what the paper's own points are"),
         ('name = "mine"', 'name = "a/b"', 1, "name: 'a/b' is no name; use up to 100 letters"),
         ('"binding"', '"bnding"', 2, "configuration: 'bnding' is unknown; did you mean binding?"),
         ('models = ["own", "BERT"]', "models = []", 3, "models: [] is not a list of names"),
