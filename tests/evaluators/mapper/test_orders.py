@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from evaluators.describe.cascade import Cascade, parse_einsums
 from evaluators.mapper.binding import chunked
 from evaluators.mapper.cascades import structure
 from evaluators.mapper.resources import Resources
 from evaluators.mapper.search import Limits, search
+from evaluators.mapper.structure import Structure
 from tests.evaluators.mapper.interleaving import NoOrder, Steps
 
 
@@ -47,6 +49,20 @@ def test_a_partial_result_that_waits_is_missed_by_the_rules():
         orders(best, machine, extents)
     assert none.value.proven
     assert orders(best, replace(machine, lane_registers=4), extents)
+
+
+def test_who_is_the_nearest_earlier_user_depends_on_the_order_as_written():
+    """The smallest such cascade: what a sum and a product read, one lane, 2 keys, F = 2."""
+    machine = Resources(8, 8, 1, 65536, 1e10, 1e9, 3, 8)
+    extents = {"B": 1, "P": 1, "M": 2, "E": 1, "F": 2}
+    score = "S[B,M,P] = Q[B,E,P] * K[B,E,M] :: sum(E)"
+    readers = ("N[B,P] = S[B,M,P] :: sum(M)", "Z[B,F,P] = S[B,M,P] * V[B,F,M] :: sum(M)")
+    least = []
+    for written in (readers, readers[::-1]):
+        own = Structure.of(Cascade(parse_einsums("\n".join((score, *written))), {}, "", {}, "own"))
+        (point,) = search({"own": own}, machine, extents, Limits(cuts=False)).front
+        least.append((point.latency_s, round(point.energy_pj, 2)))
+    assert least == [(2e-9, 749.08), (2e-9, 748.43)]
 
 
 def test_the_edge_register_holds_what_columns_and_lanes_do_not_share():
