@@ -6,11 +6,13 @@ import argparse
 import json
 
 from dse.interface.comparing import compare
+from dse.reports.bar import searching
 from dse.reports.plain import plain
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the comparison."""
-    found = compare(*options.what, out=options.out)
+    with searching("compare"):
+        found = compare(*options.what, out=options.out)
     print(json.dumps(plain(found), indent=1) if options.json else found)
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from typing import Any
 
 from dse.interface.confirming import confirm
@@ -26,6 +27,7 @@ def run(options: argparse.Namespace) -> int:
         workers=options.workers,
         ray_address=options.ray_address,
         out=options.out,
+        progress=sys.stderr.isatty(),
     )
     print(json.dumps(as_json(confirmed), indent=1) if options.json else confirmed)
     return 0 if confirmed.agree else 1

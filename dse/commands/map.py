@@ -13,6 +13,7 @@ from typing import Any
 
 from dse.interface.mapping import best_binding
 from dse.reports import mapping_text
+from dse.reports.bar import searching
 from dse.results.designs import LABEL_DEFAULTS
 from dse.results.mapped import Mapped, groups
 from evaluators.describe.layers import is_path
@@ -28,18 +29,19 @@ def run(options: argparse.Namespace) -> int:
     """Search, write the optimum where it is asked for, then print."""
     target = None if options.out is None else _target(options.out)
     given = {name: text for name, text in vars(options).items() if name in LABEL_DEFAULTS and text}
-    mapped = best_binding(
-        cascade=options.cascade,
-        chunks=options.chunks,
-        exp_cycles=options.exp_cycles,
-        front=options.front,
-        freedoms=options.freedoms,
-        tolerance=options.tolerance,
-        scheduled=options.scheduled,
-        time_limit_s=options.time_limit,
-        **given,
-        **options.parameters,
-    )
+    with searching("map"):
+        mapped = best_binding(
+            cascade=options.cascade,
+            chunks=options.chunks,
+            exp_cycles=options.exp_cycles,
+            front=options.front,
+            freedoms=options.freedoms,
+            tolerance=options.tolerance,
+            scheduled=options.scheduled,
+            time_limit_s=options.time_limit,
+            **given,
+            **options.parameters,
+        )
     if target is not None:
         write_atomically(target, _file(target, mapped).encode())
     if options.json:

@@ -13,13 +13,15 @@ from dataclasses import replace
 from itertools import compress, islice
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from dse.execution import executors
 from dse.execution.batch import jobs as study_jobs
-from dse.execution.executors import Job, run_job
+from dse.execution.executors import Job, in_order, run_job
 from dse.interface.confirmable import jobs_of
 from dse.interface.typed import typed
 from dse.reports.confirmation import Confirmation, Confirmed, Deviation
@@ -51,6 +53,7 @@ def confirm(
     workers: int | None = None,
     ray_address: str | None = None,
     out: str | PathLike[str] = RUNS,
+    progress: bool = False,
 ) -> Confirmed:
     """Evaluate designs with the real Timeloop and Accelergy and with our engine, and compare.
 
@@ -63,6 +66,7 @@ def confirm(
         workers: evaluations at a time.
         ray_address: of a Ray cluster.
         out: the folder of studies.
+        progress: show a bar on standard error.
 
     Returns:
         The deviations, metric by metric; whether all agree; printed, what the command says.
@@ -82,8 +86,12 @@ def confirm(
         called = frames.CALLED if isinstance(what, pd.DataFrame) else shown(what, 200)
         raise InputError(f"{called} has no feasible design to confirm{first}")
     start = time.perf_counter()
-    with executors.executor(executor, workers, ray_address) as made:
-        theirs = made.evaluate([replace(j, evaluator=f"{evaluator}-audit") for j in jobs])
+    audits = [replace(job, evaluator=f"{evaluator}-audit") for job in jobs]
+    with (
+        executors.executor(executor, workers, ray_address) as made,
+        tqdm(desc="confirm", total=len(jobs), unit=" designs", disable=not progress) as bar,
+    ):
+        theirs = in_order(_counted(made.completed(run_job, audits), bar))
     middle = time.perf_counter()
     ours = [run_job(job) for job in jobs]
     seconds = {"timeloop": middle - start, "analytical": time.perf_counter() - middle}
@@ -100,6 +108,14 @@ def confirm(
     return Confirmed(
         len(jobs), found if any(whole) else None, tuple(failures), tuple(left_out), runs, seconds
     )
+
+
+def _counted(
+    done: Iterator[tuple[int, Evaluations]], bar: tqdm[Any]
+) -> Iterator[tuple[int, Evaluations]]:
+    for each in done:
+        bar.update()
+        yield each
 
 
 def confirmation(

@@ -1,15 +1,21 @@
-"""The progress of a study on standard error: a bar on a terminal, elsewhere one line at the end."""
+"""Progress on standard error: of a study a bar on a terminal, elsewhere one line at the end.
+
+Of the mapper on a terminal alone how long it has searched, which goes when it is done.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from tqdm import tqdm
 
 from analysis.fronts import hypervolume
 from dse.results.progress import Progress
+from evaluators.mapper.searching import watched
 from studies.objectives import signs
 from studies.reference import reference
 from studies.specification import Specification
@@ -69,3 +75,13 @@ class Bar:
             volume = hypervolume(ways * np.log10(progress.front), ways * np.log10(self._reference))
             told.append(f"hypervolume {volume:.4g}")
         return told
+
+
+@contextmanager
+def searching(command: str) -> Iterator[None]:
+    """Show on a terminal how long the mapper has searched for a command, and in how many steps."""
+    with (
+        tqdm(desc=f"dse {command}", unit=" steps", leave=False, disable=None, delay=1) as bar,
+        watched(bar.update),
+    ):
+        yield

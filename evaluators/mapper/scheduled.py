@@ -28,7 +28,7 @@ from evaluators.mapper.cascade_search import CascadeSearch, Limits
 from evaluators.mapper.pareto import Fastest
 from evaluators.mapper.reaching import fastest_within, least_within
 from evaluators.mapper.resources import PARAMETERS, WORD_BYTES, Resources
-from evaluators.mapper.searching import searching
+from evaluators.mapper.searching import searching, tell
 from evaluators.mapper.states import Freedom
 from evaluators.mapper.structure import Structure
 from evaluators.pipeline.pipelines import pipelines
@@ -137,6 +137,7 @@ def shortest_schedule(
     ends_s = np.inf if limits.seconds is None else process_time() + limits.seconds
 
     def alive() -> None:
+        tell()
         if process_time() > ends_s:
             raise _OutOfTime
 

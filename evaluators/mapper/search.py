@@ -18,7 +18,7 @@ from evaluators.mapper.neighbours import neighbours
 from evaluators.mapper.optimum import Optimum
 from evaluators.mapper.pareto import Front
 from evaluators.mapper.resources import Resources
-from evaluators.mapper.searching import searching
+from evaluators.mapper.searching import searching, tell
 from evaluators.mapper.structure import Structure
 
 
@@ -152,6 +152,7 @@ def _searches(
     ends_s = np.inf if limits.seconds is None else process_time() + limits.seconds
 
     def alive() -> None:
+        tell()
         if process_time() > ends_s:
             raise _OutOfTime
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import re
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -182,6 +186,31 @@ def test_no_terminal_gets_one_line_at_the_end(dse: Run, tmp_path: Path) -> None:
     assert told[1] == f"{int(feasible[1]) / 20:.0%}"[:-1]
     assert f"front of {told[2]} designs" in out
     assert dse("sweep", NAME, "--out", tmp_path)[2] == ""
+
+
+def test_a_search_of_the_mapper_shows_on_a_terminal_that_it_runs() -> None:
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    words = ("map", "--seq-len", "1K", "--scheduled")
+    command = [sys.executable, "-m", "dse", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b"".join(iter(partial(_read, ours), b"")).decode()
+        assert process.stdout is not None
+        assert b"shortest schedule found" in process.stdout.read()
+    os.close(ours)
+    steps = [int(each) for each in re.findall(r"dse map: (\d+) steps", shown)]
+    assert steps == sorted(steps)
+    assert len(steps) > 1
+    assert shown.endswith("\r")
+    assert shown.split("\r")[-2].strip() == ""
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 1024)
+    except OSError:  # nobody writes there any more
+        return b""
 
 
 def test_quiet_is_quiet(dse: Run, tmp_path: Path) -> None:
