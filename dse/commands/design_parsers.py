@@ -5,16 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dse.commands import completion
-from evaluators.errors import (
-    InputError,
-    shown,
-)
-
-if TYPE_CHECKING:
-    pass
 from dse.commands.options import (
     CONFIGURATION,
     Parser,
@@ -34,6 +26,7 @@ from dse.commands.options import (
     share,
     tolerance,
 )
+from evaluators.errors import InputError, shown
 
 
 def reproduce(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -92,12 +85,7 @@ def _parameters(parser: Parser, arguments: Sequence[str]) -> None:
     """Add an option for each parameter that the accelerator declares, its machine's among them."""
     from evaluators.describe.catalogue import described  # noqa: PLC0415
 
-    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    finder.add_argument("--configuration", default=CONFIGURATION)
-    try:
-        name = finder.parse_known_args(arguments)[0].configuration
-    except argparse.ArgumentError:  # it has no value: the parser will say so
-        return
+    name = _named("--configuration", arguments, CONFIGURATION)
     try:
         declared = described(name).all_parameters
     except InputError:
@@ -108,6 +96,16 @@ def _parameters(parser: Parser, arguments: Sequence[str]) -> None:
     add_parameters(parser, f"parameters of {shown(name)}", declared)
 
 
+def _named(option: str, arguments: Sequence[str], default: str) -> str:
+    """Return what an option names, whose parameters are options, too."""
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    finder.add_argument(option, dest="name", default=default)
+    try:
+        return str(finder.parse_known_args(arguments)[0].name)
+    except argparse.ArgumentError:  # it has no value: the parser will say so
+        return default
+
+
 def _setting(parser: Parser) -> None:
     """Add what a design runs as and on."""
     parser.add_argument(
@@ -116,18 +114,21 @@ def _setting(parser: Parser) -> None:
         help="dse accelerator list names them; or FILE.toml (default: binding)",
     )
     add_workload(parser)
-    parser.add_argument(
-        "--sram",
-        metavar="SOURCE",
-        help="of the costs of a buffer that the table lacks: exact refuses it, 'next larger' "
-        "takes the table's next larger, cacti has live CACTI compute it (default: exact under the "
-        "published accounting, else next larger)",
-    )
+    _sram(parser, "exact under the published accounting, else next larger")
     parser.add_argument(
         "--accounting",
         metavar="NAME",
         help="published, corrected, or corrections joined by +, as Q1+Q2 (default: published for "
         "the paper's own designs, else corrected)",
+    )
+
+
+def _sram(parser: Parser, default: str) -> None:
+    parser.add_argument(
+        "--sram",
+        metavar="SOURCE",
+        help="of the costs of a buffer that the table lacks: exact refuses it, 'next larger' "
+        f"takes the table's next larger, cacti has live CACTI compute it (default: {default})",
     )
 
 
@@ -240,6 +241,13 @@ def map_(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str])
         "(default: all)",
     )
     add_workload(parser, masks=False)
+    parser.add_argument(
+        "--machine",
+        default="fusemax",
+        metavar="NAME",
+        help="dse machine list names them; or FILE.toml (default: fusemax)",
+    )
+    _sram(parser, "exact")
     parser.has = "what is masked or padded is not mapped"
     parser.add_argument(
         "--chunks",
@@ -289,11 +297,23 @@ def map_(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str])
     )
     add_json(parser)
     if arguments[:1] == ["map"]:
-        from evaluators.describe.machine_reading import machine  # noqa: PLC0415
-        from evaluators.mapper.resources import MACHINE, PARAMETERS  # noqa: PLC0415
+        _sizes(parser, arguments)
 
-        declared = machine(MACHINE).parameters
-        add_parameters(parser, "the machine", {name: declared[name] for name in PARAMETERS})
+
+def _sizes(parser: Parser, arguments: Sequence[str]) -> None:
+    """Add an option for each size of the machine that is mapped to."""
+    from evaluators.mapper.machines import known_machine  # noqa: PLC0415
+    from evaluators.mapper.resources import MACHINE, PARAMETERS  # noqa: PLC0415
+
+    name = _named("--machine", arguments, MACHINE)
+    try:
+        declared = known_machine(name).parameters
+    except InputError:
+        if completion.typed():  # a name that is being typed
+            return
+        raise
+    sizes = {each: declared[each] for each in PARAMETERS}
+    add_parameters(parser, f"sizes of {shown(name)}", sizes)
 
 
 def instead(commands: argparse._SubParsersAction[Parser]) -> None:

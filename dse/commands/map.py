@@ -6,7 +6,7 @@ import argparse
 import json
 import re
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from evaluators.errors import InputError, shown
 from evaluators.files import check_writable, write_atomically
 from evaluators.foreign import is_there
 from evaluators.mapper.accelerator_file import accelerator_file
+from evaluators.mapper.resources import Resources
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -30,6 +31,7 @@ def run(options: argparse.Namespace) -> int:
     given = {name: text for name, text in vars(options).items() if name in LABEL_DEFAULTS and text}
     mapped = best_binding(
         cascade=options.cascade,
+        machine=options.machine,
         chunks=options.chunks,
         exp_cycles=options.exp_cycles,
         front=options.front,
@@ -47,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         print(mapping_text.report(mapped, front=options.front))
         if target is not None:
+            given.pop("sram", None)
             own = ((f"--{name.replace('_', '-')}", text) for name, text in given.items())
             again = shlex.join(["dse", "accelerator", "check", str(target), *chain(*own)])
             print(f"\n{target}; {again} checks and describes it")
@@ -81,6 +84,11 @@ def _file(target: Path, mapped: Mapped) -> str:
     )
 
 
+def _machine(resources: Resources) -> dict[str, Any]:
+    own = {each.name: getattr(resources, each.name) for each in fields(resources)}
+    return {"name": own.pop("built").name, **own}
+
+
 def as_json(mapped: Mapped, *, front: bool) -> dict[str, Any]:
     """Return what was found as plain values; the front only where it was asked for."""
     points = [
@@ -99,7 +107,7 @@ def as_json(mapped: Mapped, *, front: bool) -> dict[str, Any]:
     return {
         "model": mapped.setting.workload.transformer.name,
         "extents": dict(mapped.extents),
-        "machine": asdict(mapped.resources),
+        "machine": _machine(mapped.resources),
         "accounting": mapped.setting.accounting.name,
         "cascades": list(mapped.cascades),
         "chunks": None if mapped.chunks is None else list(mapped.chunks),

@@ -12,7 +12,10 @@ import numpy as np
 from dse.interface.typed import typed
 from dse.results.designs import LABEL_DEFAULTS, Setting, evaluate_pinned, reasons
 from dse.results.mapped import COMPARED_METRICS, Compared, Mapped, Paced
+from evaluators.describe.accelerator import Accelerator
 from evaluators.describe.catalogue import described
+from evaluators.describe.layers import shipped
+from evaluators.describe.machine import Machine
 from evaluators.design import Designs
 from evaluators.engine.rules import one_chip
 from evaluators.errors import InputError, known_are, shown
@@ -21,7 +24,17 @@ from evaluators.mapper.binding import evaluate
 from evaluators.mapper.cascade_search import Limits
 from evaluators.mapper.cascades import NAMES, structure
 from evaluators.mapper.freedoms import without
-from evaluators.mapper.resources import LANES, PARAMETERS, RANKS, Resources
+from evaluators.mapper.machines import exp_cycles as exp_cycles_of
+from evaluators.mapper.machines import known_machine
+from evaluators.mapper.resources import (
+    EXPONENTIAL,
+    LANES,
+    MACHINE,
+    PARAMETERS,
+    PE,
+    RANKS,
+    Resources,
+)
 from evaluators.mapper.scheduled import Runs, shortest_schedule
 from evaluators.mapper.search import search
 from evaluators.mapper.structure import Structure
@@ -29,18 +42,19 @@ from evaluators.protocol import evaluator
 from evaluators.workloads.sizes import LONGEST
 
 PAPERS = ("binding", "architecture", "cascade", "flat", "unfused")
-"""The paper's configurations, which stand beside the optimum."""
+"""The paper's configurations, which stand beside the optimum on machines with their stores."""
 
 _LAYERS = ("D", "S")
 """Ranks of the feed-forward network, for a cascade of one's own."""
 
-_FIXED = {"configuration": PAPERS[0], "accounting": "corrected", "sram": "exact"}
+_FIXED = {"configuration": PAPERS[0], "accounting": "corrected"}
 
 
 @typed
 def best_binding(
     *,
     cascade: str = "all",
+    machine: str = MACHINE,
     chunks: str | None = None,
     exp_cycles: int | None = None,
     front: bool = False,
@@ -55,9 +69,12 @@ def best_binding(
     Args:
         cascade: '1-pass', '2-pass', '3-pass' over the keys, several joined by commas, 'all', or the
             path of a file.
+        machine: one that `dse machine list` lists, or the path of a file; its sizes are those that
+            are not among the values.
         chunks: keys in a chunk of 1-pass, as '64,128', or 'all'; where None the rows of the array,
             or what of them divides the keys.
-        exp_cycles: of an exponential unit in each lane; none where None, but six multiply-adds.
+        exp_cycles: of an exponential unit in each lane; where None the machine's, where that has
+            none six multiply-adds.
         front: the whole front of latency and energy, too.
         freedoms: the optimum with each freedom taken away in turn, too.
         tolerance: take the least energy of what is slower than the fastest by no more than this
@@ -65,12 +82,12 @@ def best_binding(
         scheduled: take what is fastest by a schedule that registers and buffer hold, instead of
             what is fastest if arrays and memory overlap wholly.
         time_limit_s: end the search after so much CPU time, with the gap that is left.
-        values: of the workload (model or shape, seq_len, ...) and of the machine (array_rows,
+        values: of the workload (model or shape, seq_len, ...), of the machine (array_rows,
             array_cols, vector_lanes, buffer_bytes, pe_registers, lane_registers, dram_bytes_per_s,
-            clock_hz).
+            clock_hz), and sram, where the costs of a buffer come from that the table lacks.
 
     Returns:
-        The optimum, its costs, and of attention those of the paper's configurations, too.
+        The optimum, its costs, and of attention those of the bindings that ship for such a machine.
 
     Raises:
         Error: for what is no machine or workload, or where no binding fits.
@@ -91,9 +108,14 @@ def best_binding(
         )
     given = {name: str(value) for name, value in values.items()}
     setting = _setting({name: text for name, text in given.items() if name not in PARAMETERS})
-    sizes = _sizes({name: text for name, text in given.items() if name in PARAMETERS}, setting)
+    built = known_machine(machine)
+    own = {name: text for name, text in given.items() if name in PARAMETERS}
+    sizes = _sizes(own, built, setting)
     resources = Resources(
-        **{PARAMETERS[name]: sizes[name] for name in PARAMETERS}, exp_cycles=exp_cycles
+        **{PARAMETERS[name]: sizes[name] for name in PARAMETERS},
+        exp_cycles=exp_cycles_of(built, sizes) if exp_cycles is None else exp_cycles,
+        sram_source=setting.accounting.sram,
+        built=built,
     )
     known = {rank: setting.workload.extents[rank] for rank in (*RANKS, *_LAYERS)}
     cascades = _cascades(cascade, known)
@@ -123,6 +145,7 @@ def best_binding(
         )
         binding, paced = runs.binding, _paced(runs, min(found.left_s, found.fastest_s))
     cpu_s = time.process_time() - started_s
+    beside = _with_stores_of(built)
     attention = all(each.cascade.computes == "attention" for each in cascades.values())
     taken_away = None
     if freedoms:
@@ -140,7 +163,7 @@ def best_binding(
         evaluate(binding, cascades[binding.cascade], resources, extents),
         paced,
         found.gaps(point),
-        tuple(_compared(name, setting, sizes, resources) for name in PAPERS if attention),
+        tuple(_compared(each, setting, sizes, resources) for each in beside if attention),
         taken_away,
         sum(each.ways() for each in found.searches.values()),
         sum(each.counted for each in found.searches.values()),
@@ -166,7 +189,7 @@ def _setting(given: Mapping[str, str]) -> Setting:
     if strange := next((name for name in given if name not in known), None):
         every = [*known, *PARAMETERS]
         raise InputError(f"unknown argument '{shown(strange)}'; {known_are(strange, every)}")
-    setting = Setting.parse({"fit": "strict", **given, **_FIXED})
+    setting = Setting.parse({"fit": "strict", "sram": "exact", **given, **_FIXED})
     if setting.workload.masked or setting.workload.padded:
         raise InputError(
             "the open space has bindings without masks and padding alone; take window 0, mask "
@@ -175,10 +198,10 @@ def _setting(given: Mapping[str, str]) -> Setting:
     return setting
 
 
-def _sizes(given: Mapping[str, str], setting: Setting) -> dict[str, Any]:
+def _sizes(given: Mapping[str, str], built: Machine, setting: Setting) -> dict[str, Any]:
     """Return the machine's parameters: as given, else by their rules and defaults."""
-    accelerator = described(PAPERS[0])
-    declared = accelerator.machine.parameters
+    accelerator = replace(described(PAPERS[0]), machine=built)
+    declared = built.parameters
     read = {name: declared[name].read(text) for name, text in given.items()}
     chip = one_chip(accelerator, [setting.workload], Designs.of(**read))
     sizes = {name: chip.columns[name][0].item() for name in PARAMETERS}
@@ -217,10 +240,25 @@ def _chunks(
     return tuple(dict.fromkeys(sizes))
 
 
+def _with_stores_of(built: Machine) -> list[str]:
+    """Return the configurations that ship for machines with such stores, the paper's first."""
+    others = [name for name in shipped() if name not in PAPERS]
+    return [name for name in (*PAPERS, *others) if _runs_on(described(name), built)]
+
+
+def _runs_on(accelerator: Accelerator, built: Machine) -> bool:
+    machine = accelerator.machine
+    return (
+        accelerator.open is None
+        and accelerator.cascade.computes == "attention"
+        and (machine.stores, {*machine.arrays}) == (built.stores, {*built.arrays})
+    )
+
+
 def _compared(
     name: str, setting: Setting, sizes: Mapping[str, Any], resources: Resources
 ) -> Compared:
-    """Evaluate one of the paper's configurations on the machine, or say why it does not run.
+    """Evaluate a configuration that ships on the machine, or say why it does not run.
 
     One that leaves something of a side over is padded, and the note says so.
     """
@@ -235,15 +273,22 @@ def _evaluated(
     name: str, setting: Setting, sizes: Mapping[str, Any], resources: Resources, told: str
 ) -> Compared:
     accelerator = described(name)
-    has = "exponential" in accelerator.machine.arrays[LANES].units
+    own, known = accelerator.machine.arrays, resources.built.arrays
+    has = EXPONENTIAL in own[LANES].units
     notes = [told] if told else []
     if has != (resources.exp_cycles is not None):
         notes.append(f"has {'an' if has else 'no'} exponential unit")
-    engine, own = evaluator("analytical"), replace(setting, configuration=name)
+    notes += [
+        f"has a unit '{unit}' in every {called}"
+        for array, called in ((PE, "PE"), (LANES, "lane"))
+        for unit in own[array].units
+        if unit not in (EXPONENTIAL, *known[array].units)
+    ]
+    engine, run = evaluator("analytical"), replace(setting, configuration=name)
     try:
-        ((_, results),) = evaluate_pinned(own, Designs.of(**sizes), engine)
+        ((_, results),) = evaluate_pinned(run, Designs.of(**sizes), engine)
         evaluations = results.whole()
-        (reason,) = reasons(own, evaluations, engine)
+        (reason,) = reasons(run, evaluations, engine)
     except InputError as error:
         return Compared(name, accelerator.title, None, str(error))
     if reason:

@@ -26,12 +26,12 @@ LEVELS = {OFF_CHIP: "DRAM", BUFFER: "buffer", EDGE: "edge register"}
 
 
 COMPARED_METRICS = ("latency_s", "energy_pj", "traffic_bytes")
-"""What a configuration of the paper is compared by."""
+"""What a configuration is compared by."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A configuration of the paper on the machine.
+    """A configuration that ships on the machine.
 
     Attributes:
         configuration, title: its name, and what people call it.
@@ -78,7 +78,7 @@ class Mapped:
         scheduled: of the binding whose schedule is shortest, which then is that of `binding` and
             `costs`; None where it was not asked for.
         gaps: shares by which its latency and energy may be above the least; 0 where proven.
-        compared: the paper's configurations on this machine.
+        compared: the configurations that ship for such a machine, on this one.
         freedoms: the optimum with each freedom taken away in turn; None where it was not asked for.
         ways: in how many the cascades may be cut, tiled, placed and ordered.
         labels, configurations: partial bindings, and shared loops of groups, that were counted.

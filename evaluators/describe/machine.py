@@ -104,6 +104,9 @@ class Machine:
     arrays: Mapping[str, Array]
     paper_names: Mapping[str, str]
 
+    def __hash__(self) -> int:
+        return hash((self.name, self.stores, *self.arrays))
+
     def is_built_as(self, other: Machine) -> bool:
         """Tell whether stores and arrays are those of another, whatever the sizes' defaults."""
         return (self.stores, self.arrays) == (other.stores, other.arrays)

@@ -7,13 +7,21 @@ the others leave of it, so that the file also takes other lengths, where they di
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from evaluators.describe.cascade import Einsum
-from evaluators.describe.machine_reading import machine
+from evaluators.describe.machine import Array, Store
 from evaluators.mapper.binding import Binding, BoundGroup, Step, chunked, loop_nest
-from evaluators.mapper.resources import MACHINE, PARAMETERS, PE, Resources
+from evaluators.mapper.resources import (
+    EXPONENTIAL,
+    LANES,
+    MACHINE,
+    PARAMETERS,
+    PE,
+    Resources,
+    fusemax,
+)
 from evaluators.mapper.structure import Structure
 from evaluators.mapper.uses import BUFFER, EDGE, LAST, OFF_CHIP
 
@@ -91,14 +99,17 @@ def _table_of(names: Mapping[str, str]) -> str:
 
 
 def _machine(resources: Resources) -> Iterator[str]:
+    built, plain = resources.built, fusemax()
     yield "[machine]"
-    yield f'name = "{MACHINE}"'
+    yield f'name = "{built.name}"'
+    if built.title != plain.title:
+        yield f"title = {json.dumps(built.title, ensure_ascii=False)}"
+        yield f"source = {json.dumps(built.source, ensure_ascii=False)}"
     yield f'base = "{MACHINE}"'
     yield ""
     yield "[machine.parameters]"
-    declared = machine(MACHINE).parameters
     for name, attribute in PARAMETERS.items():
-        said, value = declared[name], getattr(resources, attribute)
+        said, value = built.parameters[name], getattr(resources, attribute)
         more = [f"most = {said.most}"]
         if said.real:
             value, more = float(value), ["real = true"]
@@ -106,16 +117,36 @@ def _machine(resources: Resources) -> Iterator[str]:
             more.append(f"domain = {sorted({*said.domain.values, value})}")
         more.append(f'help = "{said.help}"')
         yield f"{name} = {{ default = {value!r}, {', '.join(more)} }}"
-    if resources.exp_cycles is not None:
-        shared = resources.exp_cycles
-        unit = (
-            f'{{ unit = "exponential", shared_by = {shared} }}' if shared > 1 else '"exponential"'
-        )
-        yield ""
-        yield "[machine.arrays.vector]"
-        yield 'sides = ["vector_lanes"]'
-        yield 'registers = "lane_registers"'
-        yield f'units = ["max", "mac", "divide", {unit}]'
+    _, buffer = built.stores
+    if buffer != plain.stores[1]:
+        yield from _store(buffer)
+    for name, array in built.arrays.items():
+        units = [f'"{each}"' for each in array.units if each != EXPONENTIAL]
+        if name == LANES and resources.exp_cycles is not None:
+            shared = f'{{ unit = "{EXPONENTIAL}", shared_by = {resources.exp_cycles} }}'
+            units.append(shared if resources.exp_cycles > 1 else f'"{EXPONENTIAL}"')
+        if units != [f'"{each}"' for each in plain.arrays[name].units]:
+            yield from _array(array, units)
+
+
+def _store(store: Store) -> Iterator[str]:
+    assert store.bytes is not None
+    assert store.row_words is not None
+    yield ""
+    yield f"[machine.stores.{store.name}]"
+    yield f'kind = "{store.kind}"'
+    yield f'bytes = "{store.bytes.text}"'
+    yield f'row_words = "{store.row_words.text}"'
+
+
+def _array(array: Array, units: Iterable[str]) -> Iterator[str]:
+    yield ""
+    yield f"[machine.arrays.{array.name}]"
+    yield f"sides = {json.dumps([each.text for each in array.sides])}"
+    yield f'registers = "{array.registers.text}"'
+    yield f"units = [{', '.join(units)}]"
+    if array.edge is not None:
+        yield f'edge = {{ name = "{array.edge.name}", like = "{array.edge.like}" }}'
 
 
 def _tables(
@@ -230,7 +261,7 @@ def _kept(einsum: Einsum, step: Step, level: str) -> Iterator[str]:
 def _operations(structure: Structure, einsum: Einsum, step: Step, resources: Resources) -> str:
     work = resources.work(structure.operations(structure.place[einsum.name]), step.placement.array)
     assert work is not None
-    joint = " & " if "exponential" in work.units else ", "
+    joint = " & " if EXPONENTIAL in work.units else ", "
     return joint.join(
         unit if count == 1 else f"{count} {unit}" for unit, count in work.units.items()
     )

@@ -24,7 +24,7 @@ from evaluators.engine.rules import by_rule, given_of
 from evaluators.engine.widths import store_row_bytes
 from evaluators.errors import InputError
 from evaluators.mapper.best import Best
-from evaluators.mapper.machines import is_known, priced
+from evaluators.mapper.machines import check_known, priced
 from evaluators.mapper.resources import PE, WORD_BYTES
 from evaluators.protocol import (
     BINDING_GAP,
@@ -79,9 +79,9 @@ class MapperEvaluator:
         """Evaluate a batch, see `evaluators.protocol.Evaluator.evaluate`.
 
         Raises:
-            InputError: also for a machine that is not FuseMax's, a parameter that is not the
-                machine's, a workload with a mask or padding, words of other than 16 bits, and an
-                accounting that leaves a slip.
+            InputError: also for a machine that the mapper does not know, a parameter that is not
+                the machine's, a workload with a mask or padding, words of other than 16 bits, and
+                an accounting that leaves a slip.
 
         """
         accelerator = described(configuration)
@@ -167,11 +167,7 @@ def _check(accelerator: Accelerator, workload: Workload, accounting: Accounting)
             f"the mapper binds attention alone, and {accelerator.name} is none; take the evaluator "
             "analytical"
         )
-    if not is_known(accelerator.machine):
-        raise InputError(
-            f"the mapper knows FuseMax's machine, and {accelerator.name} has another machine; take "
-            "binding"
-        )
+    check_known(accelerator.machine)
     if workload.masked or workload.padded:
         raise InputError(
             "the mapper's bindings are without masks and padding; take mask none, no window, fit "

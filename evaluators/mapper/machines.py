@@ -1,43 +1,91 @@
-"""Described machines of the open space: FuseMax's, with an exponential unit in lanes or not."""
+"""Described machines of the open space: stores and arrays as FuseMax's, whatever their units."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from evaluators.accounting import Accounting
 from evaluators.describe.accelerator import Accelerator
-from evaluators.describe.machine import Machine
+from evaluators.describe.machine import WORD_BITS, Machine
 from evaluators.describe.machine_reading import machine
 from evaluators.engine.columns import Columns
 from evaluators.engine.nests import Nests
-from evaluators.mapper.resources import LANES, MACHINE, PARAMETERS, Resources
+from evaluators.errors import InputError
+from evaluators.mapper.resources import (
+    EXPONENTIAL,
+    LANES,
+    MACHINE,
+    PARAMETERS,
+    PE,
+    WORD_BYTES,
+    Resources,
+    fusemax,
+)
 from evaluators.workloads.workload import Workload
-
-_UNIT = "exponential"
 
 
 def is_known(described: Machine) -> bool:
-    """Tell whether a machine is FuseMax's, whatever its sizes and its lanes' exponential unit."""
-    lanes = described.arrays.get(LANES)
-    if lanes is None:
+    """Tell whether a machine is FuseMax's but for sizes, units and the rows of its buffer."""
+    plain = fusemax()
+    if (len(described.stores), {*described.arrays}) != (len(plain.stores), {*plain.arrays}):
         return False
-    units = tuple(each for each in lanes.units if each != _UNIT)
-    shared = {name: each for name, each in lanes.shared.items() if name != _UNIT}
-    plain = {**described.arrays, LANES: replace(lanes, units=units, shared=shared)}
-    return replace(described, arrays=plain).is_built_as(machine(MACHINE))
+    shared = {(name, unit) for name, each in described.arrays.items() for unit in each.shared}
+    if EXPONENTIAL in described.arrays[PE].units or shared - {(LANES, EXPONENTIAL)}:
+        return False
+    dram, buffer = described.stores
+    arrays = {
+        name: replace(each, units=plain.arrays[name].units, shared={})
+        for name, each in described.arrays.items()
+    }
+    stores = dram, replace(buffer, row_words=plain.stores[1].row_words)
+    return replace(described, stores=stores, arrays=arrays).is_built_as(plain)
+
+
+def check_known(described: Machine) -> None:
+    """Raise `InputError` for a machine that is not known."""
+    if not is_known(described):
+        raise InputError(
+            "the mapper knows machines of DRAM, one buffer, a 2D array 'pe' and a 1D array "
+            f"'vector', with sides and registers as {MACHINE} has them, and {described.name} is "
+            f"another; take {MACHINE}"
+        )
+    bits = described.parameters[WORD_BITS].default
+    if bits != 8 * WORD_BYTES:
+        raise InputError(
+            f"the mapper's words have {8 * WORD_BYTES} bits, and those of {described.name} {bits}; "
+            f"take {MACHINE}"
+        )
+
+
+def known_machine(name: str) -> Machine:
+    """Return a machine by its name or path; `InputError` for one that is not known."""
+    found = machine(name)
+    check_known(found)
+    return found
 
 
 def resources_of(nests: Nests) -> Resources:
     """Return the resources of a design's machine, one that `is_known`."""
-    lanes = nests.accelerator.machine.arrays[LANES]
-    cycles = None
-    if _UNIT in lanes.units:
-        cycles = int(lanes.shared[_UNIT](nests.values)) if _UNIT in lanes.shared else 1
+    described = nests.accelerator.machine
     return Resources(
         **{attribute: nests.values[name] for name, attribute in PARAMETERS.items()},
-        exp_cycles=cycles,
+        exp_cycles=exp_cycles(described, nests.values),
         sram_source=nests.accounting.sram,
+        built=described,
     )
+
+
+def exp_cycles(described: Machine, values: Mapping[str, Any]) -> int | None:
+    """Return the cycles of the exponential unit in a lane; None where there is none.
+
+    One that lanes share takes as many as share it. `values` are of the machine's parameters.
+    """
+    lanes = described.arrays[LANES]
+    if EXPONENTIAL not in lanes.units:
+        return None
+    return int(lanes.shared[EXPONENTIAL](values)) if EXPONENTIAL in lanes.shared else 1
 
 
 def priced(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 
 from evaluators.accounting import EXACT
 from evaluators.components import dram, sram
 from evaluators.components.arithmetic import charged
 from evaluators.components.register_file import register_file
+from evaluators.describe.machine import Machine
+from evaluators.describe.machine_reading import machine
 from evaluators.errors import InputError
 
 PE, LANES = "pe", "vector"
@@ -21,7 +23,10 @@ ROWS, COLUMNS, SIDE = "rows", "columns", "lanes"
 SIDES = {PE: (ROWS, COLUMNS), LANES: (SIDE,)}
 
 MACHINE = "fusemax"
-"""The machine whose stores and arrays these are."""
+"""The machine that is mapped to where none is named."""
+
+EXPONENTIAL = "exponential"
+"""The unit that lanes may have, of their own or shared, and PEs may not."""
 
 PARAMETERS = {
     "array_rows": "rows",
@@ -43,6 +48,12 @@ _WORD_BITS = 8 * WORD_BYTES
 _UNITS = charged(_WORD_BITS)
 _EXP_MACS = 6
 _UNITS_OF = {"multiply-add": ("mac", 1), "exp": ("mac", _EXP_MACS), "relu": ("max", 1)}
+
+
+@cache
+def fusemax() -> Machine:
+    """Return FuseMax's machine."""
+    return machine(MACHINE)
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,8 @@ class Resources:
         exp_cycles: of the exponential unit in a lane; None: lanes compute exponentials with macs,
             as PEs do.
         sram_source: where the buffer's costs come from, see `evaluators.accounting.Accounting`.
+        built: how it is built, beside these: units of its arrays, rows of its buffer. One that
+            `evaluators.mapper.machines.is_known`.
 
     """
 
@@ -82,6 +95,7 @@ class Resources:
     lane_registers: int = 32
     exp_cycles: int | None = None
     sram_source: str = EXACT
+    built: Machine = field(default_factory=fusemax)
 
     def side(self, name: str) -> int:
         """Return the PEs or lanes along a side."""
@@ -98,27 +112,35 @@ class Resources:
 
     def work(self, operations: Mapping[str, int], array: str) -> Work | None:
         """Return what an array does for those operations; None where it lacks a unit for them."""
+        there = self.built.arrays[array].units
         units: dict[str, int] = {}
         cycles = 0
         for operation, count in operations.items():
-            if operation == "divide" and array == PE:
-                return None
             if operation == "exp" and array == LANES and self.exp_cycles is not None:
-                units["exponential"] = units.get("exponential", 0) + count
+                units[EXPONENTIAL] = units.get(EXPONENTIAL, 0) + count
                 continue
             name, each = _UNITS_OF.get(operation, (operation, 1))
             if name not in _UNITS:
                 raise InputError(f"no array computes '{operation}'")
+            if name not in there and not (name == "add" and "mac" in there):
+                return None
             units[name] = units.get(name, 0) + each * count
             cycles += each * count
-        if "exponential" in units and self.exp_cycles is not None:
-            cycles = max(self.exp_cycles * units["exponential"], *units.values())
+        if EXPONENTIAL in units and self.exp_cycles is not None:
+            cycles = max(self.exp_cycles * units[EXPONENTIAL], *units.values())
         return Work(units, cycles)
+
+    @cached_property
+    def row_words(self) -> int:
+        """The words of a row of the buffer."""
+        _, buffer = self.built.stores
+        assert buffer.row_words is not None
+        return int(buffer.row_words({name: getattr(self, own) for name, own in PARAMETERS.items()}))
 
     @cached_property
     def prices(self) -> Prices:
         """What an access and an operation cost."""
-        row_words = max(self.rows, self.columns)
+        row_words = self.row_words
         row_bytes = WORD_BYTES * row_words
         if self.buffer_bytes % row_bytes:
             raise InputError(

@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.accounting import CORRECTED
-from evaluators.describe.machine_reading import machine
 from evaluators.design import Designs
 from evaluators.engine.areas import areas_um2
 from evaluators.engine.costs import prices
 from evaluators.engine.evaluator import nests_of
-from evaluators.mapper.resources import MACHINE, Resources
+from evaluators.mapper.resources import Resources, fusemax
 from evaluators.workloads.closed_forms import attention
 from evaluators.workloads.workload import Workload
 
@@ -64,7 +63,7 @@ class Smallest:
 
 def grid() -> dict[str, Sequence[int]]:
     """Return the sizes of machines: their domains, of registers all up to the paper's."""
-    declared = machine(MACHINE).parameters
+    declared = fusemax().parameters
     sizes: dict[str, Sequence[int]] = {}
     for name in (*SIDES, *STORES):
         domain, most = declared[name].domain, int(declared[name].default or 0)

@@ -73,6 +73,7 @@ def test_the_optimum_alone_is_the_first_of_the_front(dse: Run) -> None:
     for name, value in zip(("latency_s", "energy_pj"), case["front"][0], strict=False):
         assert found["optimum"][name] == pytest.approx(value, rel=1e-12)
     assert found["machine"] == {
+        "name": "fusemax",
         "rows": 16,
         "columns": 16,
         "lanes": 4,

@@ -120,7 +120,7 @@ def test_a_machine_that_no_binding_fits_says_so() -> None:
 @pytest.mark.parametrize(
     ("configuration", "workload", "accounting", "sizes", "sentence"),
     [
-        ("flat", SMALL, CORRECTED, {}, "another machine"),
+        ("tensor_core", SMALL, CORRECTED, {}, "tensor_core is another; take fusemax"),
         ("binding", Workload(SMALL.transformer, 32, causal=True), CORRECTED, {}, "mask none"),
         ("binding", Workload(SMALL.transformer, 32, padded=True), CORRECTED, {}, "fit strict"),
         ("binding", SMALL, PUBLISHED, {}, "not as published"),
