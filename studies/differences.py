@@ -42,9 +42,9 @@ def another_behaviour(
         remedy: what to do.
 
     """
-    changed = [name for name in now if was.get(name) != now[name]]
+    changed = [name for name in {**was, **now} if was.get(name) != now.get(name)]
     for name in changed:
-        if is_path(name) and content_of(was.get(name, "")) != content_of(now[name]):
+        if is_path(name) and content_of(was.get(name, "")) != content_of(now.get(name, "")):
             return (
                 f"{what} was evaluated with another {shown(name, 200)}: the file, or one that it "
                 f"names, was edited; restore it, or {remedy}"

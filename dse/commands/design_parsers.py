@@ -232,8 +232,8 @@ def map_(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str])
     parser = command(
         commands,
         "map",
-        "search all bindings of attention on a machine for the proven best; sequences that are "
-        "long for the arrays take tens of seconds, --chunks all and --front longer",
+        "search all bindings of attention on a machine for the proven best, in seconds; --front "
+        "and --scheduled may take a minute",
         "dse map --cascade 2-pass --seq-len 1K --array-rows 64 --array-cols 64",
     )
     parser.add_argument(

@@ -55,7 +55,7 @@ def instead(*, freedoms: bool = False) -> Instead:
     and memory that overlap wholly, the other that of a schedule that fits the machine.
 
     Args:
-        freedoms: the ideal optimum with each of its freedoms taken away, too: two minutes more.
+        freedoms: the ideal optimum with each of its freedoms taken away, too: half a minute more.
 
     Returns:
         For least latency, least area, short sequences and decoding the machine, the best of its

@@ -14,7 +14,7 @@ import pandas as pd
 from pandas.api.types import is_list_like
 
 from dse.interface.driving import drive, specified
-from dse.interface.sweeping import swept
+from dse.interface.sweeping import as_run, swept
 from dse.interface.typed import typed
 from dse.reports.front import report
 from dse.reports.misses import misses
@@ -239,7 +239,7 @@ def sweep(
         The true front, see `Study.true_front`; empty where no design is feasible.
 
     Raises:
-        Error: for a study that cannot be swept there.
+        Error: for a study that cannot be swept there, or not as the one of its name was run.
 
     Examples:
         >>> import dse
@@ -249,8 +249,7 @@ def sweep(
 
     """
     given = what if isinstance(what, Study) else study(what, out=out)
-    known = home.begun(given.folder)
-    specification = home.stored(given.folder) if known else given.specification
+    specification = as_run(given.specification, given.out)
     front, _ = swept(specification, given.folder, quiet=not progress, **where)
     return front
 

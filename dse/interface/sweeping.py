@@ -14,20 +14,47 @@ from dse.execution import executors, interruption
 from dse.execution.executors import Executor
 from dse.execution.sweep_pieces import cut, reduced
 from dse.results.study_tables import objective_columns
-from dse.results.sweep_parts import SweepParts, Swept, parquet
+from dse.results.sweep_parts import SweepParts, Swept, identity, parquet
 from dse.search.home import begun, stored
-from dse.search.lookup import find
+from dse.search.lookup import find, is_file
+from dse.search.place import command
+from evaluators.errors import InputError
 from evaluators.files import check_writable
+from studies.differences import differences
 from studies.objectives import maximised
 from studies.specification import Specification
 
 
 def to_sweep(name: str, out: Path) -> list[tuple[Specification, Path]]:
-    """Find what is to be swept, and where; a study that was run is swept as it was run."""
+    """Find what is to be swept, and where; a study that was run is swept as it was run.
+
+    Raises:
+        InputError: where a file is no longer that of the study of its name that was run.
+
+    """
     if begun(out / name):
         return [(stored(out / name), out / name)]
-    folders = [(each, out / each.name) for each in find(name)]
+    found = find(name)
+    if is_file(name):
+        return [(as_run(each, out), out / each.name) for each in found]
+    folders = [(each, out / each.name) for each in found]
     return [(stored(folder) if begun(folder) else each, folder) for each, folder in folders]
+
+
+def as_run(study: Specification, out: Path) -> Specification:
+    """Return a study as it was run, where it was; refuse one whose sweep would be another's."""
+    folder = out / study.name
+    if not begun(folder):
+        return study
+    was = stored(folder)
+    details = differences(identity(was), identity(study))
+    if details:
+        raise InputError(
+            f"the study '{study.name}' was started with another specification: "
+            f"{'; '.join(details)}; {command(out, 'sweep', study.name)} sweeps that, "
+            "another needs another name"
+        )
+    return was
 
 
 def swept(

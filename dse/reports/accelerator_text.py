@@ -52,10 +52,11 @@ def _cascade(accelerator: Accelerator) -> str:
         lines.append(f"  values of the chunk before, along {cascade.along}: {states}")
     for rank in cascade.ranks:
         count = passes(cascade, rank)
-        if count > 1:
+        if count > 1 or rank == cascade.along:
             whole = ", ".join(alive(cascade, rank))
             lines.append(
-                f"  {count} passes over {rank}" + (f"; alive over all of it: {whole}" * bool(whole))
+                f"  {count} {'pass' if count == 1 else 'passes'} over {rank}"
+                + (f"; alive over all of it: {whole}" * bool(whole))
             )
     return "\n".join(lines)
 

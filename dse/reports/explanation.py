@@ -196,7 +196,7 @@ def _nearest(nearest: Nearest) -> str:
     factors = ", ".join(f"{name} x {factor:.4g}" for name, factor in nearest.factors.items())
     others = ", ".join(f"{name} {value}" for name, value in nearest.parameters.items())
     many = nearest.dominated_by
-    dominated = f"{many} of its designs dominate it" if many else "none of its designs dominates it"
+    dominated = f"{many or 'none'} of its designs {'dominate' if many > 1 else 'dominates'} it"
     return text.wrapped(
         f"the nearest point of {where} is {nearest.decades:.3g} decades away, design "
         f"{nearest.design}: {factors}; it has {others or 'the same parameters'}; {dominated}"

@@ -33,8 +33,9 @@ class Answer:
         on_chip: the tensors that never leave the chip.
         optimum, fusemax: latency_s, energy_pj and area_um2 of both. The optimum's latency is the
             ideal one; scheduled_s is that of its schedule, None where that does not fit.
-        without: freedom that is taken away -> latency and energy of the ideal optimum then, each
-            over those with it; None where nothing fits, or where freedoms were not asked for.
+        without: what is left where a freedom is taken away, as '2-pass alone' -> latency and energy
+            of the ideal optimum then, each over those with it, None where nothing fits; empty where
+            freedoms were not asked for.
         searched: how the machine was found; None where it is given.
 
     """
@@ -56,7 +57,7 @@ class Answer:
             f"{self.question}: {self.command}",
             f"  {self.cascade}; {where}; on chip stay {' '.join(self.on_chip) or 'none'}",
             *(["  " + _proof(self.searched)] if self.searched else []),
-            *(f"  without {freedom}: {_lost(loss)}" for freedom, loss in self._losses()),
+            *(f"  with {freedom}: {_lost(loss)}" for freedom, loss in self._losses()),
         ]
         return "\n".join(text.wrapped(line) if line.startswith("  ") else line for line in lines)
 

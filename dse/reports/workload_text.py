@@ -34,7 +34,7 @@ def described(
     configuration: str,
 ) -> str:
     """Write what a workload asks of any machine, and which roof of one binds it."""
-    x = workload.extents
+    x, depth = workload.extents, workload.transformer.layers
     rows = [
         [
             part,
@@ -55,9 +55,9 @@ def described(
     return "\n".join(
         [
             f"{workload.transformer.name} {workload.told}",
-            f"  workload   {sizes(workload)}, {workload.transformer.layers} layers",
+            f"  workload   {sizes(workload)}, {depth} layer{'s' * (depth > 1)}",
             f"  attention  {x['P']:,} query rows on {x['M']:,} keys for each of {x['H']} heads of "
-            f"{x['B']} sequences, {share(workload):.4g} of the pairs attended",
+            f"{x['B']} sequence{'s' * (x['B'] > 1)}, {_pairs(workload)} attended",
             "",
             text.table(["layer", "rows", "contraction", "columns"], products),
             "",
@@ -68,6 +68,10 @@ def described(
             "byte on",
         ]
     )
+
+
+def _pairs(workload: Workload) -> str:
+    return f"{share(workload):.2%} of the pairs" if workload.masked else "all pairs"
 
 
 def share(workload: Workload) -> float:

@@ -300,8 +300,10 @@ class SweepParts:
         was = json.loads(_metadata(path).get("behaviour", "null"))
         remedy = f"remove {shown(self._folder, 200)} and sweep again"
         now = self._study.behaviour()
-        if was and (another := another_behaviour(shown(path, 200), was, now, remedy)):
-            return another
+        if was and was.keys() == now.keys():
+            another = another_behaviour(shown(path, 200), was, now, remedy)
+            if another:
+                return another
         return f"{shown(path, 200)} is of another study or version; move it out of the folder"
 
     def _own(self, path: Path, start: int) -> bool:
@@ -319,10 +321,14 @@ class SweepParts:
         }
 
 
+def identity(study: Specification) -> dict[str, Any]:
+    """Return all that a sweep of a study's space depends on, as plain values."""
+    return {k: v for k, v in study.identity().items() if k not in _SEARCH_ALONE}
+
+
 def digest(study: Specification) -> str:
     """Return a hash of all that a sweep of a study's space depends on."""
-    identity = {k: v for k, v in study.identity().items() if k not in _SEARCH_ALONE}
-    text = json.dumps(identity, sort_keys=True)
+    text = json.dumps(identity(study), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

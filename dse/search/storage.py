@@ -38,7 +38,7 @@ from dse.search.locks import file_lock, folder_lock, server_lock
 from dse.search.place import command
 from evaluators.errors import InputError, shown
 from evaluators.files import remove_if_present, unfinished_name
-from studies.differences import another_behaviour, differences
+from studies.differences import ANEW, another_behaviour, differences
 from studies.objectives import UNITS
 from studies.specification import Specification
 
@@ -190,12 +190,16 @@ def _check_same(
             f"the storage has a study '{study.name}' that this program did not make; "
             "choose another name or storage"
         )
-    was = stored.get("behaviour", {})
-    another = another_behaviour(f"the study '{study.name}'", was, ours["behaviour"])
-    if another:
-        raise InputError(another)
-    details = "; ".join(differences(stored, ours))
-    raise InputError(f"the study '{study.name}' was started with another specification: {details}")
+    was, now = stored.get("behaviour", {}), ours["behaviour"]
+    details = differences(stored | {"behaviour": now}, ours)
+    if not details or was.keys() == now.keys():
+        another = another_behaviour(f"the study '{study.name}'", was, now)
+        if another:
+            raise InputError(another)
+    raise InputError(
+        f"the study '{study.name}' was started with another specification: {'; '.join(details)}; "
+        f"{ANEW}"
+    )
 
 
 def _has_parts_of(study: Specification, folder: Path) -> bool:

@@ -26,7 +26,7 @@ _DEPTH_BITS = 31
 _LARGEST = 2**_DEPTH_BITS - 1
 
 
-TABLED = (
+_TABLED = (
     "choose a buffer of 2^k or 3*2^k bytes from 64 KiB to 128 MiB under an array side of 2^k up to "
     "1024"
 )
@@ -100,7 +100,7 @@ def live_failure(depth: int, width_bits: int) -> CactiError | None:
 def missing(depth: int, width_bits: int) -> str:
     """Say that nothing knows an SRAM of that size, and the ways out."""
     lacks = f"the component table has no SRAM of {depth} rows of {width_bits} bits"
-    ways = [TABLED]
+    ways = [_TABLED]
     larger = tuple(int(each) for each in taken(depth, width_bits))
     if larger == (depth, width_bits):
         lacks += ", nor a larger one"

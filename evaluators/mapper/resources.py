@@ -151,9 +151,7 @@ class Resources:
         depth, width = self.buffer_bytes // row_bytes, _WORD_BITS * row_words
         buffer = sram.sram(depth, width, self.sram_source)
         if not float(buffer.area_um2) > 0:
-            raise InputError(
-                f"the component table has no SRAM of {depth} rows of {width} bits; {sram.TABLED}"
-            )
+            raise InputError(sram.missing(depth, width))
         files = {array: register_file(self.registers(array), scaled=True) for array in (PE, LANES)}
         return Prices(
             dram.ENERGY_PJ * _WORD_BITS / dram.ACCESS_BITS,

@@ -110,6 +110,12 @@ def test_a_broken_file_has_its_problem_with_its_line(dse: Run, tmp_path: Path, w
         assert re.match(rf"{re.escape(str(file))} line \d+: ", each), each
 
 
+def test_passes_are_those_of_the_paper(dse: Run) -> None:
+    """One over the chunks for FuseMax, three over the keys for FLAT (sections 2 and 4)."""
+    for name, told in (("binding", "1 pass over M1"), ("flat", "3 passes over M; ")):
+        assert f"\n  {told}" in dse("accelerator", "check", name)[1]
+
+
 def test_a_name_is_not_inherited(dse: Run, tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text('base = "binding"\n')

@@ -215,7 +215,7 @@ def test_a_cascade_of_ones_own(dse: Run, tmp_path: Path) -> None:
         (("--cascade", "1-pass", "--chunks", 0), "chunks '0': give keys in a chunk"),
         (("--chunks", 8), "--chunks is of cascades with one pass"),
         (("--buffer-bytes", "5000"), "5000 leaves a remainder of 8"),
-        (("--buffer-bytes", "5008"), "no SRAM of 313 rows of 128 bits; choose a buffer"),
+        (("--buffer-bytes", "5008"), "no SRAM of 313 rows of 128 bits: choose a buffer"),
         (("--array-rows", 0), "array_rows '0': give a positive integer"),
         (("--model", "BERT"), "--model and --shape both describe the transformer"),
         (("--queries", 0), "queries 0: it must be a positive integer"),

@@ -137,7 +137,8 @@ def test_another_specification_is_refused_and_changes_nothing(
     code, out, errors = dse(*run, *options, *place.options())
     assert (code, out) == (2, "")
     assert errors == (
-        f"dse study: the study '{NAME}' was started with another specification: {difference}\n"
+        f"dse study: the study '{NAME}' was started with another specification: {difference}; "
+        "start it anew under another name, with --name\n"
     )
     assert (files(place.folder), trial_table(place)) == before
 
@@ -159,6 +160,16 @@ def test_a_study_that_another_behaviour_evaluated_is_refused(
         assert (code, out) == (2, "")
         assert "was evaluated by another version of this program" in errors
         assert "evaluations of binding differ; start it anew under another name" in errors
+
+
+def test_another_configuration_is_no_other_version(dse: Run, place: Place) -> None:
+    run = ("--trials", 8, *SMALL, *place.options())
+    assert dse("study", "run", NAME, *run)[0] == 0
+    code, _, errors = dse("study", "run", "flat-t5", "--name", NAME, *run)
+    assert code == 2
+    assert 'configuration was "binding" and is "flat"' in errors
+    assert "behaviour" not in errors
+    assert "another version" not in errors
 
 
 def test_a_study_of_another_program_is_refused_and_left_alone(dse: Run, place: Place) -> None:

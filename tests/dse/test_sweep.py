@@ -18,9 +18,11 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
+import dse as interface
 from dse.execution.sweep_pieces import cut
 from dse.results import sweep_parts
 from evaluators.behaviour import behaviour
+from evaluators.errors import InputError
 from studies import toml
 
 Run = Callable[..., tuple[int, str, str]]
@@ -405,6 +407,38 @@ def test_parts_of_another_study_are_refused(dse: Run, tmp_path: Path) -> None:
     assert code == 2
     assert "is of another study or version; move it out" in errors
     assert _files(tmp_path / "small" / "sweep") == before
+
+
+@pytest.mark.parametrize(
+    ("edit", "difference"),
+    [
+        (("[16, 64]", "[16, 64, 256]"), "array_cols was [16, 64] and is [16, 64, 256]"),
+        (('"binding"', '"cascade"'), 'configuration was "binding" and is "cascade"'),
+    ],
+)
+def test_a_file_that_is_no_longer_that_of_the_study_that_was_run_is_not_swept_as_that(
+    dse: Run, tmp_path: Path, edit: tuple[str, str], difference: str
+) -> None:
+    study = _study(tmp_path, SMALL)
+    assert dse("study", "run", study, "--trials", 8, "--quiet", "--out", tmp_path)[0] == 0
+    study.write_text(SMALL.replace(*edit))
+    for sweep in (lambda: dse("sweep", study, "--out", tmp_path), lambda: _swept(study, tmp_path)):
+        code, out, errors = sweep()
+        assert (code, out) == (2, "")
+        assert "the study 'small' was started with another specification: " in errors
+        assert difference in errors
+        assert f"dse sweep small --out {tmp_path} sweeps that, another needs another name" in errors
+    assert not (tmp_path / "small" / "sweep").exists()
+    study.write_text('sampler = "random"\n' + SMALL)
+    for what in (study, "small"):
+        assert "108 designs" in dse("sweep", what, "--out", tmp_path)[1]
+
+
+def _swept(study: Path, out: Path) -> tuple[int, str, str]:
+    """Sweep as Python does."""
+    with pytest.raises(InputError) as refused:
+        interface.sweep(study, out=out)
+    return 2, "", str(refused.value)
 
 
 def test_a_sweep_by_another_model_says_whose_evaluations_differ(

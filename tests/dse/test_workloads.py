@@ -143,7 +143,10 @@ def test_what_a_workload_asks_of_a_machine_is_shown(dse: Run) -> None:
     prefill = json.loads(dse("workload", "show", "llama-3-8b", "--seq-len", "8K", "--json")[1])
     assert prefill["demands"]["attention"]["binds"] == "pe"
     text = dse("workload", "show", "mistral-7b", "--queries", 1, "--keys", "32K")[1]
-    assert "4 query rows on 4,096 keys for each of 8 heads" in text
+    assert "for each of 8 heads of 1 sequence, all pairs attended" in text
+    own = dse("workload", "show", "BERT", "--seq-len", 4, "--causal")[1]
+    assert "S=3072, 1 layer\n" in own
+    assert "62.50% of the pairs attended" in own  # 1 + 2 + 3 + 4 of 16
     other = dse("workload", "show", "gpt2", "--configuration", "tensor_core")[1]
     assert "roofs of tensor_core: matrix 1.444e+12 macs/s, DRAM 1.44e+10 bytes/s" in other
 

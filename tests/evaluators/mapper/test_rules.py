@@ -193,7 +193,7 @@ def test_bad_input_is_told():
         structure("four")
     with pytest.raises(InputError, match="a chunk of 3 keys does not divide 16"):
         best(names=("1-pass",), limits=Limits(chunks=(3,)))
-    with pytest.raises(InputError, match="no SRAM of 313 rows of 128 bits; choose a buffer"):
+    with pytest.raises(InputError, match="no SRAM of 313 rows of 128 bits: choose a buffer"):
         best(replace(SMALL, buffer_bytes=5008))
     with pytest.raises(InputError, match=r"5000 leaves a remainder of 8; .* a row, 16 bytes"):
         best(replace(SMALL, buffer_bytes=5000))
