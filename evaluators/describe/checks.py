@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from evaluators.components.arithmetic import WIDTHS
 from evaluators.describe.accelerator import WORKLOAD_RANKS, Accelerator, Table
 from evaluators.describe.expressions import Expression
-from evaluators.describe.machine import CLOCK_HZ, WORD_BITS, Machine
-from evaluators.describe.mapping import Row
+from evaluators.describe.machine import CLOCK_HZ, REGISTERS, WORD_BITS, Machine
+from evaluators.describe.mapping import Mapping, Row
 from evaluators.describe.open_binding import CHUNK_KEYS
 from evaluators.describe.parameters import RESERVED, LargestThatFits
 from evaluators.describe.places import Places
@@ -222,7 +222,9 @@ def _row(accelerator: Accelerator, table: Table, row: Row, outer: str, at: Place
     ends += [row.einsum] if row.einsum in cascade.outputs else []
     for mapping in {row.streamed, row.resident}:
         for tensor in ends:
-            if tensor not in mapping.levels[mapping.index(outer)].keep:
+            if _kept(mapping, outer, tensor):
+                continue
+            if not _left(accelerator, row, mapping, outer, tensor):
                 yield (
                     at.row(row.einsum),
                     f"{row.einsum}: {tensor} is not kept in {outer}, where the workload has it",
@@ -236,6 +238,32 @@ def _row(accelerator: Accelerator, table: Table, row: Row, outer: str, at: Place
                 "factors",
             )
     yield from _conditions(accelerator, row, at)
+
+
+def _kept(mapping: Mapping, level: str, tensor: str) -> bool:
+    return tensor in mapping.levels[mapping.index(level)].keep
+
+
+def _left(accelerator: Accelerator, row: Row, mapping: Mapping, outer: str, tensor: str) -> bool:
+    """Tell whether an earlier Einsum of the stage left an input where this one takes it.
+
+    That is a buffer, or the registers of one array.
+    """
+    taken = next(level.name for level in mapping.levels if tensor in level.keep)
+    names = list(accelerator.cascade.einsums)
+    earlier = names[: names.index(row.einsum)]
+    together = {
+        name for each in accelerator.stages if row.einsum in each.einsums for name in each.einsums
+    }
+    return any(
+        tensor in (operand.name for operand in each.streamed.einsum.operands)
+        and _kept(each.streamed, outer, tensor)
+        and _kept(each.streamed, taken, tensor)
+        and (taken != REGISTERS or each.array == row.array)
+        for name in earlier
+        if name in together
+        for _, each in accelerator.rows(name)
+    )
 
 
 def _conditions(accelerator: Accelerator, row: Row, at: Places) -> Problems:

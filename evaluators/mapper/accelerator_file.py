@@ -208,7 +208,8 @@ def _row(
     placement, queries, keys = step.placement, structure.queries, structure.keys
     outer = [rank for rank in structure.batch if rank in einsum.ranks]
     shared = [keys] if keys in einsum.ranks and (structure.cascade.along or group.keys > 1) else []
-    shared.insert(0 if group.inner == 1 else len(shared), queries)
+    if queries:
+        shared.insert(0 if group.inner == 1 else len(shared), queries)
     outer += shared
     inner = list(placement.order)
     inner += [rank for rank in einsum.ranks if rank not in (*outer, *inner)]

@@ -131,10 +131,8 @@ def chunked(binding: Binding, structure: Structure, extents: Mapping[str, int]) 
 def tile(group: BoundGroup, structure: Structure, extents: Mapping[str, int]) -> dict[str, int]:
     """Return how much of the queries and of the keys a step of the shared loops has, by rank."""
     keys = "M" if structure.cascade.along else structure.keys
-    return {
-        structure.queries: extents[structure.queries] // (group.outer * group.inner),
-        keys: extents[keys] // group.keys,
-    }
+    steps = {structure.queries: group.outer * group.inner, keys: group.keys}
+    return {rank: extents[rank] // count for rank, count in steps.items() if rank}
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class Shared:
         chunks: tuple[int, ...] | None,
     ) -> Shared:
         """Return every configuration for arrays of those sides."""
-        queries = divisors(extents[structure.queries]).tolist()
+        queries = divisors(extents.get(structure.queries, 1)).tolist()
         rows = set()
         if structure.cascade.along:
             sizes = divisors(extents["M"]).tolist() if chunks is None else chunks

@@ -218,8 +218,8 @@ class _Search:
         searched.start(Fastest(ceiling_s))
         least_s, least_pj, rows = searched.promises.open(structure.whole)
         shared = searched.shared
-        ranks = [structure.queries, *([] if structure.cascade.along else [structure.keys])]
-        left = {rank: shared.left(rank) for rank in ranks}
+        ranks = [structure.queries, "" if structure.cascade.along else structure.keys]
+        left = {rank: shared.left(rank) for rank in ranks if rank}
         least: dict[tuple[int, tuple[tuple[str, int], ...]], tuple[float, float]] = {}
         for row in rows.tolist():
             sizes = tuple((rank, int(each[row])) for rank, each in left.items())

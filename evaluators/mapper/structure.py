@@ -13,7 +13,6 @@ from itertools import pairwise
 from evaluators.describe.cascade import Cascade, Einsum, Formula, Tensor
 from evaluators.describe.dependences import Dependences
 from evaluators.describe.passes import passes
-from evaluators.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,8 @@ class Structure:
     Attributes:
         cascade: its Einsums are known by their place in its order.
         batch: the ranks that every tensor has; whole at the shared loops.
-        queries: the rank that every Einsum runs over and that is cut at the shared loops.
+        queries: the rank that every result keeps, which is cut at the shared loops; '' where there
+            is none.
         keys: the rank over which the passes are made, or the chunks of a cascade with states.
 
     """
@@ -50,27 +50,26 @@ class Structure:
     @classmethod
     @lru_cache(maxsize=64)
     def of(cls, cascade: Cascade) -> Structure:
-        """Derive the roles of the ranks; `InputError` where no rank has one of them.
+        """Derive the roles of the ranks.
 
         Equal cascades have one structure, so that all searches of them share what they count.
         """
         einsums = tuple(cascade.einsums.values())
         batch = cascade.batch
-        common = [
+        common = (
             rank
             for rank in cascade.ranks
             if rank not in (*batch, cascade.along)
             and all(rank in each.output.ranks for each in einsums)
-        ]
-        if not common:
-            raise InputError("the cascade has no rank that every output keeps, to tile over")
-        others = [rank for rank in cascade.ranks if rank not in (*batch, common[0])]
+        )
+        queries = next(common, "")
+        others = [rank for rank in cascade.ranks if rank not in (*batch, queries)]
 
         def visits(rank: str) -> tuple[int, int]:
             return passes(cascade, rank), sum(rank in each.ranks for each in einsums)
 
         keys = cascade.along or max(others, key=visits, default="")
-        return cls(cascade, batch, common[0], keys)
+        return cls(cascade, batch, queries, keys)
 
     @cached_property
     def einsums(self) -> tuple[Einsum, ...]:

@@ -217,10 +217,9 @@ class Counts:
         structure = self._shared.structure
         einsum, ranks = structure.einsums[place], self.ranks(place, tensor)
         outside = [Loop(rank, f"{rank} 2") for rank in structure.batch]
-        outside += [Loop(structure.queries, "queries 3")]
-        if structure.keys in einsum.ranks:
-            outside += [Loop(structure.keys, "keys 2")]
-        outside += [Loop(structure.queries, "queries 2")]
+        shared = [("queries 3", structure.queries), ("keys 2", structure.keys)]
+        shared += [("queries 2", structure.queries)]
+        outside += [Loop(rank, name) for name, rank in shared if rank in einsum.ranks]
         inner = self._inner(place)
         ordered = sorted(inner, key=lambda rank: 2 if rank in trailing else rank in ranks)
         inside = tuple(Loop(rank, f"{rank} 1") for rank in ordered)

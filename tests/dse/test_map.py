@@ -207,6 +207,58 @@ def test_a_cascade_of_ones_own(dse: Run, tmp_path: Path) -> None:
     assert "rank X is none of it; the workload has B, H, E, F, P, M" in errors
 
 
+NORMALISED = """
+[cascade]
+einsums = '''
+G[B,E,F,H] = K[B,E,H,M] * V[B,F,H,M] :: sum(M)
+N[B,E,H]   = K[B,E,H,M] :: sum(M)
+D[B,H,P]   = Q[B,E,H,P] * N[B,E,H] :: sum(E)
+Y[B,F,H,P] = Q[B,E,H,P] * G[B,E,F,H] :: sum(E)
+Z[B,F,H,P] = Y[B,F,H,P] / D[B,H,P]
+'''
+computes = "own"
+inputs = { Q = "Q", K = "K", V = "V" }
+"""
+
+
+def test_what_no_rank_runs_through_is_mapped_and_inputs_are_shared(
+    dse: Run, tmp_path: Path
+) -> None:
+    cascade, best = tmp_path / "linear.toml", tmp_path / "best.toml"
+    cascade.write_text(NORMALISED)
+    workload = ("--shape", "2,16,8,8,2,16", "--queries", 32, "--keys", 64)
+    given = (*workload, *TINY[4:-2], "--cascade", cascade)
+    code, _, errors = dse("map", *given, "--out", best)
+    assert code == 0, errors
+    found = json.loads(dse("map", *given, "--json")[1])
+    optimum = found["optimum"]
+    (group,) = optimum["groups"]
+    dram = {
+        each["einsum"]: [t for t, at in each["keep"].items() if "DRAM" in at]
+        for each in group["einsums"]
+    }
+    assert dram == {"G": ["K", "V"], "N": [], "D": ["Q"], "Y": [], "Z": ["Z"]}
+    inputs, outputs = 2 * 2 * (8 * 32 + 2 * 8 * 64), 2 * 2 * 8 * 32
+    assert optimum["traffic_bytes"] == 2 * (inputs + outputs)
+    code, out, errors = dse(
+        "evaluate", "--configuration", best, *workload, "--fit", "strict", "--json"
+    )
+    assert code == 0, errors
+    for name in ("latency_s", "energy_pj", "traffic_bytes"):
+        assert json.loads(out)[name] == pytest.approx(optimum[name], rel=1e-12)
+    for old, new, wrong in (
+        ('["G N D Y Z"]', '["G", "N D Y Z"]', "N: K is not kept in DRAM"),
+        ("| K V       |", "| V         |", "G: K is not kept in DRAM"),
+    ):
+        text = best.read_text()
+        assert old in text
+        other = tmp_path / "other.toml"
+        other.write_text(text.replace(old, new))
+        code, out, _ = dse("accelerator", "check", other)
+        assert code == 1
+        assert wrong in out
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -72,7 +72,7 @@ class _Run:
                         self._forget((place, turn), done)
 
     def _first(self, rank, tiles, which):
-        return self.extents[rank] // tiles * which
+        return self.extents.get(rank, 1) // tiles * which
 
     def _forget(self, step, done):
         """Lose what has waited for its last reader."""

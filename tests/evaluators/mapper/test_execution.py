@@ -26,6 +26,12 @@ OWN = {
     "linear attention": """
         G[B,E,F] = K[B,E,M] * V[B,F,M]    :: sum(M)
         Z[B,F,P] = Q[B,E,P] * G[B,E,F]    :: sum(E)""",
+    "normalised linear attention": """
+        G[B,E,F] = K[B,E,M] * V[B,F,M]    :: sum(M)
+        N[B,E]   = K[B,E,M]               :: sum(M)
+        D[B,P]   = Q[B,E,P] * N[B,E]      :: sum(E)
+        Y[B,F,P] = Q[B,E,P] * G[B,E,F]    :: sum(E)
+        Z[B,F,P] = Y[B,F,P] / D[B,P]""",
 }
 
 
@@ -135,7 +141,9 @@ def test_a_users_own_cascade_is_mapped_and_computes_its_own(name):
     expected = {
         "products": np.einsum("bmp,bfm->bfp", np.maximum(np.einsum("bep,bem->bmp", q, k), 0), v),
         "linear attention": np.einsum("bep,bem,bfm->bfp", q, k, v),
+        "normalised linear attention": np.einsum("bep,bem,bfm->bfp", q, k, v)
+        / np.einsum("bep,bem->bp", q, k)[:, None],
     }[name]
     for point in found.front:
         computed = executed(found.binding(point), own, machine, extents, {"Q": q, "K": k, "V": v})
-        np.testing.assert_allclose(computed, expected, rtol=0, atol=1e-11)
+        np.testing.assert_allclose(computed, expected, rtol=1e-9, atol=1e-11)
