@@ -6,7 +6,7 @@ operands of an Einsum broadcast. The states of a cascade are computed chunk by c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Any
 
@@ -108,6 +108,24 @@ def _at_points(einsum: Einsum, formula: Formula, tensors: Mapping[str, Float64s]
 
 _SMALL = {"B": 2, "H": 2, "E": 3, "F": 4}
 """Extents of the check; 5 for every other rank, 3 for every piece of a rank that is split."""
+
+
+_LARGE = 1000.0
+_TOLERANCE = 1e-9
+
+
+def not_attention(cascade: Cascade) -> Iterator[str]:
+    """Yield in what a cascade, whose inputs are Q, K and V, is not attention, and what to do."""
+    for scale, said in (
+        (1.0, ""),
+        (_LARGE, " of large scores, which overflow without their maximum"),
+    ):
+        error = error_against_attention(cascade, scale)
+        if error > _TOLERANCE:
+            yield (
+                f"its last output {cascade.outputs[-1]} is not softmax(QK^T)V{said} (relative "
+                f'error {error:.1e}); mend an Einsum, or say computes = "own"'
+            )
 
 
 def error_against_attention(cascade: Cascade, scale: float) -> float:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from evaluators.describe.cascade import Cascade
 from evaluators.describe.layers import ACCELERATORS, is_path
+from evaluators.describe.numbers import not_attention
 from evaluators.describe.reading import cascade
 from evaluators.errors import InputError, shown
 from evaluators.mapper.structure import Structure
@@ -19,5 +21,21 @@ def structure(name: str) -> Structure:
         raise InputError(
             f"no cascade '{shown(name)}'; known are {', '.join(NAMES)}, or give a file.toml"
         )
-    path = Path(name) if is_path(name) else ACCELERATORS / f"{NAMES[name]}.toml"
-    return Structure.of(cascade(path))
+    if not is_path(name):
+        return Structure.of(cascade(ACCELERATORS / f"{NAMES[name]}.toml"))
+    own = cascade(Path(name))
+    if own.computes == "attention":
+        _check_attention(name, own)
+    return Structure.of(own)
+
+
+def _check_attention(name: str, own: Cascade) -> None:
+    written = {*own.einsums, *own.previous, *own.inputs}
+    read = [operand.name for each in own.einsums.values() for operand in each.operands]
+    if unknown := next((each for each in read if each not in written), None):
+        raise InputError(
+            f"cascade {shown(name)}: nothing writes {unknown}; name what is Q, K and V under "
+            'cascade.inputs, or say computes = "own"'
+        )
+    for said in not_attention(own):
+        raise InputError(f"cascade {shown(name)}: {said}")

@@ -192,16 +192,28 @@ def test_a_cascade_of_ones_own(dse: Run, tmp_path: Path) -> None:
     file = tmp_path / "two.toml"
     products = "S[B,H,M,P] = Q[B,E,H,P] * K[B,E,H,M] :: sum(E)\n"
     products += "Z[B,F,H,P] = S[B,H,M,P] * V[B,F,H,M] :: sum(M)"
-    file.write_text(f'[cascade]\neinsums = """\n{products}\n"""\n')
+    attention = f'[cascade]\neinsums = """\n{products}\n"""\n'
+    file.write_text(attention)
+    code, _, errors = dse("map", *TINY, "--cascade", file)
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "nothing writes Q; name what is Q, K and V under cascade.inputs" in errors
+    file.write_text(f'{attention}inputs = {{ Q = "Q", K = "K", V = "V" }}\n')
+    code, _, errors = dse("map", *TINY, "--cascade", file)
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "its last output Z is not softmax(QK^T)V (relative error" in errors
+    file.write_text(f'{attention}computes = "own"\n')
     code, out, _ = dse("map", *TINY, "--cascade", file, "--json")
     assert code == 0
     groups = json.loads(out)["optimum"]["groups"]
     assert [run["einsum"] for each in groups for run in each["einsums"]] == ["S", "Z"]
+    assert json.loads(out)["papers"] == []
+    shipped = "evaluators/accelerators/one_pass.toml"
+    _, out, _ = dse("map", *TINY[:-2], "--cascade", shipped, "--json")
     assert json.loads(out)["papers"][0]["configuration"] == "binding"
     file.write_text('[cascade]\neinsums = "Z[D,P] = W[D,S] * X[S,P] :: sum(S)"\ncomputes = "own"\n')
     found = json.loads(dse("map", *TINY, "--cascade", file, "--json")[1])
     assert (found["extents"]["D"], found["extents"]["S"], found["papers"]) == (8, 8, [])
-    file.write_text('[cascade]\neinsums = "Z[B,X,P] = Q[B,X,P] * K[B,P]"\n')
+    file.write_text('[cascade]\neinsums = "Z[B,X,P] = Q[B,X,P] * K[B,P]"\ncomputes = "own"\n')
     code, _, errors = dse("map", *TINY, "--cascade", file)
     assert (code, errors.count("\n")) == (2, 1)
     assert "rank X is none of it; the workload has B, H, E, F, P, M" in errors
