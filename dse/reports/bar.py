@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from analysis.fronts import hypervolume
 from dse.results.progress import Progress
-from evaluators.mapper.searching import watched
+from evaluators.mapper.watching import watched
 from studies.objectives import signs
 from studies.reference import reference
 from studies.specification import Specification

@@ -28,9 +28,10 @@ from evaluators.mapper.cascade_search import CascadeSearch, Limits
 from evaluators.mapper.pareto import Fastest
 from evaluators.mapper.reaching import fastest_within, least_within
 from evaluators.mapper.resources import PARAMETERS, WORD_BYTES, Resources
-from evaluators.mapper.searching import searching, tell
+from evaluators.mapper.searching import searching
 from evaluators.mapper.states import Freedom
 from evaluators.mapper.structure import Structure
+from evaluators.mapper.watching import tell
 from evaluators.pipeline.pipelines import pipelines
 from evaluators.workloads.workload import Workload
 

@@ -18,8 +18,9 @@ from evaluators.mapper.neighbours import neighbours
 from evaluators.mapper.optimum import Optimum
 from evaluators.mapper.pareto import Front
 from evaluators.mapper.resources import Resources
-from evaluators.mapper.searching import searching, tell
+from evaluators.mapper.searching import searching
 from evaluators.mapper.structure import Structure
+from evaluators.mapper.watching import tell
 
 
 class _OutOfTime(Exception):

@@ -1,30 +1,12 @@
-"""What a search asks of memory, and who watches it."""
+"""What a search asks of memory."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 
 from evaluators.mapper.moves import forget
-
-_TOLD: ContextVar[Callable[[], object]] = ContextVar("told", default=lambda: None)
-
-
-@contextmanager
-def watched(told: Callable[[], object]) -> Iterator[None]:
-    """Have each step of the searches in the context told, an Einsum of some configurations each."""
-    before = _TOLD.set(told)
-    try:
-        yield
-    finally:
-        _TOLD.reset(before)
-
-
-def tell() -> None:
-    """Tell who watches of a step."""
-    _TOLD.get()()
 
 
 @contextmanager
