@@ -10,11 +10,14 @@ from dse.commands.options import BAD_INPUT
 from dse.reports import text
 from dse.results.parts import Parts
 from dse.search.home import stored
-from evaluators.errors import InputError
+from evaluators.errors import InputError, shown
+from evaluators.foreign import is_there
 
 
 def run(options: argparse.Namespace) -> int:
     """Print one line a study; one that cannot be read is named, and the code is then 2."""
+    if is_there(options.out) and not options.out.is_dir():
+        raise InputError(f"--out {shown(options.out, 200)} is a file; name a folder of studies")
     rows = []
     code = 0
     for path in sorted(options.out.glob("*/study.toml")):

@@ -215,6 +215,13 @@ def test_list_shows_every_study(dse: Run, tmp_path: Path, own: Path) -> None:
         [NAME, "binding", "random", "10/10"],
         ["mine", "binding", "random", "20/20"],
     ]
+    file = tmp_path / "file"
+    file.touch()
+    assert dse("study", "list", "--out", file) == (
+        2,
+        "",
+        f"dse study: --out {file} is a file; name a folder of studies\n",
+    )
 
 
 def test_show_tells_where_a_study_stands(dse: Run, tmp_path: Path) -> None:
