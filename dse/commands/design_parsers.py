@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from dse.commands import completion
@@ -27,6 +28,8 @@ from dse.commands.options import (
     tolerance,
 )
 from evaluators.errors import InputError, shown
+
+_MASKS = {"--mask", "--fit", "--causal"}
 
 
 def reproduce(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -86,14 +89,22 @@ def _parameters(parser: Parser, arguments: Sequence[str]) -> None:
     from evaluators.describe.catalogue import described  # noqa: PLC0415
 
     name = _named("--configuration", arguments, CONFIGURATION)
-    try:
+    with _being_typed():
         declared = described(name).all_parameters
-    except InputError:
-        if completion.typed():  # a name that is being typed
-            return
-        raise
-    parser.has = f"{shown(name)} has {', '.join(declared)}"
-    add_parameters(parser, f"parameters of {shown(name)}", declared)
+        parser.has = f"{shown(name)} has {', '.join(declared)}"
+        add_parameters(parser, f"parameters of {shown(name)}", declared)
+
+
+def _sizes(parser: Parser, arguments: Sequence[str]) -> None:
+    """Add an option for each size of the machine that is mapped to."""
+    from evaluators.mapper.machines import known_machine  # noqa: PLC0415
+    from evaluators.mapper.resources import MACHINE, PARAMETERS  # noqa: PLC0415
+
+    name = _named("--machine", arguments, MACHINE)
+    with _being_typed():
+        declared = known_machine(name).parameters
+        sizes = {each: declared[each] for each in PARAMETERS}
+        add_parameters(parser, f"sizes of {shown(name)}", sizes)
 
 
 def _named(option: str, arguments: Sequence[str], default: str) -> str:
@@ -104,6 +115,16 @@ def _named(option: str, arguments: Sequence[str], default: str) -> str:
         return str(finder.parse_known_args(arguments)[0].name)
     except argparse.ArgumentError:  # it has no value: the parser will say so
         return default
+
+
+@contextmanager
+def _being_typed() -> Iterator[None]:
+    """Let a wrong name pass while it is being typed."""
+    try:
+        yield
+    except InputError:
+        if not completion.typed():
+            raise
 
 
 def _setting(parser: Parser) -> None:
@@ -224,9 +245,6 @@ def machine(commands: argparse._SubParsersAction[Parser]) -> None:
     show.add_argument("name", metavar="NAME")
 
 
-_MASKS = {"--mask", "--fit", "--causal"}
-
-
 def map_(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str]) -> None:
     """Add the parser of `dse map`."""
     parser = command(
@@ -302,22 +320,6 @@ def map_(commands: argparse._SubParsersAction[Parser], arguments: Sequence[str])
     add_json(parser)
     if arguments[:1] == ["map"]:
         _sizes(parser, arguments)
-
-
-def _sizes(parser: Parser, arguments: Sequence[str]) -> None:
-    """Add an option for each size of the machine that is mapped to."""
-    from evaluators.mapper.machines import known_machine  # noqa: PLC0415
-    from evaluators.mapper.resources import MACHINE, PARAMETERS  # noqa: PLC0415
-
-    name = _named("--machine", arguments, MACHINE)
-    try:
-        declared = known_machine(name).parameters
-    except InputError:
-        if completion.typed():  # a name that is being typed
-            return
-        raise
-    sizes = {each: declared[each] for each in PARAMETERS}
-    add_parameters(parser, f"sizes of {shown(name)}", sizes)
 
 
 def instead(commands: argparse._SubParsersAction[Parser]) -> None:
