@@ -64,10 +64,10 @@ def _accelerators(prefix: str, **_: Any) -> list[str]:
     return [*shipped(), *_files(prefix)]
 
 
-def _machines(**_: Any) -> list[str]:
+def _machines(prefix: str, **_: Any) -> list[str]:
     from evaluators.describe.layers import MACHINES, shipped  # noqa: PLC0415
 
-    return list(shipped(MACHINES))
+    return [*shipped(MACHINES), *_files(prefix)]
 
 
 def _studies(prefix: str, **_: Any) -> list[str]:
@@ -149,6 +149,7 @@ _COMPLETERS: dict[str, Callable[..., Iterable[str]]] = {
     "configuration": _accelerators,
     "base": _accelerators,
     "cascade": _cascades,
+    "machine": _machines,
     "model": _models,
     "seq_len": _seq_lens,
     "queries": _seq_lens,

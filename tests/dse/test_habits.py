@@ -164,6 +164,8 @@ def test_a_shell_completes_commands_options_and_names(dse: Run, tmp_path: Path) 
     assert completions("dse evaluate --fit ", tmp_path) == ["pad", "strict"]
     assert completions("dse workload show vit-b", tmp_path) == ["vit-b-16"]
     assert completions("dse machine show tpu", tmp_path) == ["tpu_v4i"]
+    assert completions("dse map --machine tpu", tmp_path) == ["tpu_v4i"]
+    assert "--vector-lanes" in completions("dse map --machine tpu_v4i --vec", tmp_path)
     assert completions("dse study run --sampler ns", tmp_path) == ["nsga2", "nsga3"]
     assert completions("dse study run pa", tmp_path) == ["pareto"]
     assert completions("dse study resume ", tmp_path)[-1] == NAME
