@@ -7,10 +7,9 @@ import json
 from typing import Any
 
 from analysis.results import breakdown_of, metric_columns, parameter_columns
-from dse.interface.designs import evaluated
 from dse.interface.named_designs import is_empty, named
 from dse.reports.account import account
-from dse.results.designs import LABEL_DEFAULTS, Setting, warnings
+from dse.results.designs import LABEL_DEFAULTS, Setting, evaluated, warnings
 from dse.search.place import RUNS
 from evaluators.errors import InputError
 from evaluators.protocol import Evaluations, Evaluator, Runs, evaluator

@@ -1,4 +1,4 @@
-"""Designs evaluated: many as a table, one with its breakdown; and the workloads that they run."""
+"""Designs evaluated as a table, and the workloads that they run."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from pandas.api.types import is_list_like
 
 from dse.interface.typed import typed
 from dse.results import frames
-from dse.results.designs import LABEL_DEFAULTS, Setting, evaluate_pinned, reasons
+from dse.results.designs import LABEL_DEFAULTS
 from evaluators import protocol
-from evaluators.design import Designs
 from evaluators.errors import InputError, known_are, shown
-from evaluators.protocol import Evaluations, Evaluator
 from evaluators.workloads.catalogue import transformer
 from evaluators.workloads.reading import TOKENS, workload_of
 from evaluators.workloads.workload import Workload
@@ -121,15 +119,3 @@ def workload(model: str | Path = "BERT", /, **options: str | int) -> Workload:
     if strange := next((name for name in options if name not in known), None):
         raise InputError(f"unknown option '{shown(strange)}'; {known_are(strange, known)}")
     return workload_of(transformer(str(model)), options)
-
-
-def evaluated(
-    setting: Setting, designs: Designs, engine: Evaluator, *, breakdown: bool = True
-) -> Evaluations:
-    """Evaluate one design; `InputError` says why it is not feasible."""
-    ((_, results),) = evaluate_pinned(setting, designs, engine, breakdown=breakdown)
-    evaluations = results.whole()
-    (reason,) = reasons(setting, evaluations, engine)
-    if reason:
-        raise InputError(reason)
-    return evaluations

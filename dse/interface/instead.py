@@ -7,11 +7,10 @@ from dataclasses import replace
 from math import isinf
 from typing import Any
 
-from dse.interface.designs import evaluated
 from dse.interface.mapping import PAPERS, best_binding
 from dse.interface.typed import typed
 from dse.reports.instead import Answer, Instead
-from dse.results.designs import Setting
+from dse.results.designs import Setting, evaluated
 from dse.results.mapped import Mapped, groups
 from evaluators.design import Designs
 from evaluators.engine.areas import areas_um2

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dse.interface.designs import evaluated
 from dse.reports import bounds
-from dse.results.designs import Setting
+from dse.results.designs import Setting, evaluated
 from dse.results.trials import HALVES
 from evaluators.design import Designs
 from evaluators.errors import InputError

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from os import PathLike
 
-from dse.interface.designs import evaluated
 from dse.interface.named_designs import named
 from dse.interface.typed import typed
 from dse.reports.scheduled import Scheduled
-from dse.results.designs import LABEL_DEFAULTS
+from dse.results.designs import LABEL_DEFAULTS, evaluated
 from dse.search.place import RUNS
 from evaluators.describe.machine import Machine
 from evaluators.engine.costs import Costs

@@ -132,6 +132,18 @@ def evaluate_pinned(
         yield rows, evaluations
 
 
+def evaluated(
+    setting: Setting, designs: Designs, engine: Evaluator, *, breakdown: bool = True
+) -> Evaluations:
+    """Evaluate one design; `InputError` says why it is not feasible."""
+    ((_, results),) = evaluate_pinned(setting, designs, engine, breakdown=breakdown)
+    evaluations = results.whole()
+    (reason,) = reasons(setting, evaluations, engine)
+    if reason:
+        raise InputError(reason)
+    return evaluations
+
+
 def warnings(setting: Setting, evaluations: Evaluations, engine: Evaluator) -> list[str]:
     """Say of the first design what is charged otherwise than it is.
 
