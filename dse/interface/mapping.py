@@ -26,6 +26,7 @@ from evaluators.mapper.cascades import NAMES, structure
 from evaluators.mapper.freedoms import without
 from evaluators.mapper.machines import exp_cycles as exp_cycles_of
 from evaluators.mapper.machines import known_machine
+from evaluators.mapper.placement import ARRAYS
 from evaluators.mapper.resources import (
     EXPONENTIAL,
     LANES,
@@ -119,6 +120,7 @@ def best_binding(
     )
     known = {rank: setting.workload.extents[rank] for rank in (*RANKS, *_LAYERS)}
     cascades = _cascades(cascade, known)
+    _check_units(cascades, resources)
     used = {rank for each in cascades.values() for rank in each.cascade.ranks}
     extents = {rank: n for rank, n in known.items() if rank in RANKS or rank in used}
     chunk_sizes = _chunks(chunks, cascades, resources, extents["M"])
@@ -229,6 +231,18 @@ def _cascades(text: str, extents: Mapping[str, int]) -> dict[str, Structure]:
                 "cascade with states cuts M into chunks of M0"
             )
     return cascades
+
+
+def _check_units(cascades: Mapping[str, Structure], resources: Resources) -> None:
+    """Refuse an Einsum that no array has the units for."""
+    for name, each in cascades.items():
+        for place, einsum in enumerate(each.einsums):
+            needs = each.operations(place)
+            if all(resources.work(needs, array) is None for array in ARRAYS):
+                raise InputError(
+                    f"{einsum.name} of {name} takes {', '.join(needs)}, and no array of "
+                    f"{resources.built.name} has the units for that"
+                )
 
 
 def _chunks(

@@ -35,6 +35,8 @@ def is_known(described: Machine) -> bool:
     if EXPONENTIAL in described.arrays[PE].units or shared - {(LANES, EXPONENTIAL)}:
         return False
     dram, buffer = described.stores
+    if buffer.row_words is None or not buffer.row_words.names <= PARAMETERS.keys():
+        return False
     arrays = {
         name: replace(each, units=plain.arrays[name].units, shared={})
         for name, each in described.arrays.items()
@@ -48,8 +50,8 @@ def check_known(described: Machine) -> None:
     if not is_known(described):
         raise InputError(
             "the mapper knows machines of DRAM, one buffer, a 2D array 'pe' and a 1D array "
-            f"'vector', with sides and registers as {MACHINE} has them, and {described.name} is "
-            f"another; take {MACHINE}"
+            f"'vector', with sides and registers as {MACHINE} has them and rows of the buffer that "
+            f"follow from these, and {described.name} is another; take {MACHINE}"
         )
     bits = described.parameters[WORD_BITS].default
     if bits != 8 * WORD_BYTES:
@@ -80,12 +82,16 @@ def resources_of(nests: Nests) -> Resources:
 def exp_cycles(described: Machine, values: Mapping[str, Any]) -> int | None:
     """Return the cycles of the exponential unit in a lane; None where there is none.
 
-    One that lanes share takes as many as share it. `values` are of the machine's parameters.
+    One that lanes share takes as many as share it. `values` are of the machine's parameters; those
+    that are not among them have their defaults.
     """
     lanes = described.arrays[LANES]
     if EXPONENTIAL not in lanes.units:
         return None
-    return int(lanes.shared[EXPONENTIAL](values)) if EXPONENTIAL in lanes.shared else 1
+    if EXPONENTIAL not in lanes.shared:
+        return 1
+    defaults = {name: each.default for name, each in described.parameters.items()}
+    return int(lanes.shared[EXPONENTIAL]({**defaults, **values}))
 
 
 def priced(

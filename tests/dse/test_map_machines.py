@@ -107,6 +107,57 @@ def test_an_einsum_runs_where_the_units_are_that_it_needs(dse: Run, tmp_path: Pa
     assert arrays["GM"] == "1d", "its PEs have no unit for maxima"
 
 
+SHARING = """
+name = "sharing"
+base = "fusemax"
+[parameters]
+share = { default = 3, help = "lanes that share a unit" }
+[arrays.vector]
+sides = ["vector_lanes"]
+registers = "lane_registers"
+units = ["max", "mac", "divide", { unit = "exponential", shared_by = "share" }]
+"""
+
+
+def test_a_unit_that_lanes_share_takes_as_many_cycles_as_share_it(dse: Run, tmp_path: Path) -> None:
+    (tmp_path / "sharing.toml").write_text(SHARING)
+    given = (*SMALL, "--buffer-bytes", "8 KiB", "--json")
+    of_machine = json.loads(dse("map", *given, "--machine", tmp_path / "sharing.toml")[1])
+    of_option = json.loads(dse("map", *given, "--exp-cycles", 3)[1])
+    assert of_machine["machine"]["exp_cycles"] == 3
+    assert of_machine["optimum"] == of_option["optimum"]
+
+
+def test_an_einsum_that_no_array_has_units_for_is_named(dse: Run, tmp_path: Path) -> None:
+    dull = SHARING.replace(', "divide", { unit = "exponential", shared_by = "share" }', "")
+    (tmp_path / "dull.toml").write_text(dull.replace("sharing", "dull"))
+    code, out, errors = dse("map", *TINY, "--machine", tmp_path / "dull.toml")
+    assert (code, out) == (2, "")
+    assert (
+        errors
+        == "dse map: AV of 1-pass takes divide, and no array of dull has the units for that\n"
+    )
+
+
+BANKED = """
+name = "banked"
+base = "fusemax"
+[parameters]
+bank_words = { default = 64, help = "words of a bank" }
+[stores.L3]
+kind = "SRAM"
+bytes = "buffer_bytes"
+row_words = "bank_words"
+"""
+
+
+def test_rows_of_a_parameter_of_their_own_are_refused(dse: Run, tmp_path: Path) -> None:
+    (tmp_path / "banked.toml").write_text(BANKED)
+    code, out, errors = dse("map", *TINY, "--machine", tmp_path / "banked.toml")
+    assert (code, out, errors.count("\n")) == (2, "", 1)
+    assert "rows of the buffer that follow from these, and banked is another" in errors
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
