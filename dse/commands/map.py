@@ -77,8 +77,7 @@ def _file(target: Path, mapped: Mapped) -> str:
     binding, machine, workload = mapped.binding, mapped.resources, mapped.setting.workload
     return accelerator_file(
         target.stem,
-        f"{binding.cascade} on {machine.rows} x {machine.columns}, for "
-        f"{workload.transformer.name} {workload.told}",
+        f"{binding.cascade} on {machine.rows} x {machine.columns}, for {workload.called}",
         binding,
         mapped.cascades[binding.cascade],
         machine,

@@ -65,7 +65,7 @@ class Job:
     breakdown: bool = False
 
     def __str__(self) -> str:
-        workload = f"{self.workload.transformer.name} {self.workload.told}"
+        workload = self.workload.called
         return f"{len(self.designs)} designs of {self.configuration} on {workload}"
 
 

@@ -51,7 +51,7 @@ def answer(
     if wrong := differing(expected):
         yield pickle.dumps(("unfit", wrong))
         return
-    yield pickle.dumps(("done", outcome(*pickle.loads(call))))
+    yield pickle.dumps((DONE, outcome(*pickle.loads(call))))
 
 
 @cache

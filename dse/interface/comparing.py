@@ -125,7 +125,7 @@ def _row(found: NamedDesign, parts: Sequence[Part]) -> dict[str, Any]:
     results = parts[0].evaluations
     whole = whole_of(parts, found.mix)
     several = {} if found.mix is None else {each.label: each for each in parts}
-    on = f"{setting.workload.transformer.name} {setting.workload.told}"
+    on = setting.workload.called
     return {
         "configuration": setting.configuration,
         "workload": on if found.mix is None else found.mix.objectives_of,

@@ -180,7 +180,7 @@ def _repriced(job: Job, our: Evaluations, parts: Prices) -> Evaluations:
 
 
 def _place(job: Job) -> str:
-    return f"{job.configuration} on {job.workload.transformer.name} {job.workload.told}"
+    return f"{job.configuration} on {job.workload.called}"
 
 
 def _metric_names() -> list[str]:

@@ -94,10 +94,7 @@ def _told(found: NamedDesign) -> str:
         of = found.mix.objectives_of
         return f"{setting.configuration}, objectives of {of}, {found.mix.told}"
     workload = setting.workload
-    return (
-        f"{setting.configuration} on {workload.transformer.name} {workload.told}, "
-        f"{setting.accounting.name} accounting"
-    )
+    return f"{setting.configuration} on {workload.called}, {setting.accounting.name} accounting"
 
 
 def _in_study(found: NamedDesign) -> str:
@@ -131,8 +128,7 @@ def _parts(parts: Sequence[Part], mix: Specification | None) -> pd.DataFrame:
         )
     table = pd.DataFrame(rows)
     for name in ("latency", "energy"):
-        column = next(each for each in table if str(each).startswith(f"{name}_"))
-        runs = table["times"] * table[column]
+        runs = table["times"] * table[_FACTORS[name]]
         table[f"{name}_share"] = runs / runs.sum() if mix and mix.weights else np.nan
     return table
 

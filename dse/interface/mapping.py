@@ -36,8 +36,8 @@ from evaluators.mapper.resources import (
     RANKS,
     Resources,
 )
-from evaluators.mapper.scheduled import shortest_schedule
-from evaluators.mapper.search import search
+from evaluators.mapper.scheduled import Runs, shortest_schedule
+from evaluators.mapper.search import Found, search
 from evaluators.mapper.structure import Structure
 from evaluators.protocol import evaluator
 from evaluators.workloads.sizes import LONGEST
@@ -109,15 +109,8 @@ def best_binding(
         )
     given = {name: str(value) for name, value in values.items()}
     setting = _setting({name: text for name, text in given.items() if name not in PARAMETERS})
-    built = known_machine(machine)
-    own = {name: text for name, text in given.items() if name in PARAMETERS}
-    sizes = _sizes(own, built, setting)
-    resources = Resources(
-        **{PARAMETERS[name]: sizes[name] for name in PARAMETERS},
-        exp_cycles=exp_cycles_of(built, sizes) if exp_cycles is None else exp_cycles,
-        sram_source=setting.accounting.sram,
-        built=built,
-    )
+    sizes = {name: text for name, text in given.items() if name in PARAMETERS}
+    resources = _resources(known_machine(machine), sizes, exp_cycles, setting)
     known = {rank: setting.workload.extents[rank] for rank in (*RANKS, *_LAYERS)}
     cascades = _cascades(cascade, known)
     _check_units(cascades, resources)
@@ -145,15 +138,11 @@ def best_binding(
         runs = shortest_schedule(
             cascades, resources, setting.workload, extents, limits, binding, found.fastest_s
         )
-        if np.isinf(runs.latency_s):
-            over = time_limit_s is not None and time.process_time() - started_s >= time_limit_s
-            raise _no_schedule(runs.tried, time_limit_s if over else None)
-        least_s = min(found.left_s, found.fastest_s)
-        binding = runs.binding
-        paced = Paced(runs.latency_s, runs.latency_s / least_s - 1, runs.tried)
+        spent_s = time.process_time() - started_s
+        binding, paced = runs.binding, _paced(runs, found, spent_s, time_limit_s)
     cpu_s = time.process_time() - started_s
-    beside = _with_stores_of(built)
     attention = all(each.cascade.computes == "attention" for each in cascades.values())
+    beside = _with_stores_of(resources.built) if attention else []
     taken_away = None
     if freedoms:
         limits = replace(limits, within=tolerance)
@@ -170,7 +159,7 @@ def best_binding(
         evaluate(binding, cascades[binding.cascade], resources, extents),
         paced,
         found.gaps(point),
-        tuple(_compared(each, setting, sizes, resources) for each in beside if attention),
+        tuple(_compared(each, setting, resources) for each in beside),
         taken_away,
         sum(each.ways() for each in found.searches.values()),
         sum(each.counted for each in found.searches.values()),
@@ -179,15 +168,18 @@ def best_binding(
     )
 
 
-def _no_schedule(tried: int, over_s: float | None) -> InputError:
-    """Say that none of the bindings tried has a schedule that fits; `over_s`: what time it had."""
-    if over_s is not None:
-        return InputError(
-            f"no schedule was found in {over_s:g} s, of {tried} bindings that were tried; give "
-            "--time-limit more"
+def _paced(runs: Runs, found: Found, spent_s: float, time_limit_s: float | None) -> Paced:
+    """Tell how a binding runs, beside what none is faster than; refuse where none fits."""
+    if not np.isinf(runs.latency_s):
+        least_s = min(found.left_s, found.fastest_s)
+        return Paced(runs.latency_s, runs.latency_s / least_s - 1, runs.tried)
+    if time_limit_s is not None and spent_s >= time_limit_s:
+        raise InputError(
+            f"no schedule was found in {time_limit_s:g} s, of {runs.tried} bindings that were "
+            "tried; give --time-limit more"
         )
-    return InputError(
-        f"no schedule fits this machine, of {tried} bindings that were tried: give it more "
+    raise InputError(
+        f"no schedule fits this machine, of {runs.tried} bindings that were tried: give it more "
         "pe_registers, lane_registers or buffer_bytes"
     )
 
@@ -208,14 +200,24 @@ def _setting(given: Mapping[str, str]) -> Setting:
     return setting
 
 
-def _sizes(given: Mapping[str, str], built: Machine, setting: Setting) -> dict[str, Any]:
-    """Return the machine's parameters: as given, else by their rules and defaults."""
+def _resources(
+    built: Machine, given: Mapping[str, str], exp_cycles: int | None, setting: Setting
+) -> Resources:
+    """Return the machine, of sizes as given, else by their rules and defaults."""
     accelerator = replace(described(PAPERS[0]), machine=built)
     declared = built.parameters
     read = {name: declared[name].read(text) for name, text in given.items()}
     chip = one_chip(accelerator, [setting.workload], Designs.of(**read))
-    sizes = {name: chip.columns[name][0].item() for name in PARAMETERS}
-    return {name: float(size) if declared[name].real else size for name, size in sizes.items()}
+    whole = {name: chip.columns[name][0].item() for name in PARAMETERS}
+    sizes: dict[str, Any] = {
+        name: float(size) if declared[name].real else size for name, size in whole.items()
+    }
+    return Resources(
+        **{PARAMETERS[name]: size for name, size in sizes.items()},
+        exp_cycles=exp_cycles_of(built, sizes) if exp_cycles is None else exp_cycles,
+        sram_source=setting.accounting.sram,
+        built=built,
+    )
 
 
 def _cascades(text: str, extents: Mapping[str, int]) -> dict[str, Structure]:
@@ -277,36 +279,33 @@ def _runs_on(accelerator: Accelerator, built: Machine) -> bool:
     )
 
 
-def _compared(
-    name: str, setting: Setting, sizes: Mapping[str, Any], resources: Resources
-) -> Compared:
+def _compared(name: str, setting: Setting, resources: Resources) -> Compared:
     """Evaluate a configuration that ships on the machine, or say why it does not run.
 
     One that leaves something of a side over is padded, and the note says so.
     """
-    strict = _evaluated(name, setting, sizes, resources, "")
+    strict = _evaluated(name, setting, resources, "")
     if strict.metrics is not None:
         return strict
     padded = replace(setting, workload=replace(setting.workload, padded=True))
-    return _evaluated(name, padded, sizes, resources, "padded")
+    return _evaluated(name, padded, resources, "padded")
 
 
-def _evaluated(
-    name: str, setting: Setting, sizes: Mapping[str, Any], resources: Resources, told: str
-) -> Compared:
+def _evaluated(name: str, setting: Setting, resources: Resources, told: str) -> Compared:
     accelerator = described(name)
-    own, known = accelerator.machine.arrays, resources.built.arrays
-    has = EXPONENTIAL in own[LANES].units
+    arrays, known = accelerator.machine.arrays, resources.built.arrays
+    has = EXPONENTIAL in arrays[LANES].units
     notes = [told] if told else []
     if has != (resources.exp_cycles is not None):
         notes.append(f"has {'an' if has else 'no'} exponential unit")
     notes += [
         f"has a unit '{unit}' in every {called}"
         for array, called in ((PE, "PE"), (LANES, "lane"))
-        for unit in own[array].units
+        for unit in arrays[array].units
         if unit not in (EXPONENTIAL, *known[array].units)
     ]
     engine, run = evaluator("analytical"), replace(setting, configuration=name)
+    sizes = {each: getattr(resources, own) for each, own in PARAMETERS.items()}
     try:
         ((_, results),) = evaluate_pinned(run, Designs.of(**sizes), engine)
         evaluations = results.whole()

@@ -78,7 +78,7 @@ def parts_of(
 
 def labels(mix: Specification) -> list[str]:
     """Return what the parts of a mix are called, by their places in `Specification.rows`."""
-    called = mix.scenes or [f"{each.transformer.name} {each.told}" for each in mix.workloads]
+    called = mix.scenes or [each.called for each in mix.workloads]
     halves = [f", {half}" for half in HALVES] if mix.linear_layers else [""]
     return [f"{each}{half}" for each in called for half in halves]
 

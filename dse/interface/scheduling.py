@@ -54,7 +54,7 @@ def schedule(
         setting.configuration, setting.workload, evaluations.designs, setting.accounting
     )
     return Scheduled(
-        f"{nests.accelerator.name} on {setting.workload.transformer.name} {setting.workload.told}",
+        f"{nests.accelerator.name} on {setting.workload.called}",
         _called(nests.accelerator.machine),
         tuple(pipelines(nests, Costs(nests))),
     )

@@ -64,7 +64,7 @@ def _cascade(accelerator: Accelerator) -> str:
 def _design(nests: Nests) -> str:
     workload = nests.workload
     values = ", ".join(f"{name} {_shown(nests, name)}" for name in nests.accelerator.all_parameters)
-    return f"on {workload.transformer.name} {workload.told}, {values}"
+    return f"on {workload.called}, {values}"
 
 
 def _shown(nests: Nests, name: str) -> str:

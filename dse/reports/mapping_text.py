@@ -35,7 +35,7 @@ def _asked(mapped: Mapped) -> list[str]:
     called = "" if machine.built == fusemax() else f"{machine.built.title}: "
     exponential = "" if machine.exp_cycles is None else f", exponentials in {machine.exp_cycles}"
     return [
-        f"{workload.transformer.name} {workload.told}, {mapped.setting.accounting.name} accounting",
+        f"{workload.called}, {mapped.setting.accounting.name} accounting",
         f"  workload  {extents}",
         f"  machine   {called}2D array {machine.rows} x {machine.columns}, 1D array {machine.lanes}"
         f"{exponential}, buffer {machine.buffer_bytes / _KIB:,.10g} KiB, registers "

@@ -54,7 +54,7 @@ def described(
     ]
     return "\n".join(
         [
-            f"{workload.transformer.name} {workload.told}",
+            workload.called,
             f"  workload   {sizes(workload)}, {depth} layer{'s' * (depth > 1)}",
             f"  attention  {x['P']:,} query rows on {x['M']:,} keys for each of {x['H']} heads of "
             f"{x['B']} sequence{'s' * (x['B'] > 1)}, {_pairs(workload)} attended",

@@ -24,9 +24,6 @@ from evaluators.errors import InputError, shown
 from search_spaces.parameter import Parameter
 from search_spaces.space import SearchSpace
 
-INFEASIBLE = float("inf")
-"""Every objective of a trial that is infeasible: Optuna's plots leave it out."""
-
 
 class Natural:
     """What the database has of a study's trials.

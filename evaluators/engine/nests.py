@@ -208,7 +208,7 @@ class Nests:
 def check_countable(of: Plan, workload: Workload) -> None:
     """Raise `TooLarge` for a workload whose counts pass what is exact, or can be enumerated."""
     for name in of.einsums:
-        where = f"{name} of {workload.transformer.name} {workload.told}"
+        where = f"{name} of {workload.called}"
         check_mappable(_families(of.accelerator, of.written[name], workload), where)
 
 

@@ -45,7 +45,7 @@ def _keeps(structure: Structure, tensor: str, place: int, group: Group) -> tuple
     own = structure.cascade.previous.get(tensor)
     if own is not None and structure.place[own] in group:
         early = structure.place[own] >= place
-        return (BUFFER, OFF_CHIP, OFF_CHIP + BUFFER) if early else ("", *_STORES)
+        return _STORES if early else ("", *_STORES)
     if structure.place.get(tensor, -1) in group:
         return ("", *_STORES)
     first = next(each for each in structure.readers[tensor] if each in group)

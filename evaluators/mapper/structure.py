@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
 
 from evaluators.describe.cascade import Cascade, Einsum, Formula, Tensor
 from evaluators.describe.dependences import Dependences
@@ -138,11 +137,6 @@ class Structure:
         """Every legal group."""
         ends = (0, *self.cuts, len(self.einsums))
         return tuple(Group(a, b) for k, a in enumerate(ends) for b in ends[k + 1 :])
-
-    @cached_property
-    def finest(self) -> tuple[Group, ...]:
-        """The groups of the cascade cut wherever it may be."""
-        return tuple(Group(a, b) for a, b in pairwise((0, *self.cuts, len(self.einsums))))
 
     def leaves(self, tensor: str, group: Group) -> tuple[Tensor, ...]:
         """Return how the Einsums outside a group read a tensor produced in it; () if none does.

@@ -90,6 +90,6 @@ def check_unmasked(workload: Workload) -> None:
     """Raise `InputError` for a mask: Timeloop counts whole loop nests."""
     if workload.masked:
         raise InputError(
-            f"{workload.transformer.name} {workload.told}: Timeloop counts loop nests without a "
+            f"{workload.called}: Timeloop counts loop nests without a "
             "mask; the evaluator 'analytical' takes one, mask 'none' leaves it out"
         )

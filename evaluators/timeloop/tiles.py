@@ -64,7 +64,7 @@ def of(nests: Nests, run: Run) -> list[tuple[int, LoopNest]]:
     parts = nest.dense()
     if nests.workload.masked and list(_counted(nest)) != list(_counted(TiledCounts(parts))):
         raise InputError(
-            f"{nests.workload.transformer.name} {nests.workload.told}: Timeloop counts loop nests "
+            f"{nests.workload.called}: Timeloop counts loop nests "
             f"without a mask, and {run.row.einsum} of {nests.accelerator.name} is no sum of them; "
             "the evaluator 'analytical' takes a mask, mask 'none' leaves it out"
         )

@@ -18,8 +18,6 @@ _DIGITS = re.compile(r"[0-9]+")
 SHAPE = ("batch", "model_width", "query_width", "value_width", "heads", "ffn_width")
 """The sizes of every transformer, in the order of B,D,E,F,H,S."""
 
-_MAY_LACK = ("kv_heads", "window", "latent query_rank")
-
 LARGEST = 2**20
 """The largest of them that is accepted, with a wide margin over what is trained."""
 

@@ -129,6 +129,11 @@ class Workload:
         return "causal" if self.causal else "none"
 
     @property
+    def called(self) -> str:
+        """What it is called: 'BERT at 256K tokens'."""
+        return f"{self.transformer.name} {self.told}"
+
+    @property
     def told(self) -> str:
         """Say of how many tokens: 'at 8K tokens, causal', 'with 1 query on 8K keys'."""
         if self.queries == self.keys:

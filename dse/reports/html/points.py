@@ -16,7 +16,6 @@ from dse.reports.evaluate_command import commands
 from dse.reports.html.details import resources
 from dse.results.trials import row_labels
 from evaluators.describe.catalogue import described
-from evaluators.workloads.workload import Workload
 from studies.specification import Specification
 
 DIGITS = 8
@@ -127,7 +126,7 @@ def rows_of(study: Specification) -> list[dict[str, Any]]:
     labels = row_labels(study)
     told = []
     for place, (workload, half) in enumerate(study.rows):
-        parts = [*(labels[name][place] for name in labels), workload_label(workload)]
+        parts = [*(labels[name][place] for name in labels), workload.called]
         told.append(
             {
                 "label": ", ".join(parts),
@@ -136,8 +135,3 @@ def rows_of(study: Specification) -> list[dict[str, Any]]:
             }
         )
     return told
-
-
-def workload_label(workload: Workload) -> str:
-    """Say of a workload what it is: 'BERT at 256K tokens'."""
-    return f"{workload.transformer.name} {workload.told}"

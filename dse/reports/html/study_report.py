@@ -24,7 +24,6 @@ from dse.reports.html.points import (
     parameters,
     rounded,
     rows_of,
-    workload_label,
 )
 from dse.reports.searched import Searched
 from dse.results.parts import Parts, part_schema
@@ -131,7 +130,7 @@ def study_report(
 def _title(study: Specification) -> str:
     scenes = study.scenes or [""] * len(study.workloads)
     workloads = [
-        f"{scene}: {workload_label(each)}" if scene else workload_label(each)
+        f"{scene}: {each.called}" if scene else each.called
         for scene, each in zip(scenes, study.workloads, strict=True)
     ]
     return f"{', '.join(study.space.configurations)} on {'; '.join(workloads)}"
